@@ -1,0 +1,77 @@
+import type { CanaryDecision } from '../models/contracts/canary.ts';
+import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteResult } from '../models/contracts/release.ts';
+import type { ReleaseIntent } from '../models/contracts/report.ts';
+import type { PublishResult } from '../stores/deployments.ts';
+
+/*
+ * What workflows may ask for: ids and digests in, recorded results out. Workflows import these types and nothing else of
+ * this folder. Two sets, since training and evaluation may run on machines of their own.
+ */
+
+export type IngestRequest = { surface: string; charter: string; mapping: string; source: { path: string; name: string; digest: string }; endsAt: string | null };
+export type IngestResult = { manifest: string; generation: number; counts: { input: number; accepted: number; quarantined: number; duplicates: number }; days: number };
+
+export type PrepareRequest = { surface: string; candidates: string[] | null; charter: string | null };
+export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string };
+
+export type Trained = { artifact: string; parityRequests: number; parityError: number; parityPassed: boolean; trainSeconds: number; bytes: number; resumedFrom: number };
+export type SealedLog = { segments: string | null; slates: number };
+export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log: SealedLog };
+export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null };
+export type Registered = { mlflowRunId: string; modelVersion: string };
+export type RetrainResult = { runId: string; candidate: string; artifact: string; report: string; passed: boolean; reasons: string[] };
+
+export type RerunResult = { runId: string; equal: boolean; artifact: { first: string; again: string }; metrics: { first: string; again: string }; firstDifference: string | null };
+
+export type OpenedRelease =
+  | { kind: 'opened'; releaseId: string; intent: ReleaseIntent; evidence: string; policy: ApprovalPolicy; approvalNeeded: boolean; canaryNeeded: boolean; generation: number; charter: string; lookEveryMs: number; catalog: string; reasons: string[] }
+  /** The champion changed since the evidence was made. */
+  | { kind: 'stale'; releaseId: string; why: string; retrain: PreparedRetrain; trained: Trained }
+  | { kind: 'refused'; releaseId: string; why: string };
+
+export type VoteRequest = { surface: string; releaseId: string; evidence: string | null; policy: ApprovalPolicy | null; vote: Vote; earlier: VoteResult[]; sequence: number; atMs: number };
+export type PublishRequest = {
+  surface: string;
+  releaseId: string;
+  expectedGeneration: number;
+  step: string;
+  reason: string;
+  artifact: string;
+  change:
+    | { kind: 'register-challenger' }
+    | { kind: 'shadow' }
+    | { kind: 'split'; stage: number; share: number }
+    | { kind: 'promote'; charter: string; catalog: string }
+    | { kind: 'withdraw' };
+};
+export type Published = PublishResult | { status: 'frozen'; generation: number; untilMs: number; why: string };
+export type ReplicasReport = { status: 'ready' | 'refused' | 'none'; why: string; replicas: number };
+export type LookRequest = { surface: string; releaseId: string; charter: string; intent: ReleaseIntent; artifact: string; champion: string | null; stage: number; look: number; share: number; startedAtMs: number; atMs: number };
+export type ShadowLook = { done: boolean; failed: boolean; why: string; slates: number };
+export type CloseRequest = { surface: string; releaseId: string; candidate: string; artifact: string; runId: string; outcome: ReleaseOutcome; why: string; generation: number };
+
+export interface ControlActivities {
+  ingestSource(input: IngestRequest): Promise<IngestResult>;
+  prepareRetrain(input: PrepareRequest): Promise<PreparedRetrain[]>;
+  /** Is there a finished run for this work already? */
+  findRun(input: PreparedRetrain): Promise<RetrainResult | null>;
+  sealLog(input: { surface: string }): Promise<SealedLog>;
+  registerCandidate(input: { retrain: PreparedRetrain; trained: Trained; evaluated: Evaluated }): Promise<Registered>;
+  recordRun(input: { retrain: PreparedRetrain; trained: Trained; evaluated: Evaluated; registered: Registered }): Promise<RetrainResult>;
+  submitCandidate(input: CandidateSubmission): Promise<void>;
+  openRelease(input: { submission: CandidateSubmission }): Promise<OpenedRelease>;
+  recordVote(input: VoteRequest): Promise<VoteResult>;
+  notify(input: { surface: string; releaseId: string; what: 'opened' | 'reminder' | 'escalation' | 'waiting'; message: string }): Promise<void>;
+  publishSpec(input: PublishRequest): Promise<Published>;
+  awaitReplicas(input: { surface: string; generation: number }): Promise<ReplicasReport>;
+  lookAtShadow(input: LookRequest): Promise<ShadowLook>;
+  lookAtCanary(input: LookRequest): Promise<CanaryDecision>;
+  closeRelease(input: CloseRequest): Promise<void>;
+  readRun(input: { runId: string }): Promise<{ retrain: PreparedRetrain; artifact: string; metrics: string; segments: SealedLog }>;
+  compareRerun(input: { runId: string; trained: Trained; evaluated: Evaluated }): Promise<RerunResult>;
+}
+
+export interface TrainingActivities {
+  trainCandidate(input: PreparedRetrain): Promise<Trained>;
+  evaluateCandidate(input: EvaluateRequest): Promise<Evaluated>;
+}

@@ -1,0 +1,53 @@
+import type { z } from 'zod';
+
+/**
+ * User by item interactions as compressed rows: user u's entries are `indptr[u] .. indptr[u+1]`, ordered by time and then by
+ * item index. An item may stand several times in a row (several events).
+ */
+export type Interactions = {
+  userCount: number;
+  itemCount: number;
+  /** [userCount + 1] */
+  indptr: Uint32Array;
+  /** [entries] item index, 0 .. itemCount - 1 */
+  items: Uint32Array;
+  /** [entries] confidence of the event's kind, > 0 */
+  weights: Float32Array;
+  /** [entries] epoch milliseconds */
+  atMs: Float64Array;
+};
+
+export type TrainHooks = {
+  /** Called between steps: the place for heartbeats, progress and cancellation (throw to stop). */
+  onStep?: (step: { done: number; total: number; note: string; checkpoint: () => Uint8Array }) => Promise<void> | void;
+  /** Bytes that an earlier run's `checkpoint()` gave for the same input: training goes on from there, to the same result. */
+  resumeFrom?: Uint8Array | undefined;
+};
+
+export type ScoreRequest = {
+  /** Vocabulary indexes, oldest first; may be empty. */
+  history: readonly number[];
+  /** Same length. */
+  historyWeight: readonly number[];
+  exclude: readonly number[];
+  /** [itemCount] 0 in scope, -1e9 out; absent: all in scope. */
+  scopeBias?: Float32Array | undefined;
+  count: number;
+};
+export type Ranked = { items: number[]; scores: number[] };
+
+/** A trained model in memory. `recommend` is the trainer's own arithmetic, against which the graph is checked. */
+export interface Model {
+  /** Best first, ties to the lower index, disallowed items absent (so it may be shorter than `count`). */
+  recommend(request: ScoreRequest): Ranked;
+  /** `recommend.onnx` by the interface in contracts/artifact.ts. Deterministic bytes. */
+  exportGraph(): Uint8Array;
+  maxHistory: number;
+}
+
+export interface Algorithm<Params = unknown> {
+  name: string;
+  params: z.ZodType<Params>;
+  /** Same interactions, params and seed: same model to the bit, resumed or not. */
+  train(input: { interactions: Interactions; params: Params; seed: number }, hooks?: TrainHooks): Promise<Model>;
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { digestString, externalId } from './ids.ts';
+import { interval, verdict } from './verdict.ts';
+
+/** What is known of one variant in a release: units enrolled, units whose outcome is ripe, their outcomes. */
+export const armCounts = z.strictObject({
+  enrolled: z.number().int(),
+  ripe: z.number().int(),
+  /** Units with any attributed reward. */
+  converted: z.number().int(),
+  /** Sum and sum of squares of the capped reward a unit. */
+  rewardSum: z.number(),
+  rewardSquares: z.number(),
+  slates: z.number().int(),
+  fallbacks: z.number().int(),
+  errors: z.number().int(),
+  latencyP99Ms: z.number(),
+});
+export type ArmCounts = z.infer<typeof armCounts>;
+
+export const canaryAction = z.enum(['wait', 'advance', 'promote', 'roll-back']);
+
+/** One look at a canary: computed by pure statistics, recorded by an activity, obeyed by the workflow. */
+export const canaryDecision = z.strictObject({
+  releaseId: externalId,
+  look: z.number().int(),
+  stage: z.number().int(),
+  action: canaryAction,
+  /** Share to use from now on, within [cap/2, cap] of the stage that follows from the action. */
+  share: z.number(),
+  verdict,
+  reasons: z.array(z.string()),
+  champion: armCounts,
+  challenger: armCounts,
+  /** Challenger minus champion, reward a unit, with the anytime-valid interval. */
+  lift: interval,
+  probabilityBetter: z.number(),
+  sampleRatioPValue: z.number(),
+  evidenceDigest: digestString,
+});
+export type CanaryDecision = z.infer<typeof canaryDecision>;

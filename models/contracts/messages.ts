@@ -1,0 +1,21 @@
+/** Names of workflows, queues, signals, updates and queries: values without dependencies, the one module that workflows import by value. */
+export const taskQueues = { control: 'understudy', training: 'understudy-training' } as const;
+
+export const workflowNames = { ingest: 'ingest', retrain: 'retrain', requestRetrain: 'requestRetrain', release: 'release', rerun: 'rerun' } as const;
+
+export const releaseMessages = {
+  submitCandidate: 'submitCandidate',
+  /** Update and signal of the same name. */
+  decide: 'decide',
+  decideSignal: 'decideBySignal',
+  overridden: 'overridden',
+  status: 'status',
+} as const;
+
+export const statusQuery = 'status';
+
+/** One release workflow a surface: that is what makes two publishers impossible. */
+export const releaseWorkflowId = (surface: string) => `release/${surface}`;
+export const retrainWorkflowId = (surface: string, window: string, recipe: string) => `retrain/${surface}/${window.slice(7, 19)}/${recipe.slice(7, 19)}`;
+export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
+export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;

@@ -1,0 +1,98 @@
+/**
+ * Every error a user can meet: one row each. `status` is the HTTP status (RFC 9457), `exit` the process exit code,
+ * `retryable` whether Temporal may try again. docs/errors.md is tested against this table.
+ */
+export const problems = {
+  'UND-INPUT': { status: 400, exit: 2, retryable: false, title: 'The input is not valid', remedy: 'Mend the fields that are named and send it again.' },
+  'UND-JSON': { status: 400, exit: 2, retryable: false, title: 'The body is not JSON', remedy: 'Send a JSON document with Content-Type: application/json.' },
+  'UND-TOO-LARGE': { status: 413, exit: 2, retryable: false, title: 'The body is too large', remedy: 'Send smaller batches.' },
+  'UND-UNKNOWN-SURFACE': { status: 404, exit: 2, retryable: false, title: 'No such surface', remedy: 'Run `understudy status` to see the surfaces that exist.' },
+  'UND-NOT-FOUND': { status: 404, exit: 2, retryable: false, title: 'There is no such thing here', remedy: 'Check the name or the digest.' },
+  'UND-UNAUTHORIZED': { status: 401, exit: 3, retryable: false, title: 'A key is needed', remedy: 'Send `Authorization: Bearer <key>`.' },
+  'UND-CHARTER': { status: 400, exit: 2, retryable: false, title: 'The charter has mistakes', remedy: 'Mend each of the fields that are named in understudy.config.ts.' },
+  'UND-ENVIRONMENT': { status: 500, exit: 2, retryable: false, title: 'The environment has mistakes', remedy: 'Mend each of the variables that are named.' },
+  'UND-FILE': { status: 400, exit: 2, retryable: false, title: 'The file cannot be read', remedy: 'Check that it exists, is whole, and is CSV, Parquet or JSON lines.' },
+  'UND-RULE-STOP': { status: 422, exit: 4, retryable: false, title: 'A stop-level rule failed', remedy: 'The last good window stays in place. Mend the source or the rule, then ingest again.' },
+  'UND-NO-DATA': { status: 422, exit: 4, retryable: false, title: 'There is not enough data for this', remedy: 'Ingest more days or make the window shorter.' },
+  'UND-CONSERVATION': { status: 500, exit: 4, retryable: false, title: 'Rows in do not equal rows accounted for', remedy: 'This is a defect: nothing was published. Report it with the manifest.' },
+  'UND-DIGEST': { status: 500, exit: 4, retryable: false, title: 'The bytes do not match their digest', remedy: 'The stored copy is corrupt. Restore it, or rerun what made it.' },
+  'UND-ARTIFACT': { status: 422, exit: 4, retryable: false, title: 'The artifact cannot be used', remedy: 'Check the graph, the vocabulary and the manifest against docs/bring-your-own.md.' },
+  'UND-PARITY': { status: 422, exit: 4, retryable: false, title: 'The graph does not answer as the trainer does', remedy: 'Export again; look at the request that is named.' },
+  'UND-GENERATION-TAKEN': { status: 409, exit: 5, retryable: false, title: 'A newer generation exists', remedy: 'Read the newest generation and decide again.' },
+  'UND-FENCED': { status: 409, exit: 5, retryable: false, title: 'The release was fenced off', remedy: 'An abort or a rollback won. Start a new release.' },
+  'UND-STALE-EVIDENCE': { status: 409, exit: 5, retryable: false, title: 'The evidence is not the one under decision', remedy: 'Read the evidence again and vote with its digest.' },
+  'UND-NOT-APPROVER': { status: 403, exit: 3, retryable: false, title: 'This person may not decide here', remedy: 'Ask one of the approvers that the charter names.' },
+  'UND-ALREADY-VOTED': { status: 409, exit: 5, retryable: false, title: 'This person has voted already', remedy: 'A second person must vote.' },
+  'UND-NO-REQUEST': { status: 409, exit: 5, retryable: false, title: 'Nothing waits for a decision', remedy: 'Run `understudy status SURFACE`.' },
+  'UND-GATE': { status: 422, exit: 6, retryable: false, title: 'A gate refused the candidate', remedy: 'Read the report; the failed gates say why.' },
+  'UND-RERUN-DIFFERS': { status: 409, exit: 6, retryable: false, title: 'The rerun differs', remedy: 'The first difference is named.' },
+  'UND-LOG-UNAVAILABLE': { status: 503, exit: 7, retryable: true, title: 'The event log cannot be written', remedy: 'Nothing of this batch was acknowledged. Free disk space and send it again.' },
+  'UND-OVERLOADED': { status: 503, exit: 7, retryable: true, title: 'Too much at once', remedy: 'Send it again after the time in Retry-After.' },
+  'UND-TEMPORAL': { status: 503, exit: 7, retryable: true, title: 'Temporal cannot be reached or had', remedy: 'Set TEMPORAL_ADDRESS, put `temporal` on PATH, or install Go so that it can be built.' },
+  'UND-MLFLOW': { status: 503, exit: 7, retryable: true, title: 'MLflow cannot be reached or had', remedy: 'Set MLFLOW_TRACKING_URI, or install Python 3.10 or later with venv or uv.' },
+  'UND-SERVING': { status: 503, exit: 7, retryable: true, title: 'The serving tier cannot be reached', remedy: 'Start it with `understudy up`.' },
+  'UND-TIMEOUT': { status: 504, exit: 7, retryable: true, title: 'It took too long', remedy: 'Look at `understudy status`; the work may still go on.' },
+  'UND-INTERNAL': { status: 500, exit: 1, retryable: true, title: 'Something broke inside', remedy: 'This is a defect. Report it with the request id.' },
+} as const satisfies Record<string, { status: number; exit: number; retryable: boolean; title: string; remedy: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** One mistake among several: `path` points into the input (`/candidates/1/algorithm`, a JSON pointer). */
+export type Mistake = { path: string; message: string };
+
+/** An error as data: a code of the table, what happened this time, and the mistakes where there are several. */
+export class UnderstudyError extends Error {
+  readonly code: ProblemCode;
+  readonly mistakes: readonly Mistake[];
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ProblemCode, message: string, options: { cause?: unknown; mistakes?: readonly Mistake[]; details?: Record<string, unknown> } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'UnderstudyError';
+    this.code = code;
+    this.mistakes = options.mistakes ?? [];
+    this.details = options.details ?? {};
+  }
+}
+
+/** RFC 9457 problem details. */
+export type ProblemDetails = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ProblemCode;
+  remedy: string;
+  mistakes?: readonly Mistake[];
+  [extension: string]: unknown;
+};
+
+export function toProblemDetails(error: unknown): ProblemDetails {
+  const known = asUnderstudyError(error);
+  const row = problems[known.code];
+  return {
+    type: `urn:understudy:problem:${known.code}`,
+    title: row.title,
+    status: row.status,
+    // What broke inside is for the log, not for a stranger.
+    detail: known.code === 'UND-INTERNAL' ? row.title : known.message,
+    code: known.code,
+    remedy: row.remedy,
+    ...(known.mistakes.length > 0 ? { mistakes: known.mistakes } : {}),
+    ...known.details,
+  };
+}
+
+export function asUnderstudyError(error: unknown): UnderstudyError {
+  if (error instanceof UnderstudyError) return error;
+  return new UnderstudyError('UND-INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+type ZodLikeIssue = { path: PropertyKey[]; message: string };
+
+/** Turns the issues of a failed zod parse into one coded error that names all of them. */
+export function inputError(code: ProblemCode, what: string, issues: readonly ZodLikeIssue[]): UnderstudyError {
+  const mistakes = issues.map((issue) => ({ path: `/${issue.path.map(String).join('/')}`, message: issue.message }));
+  const named = mistakes.map((mistake) => `${mistake.path}: ${mistake.message}`).join('; ');
+  return new UnderstudyError(code, `${what} has ${mistakes.length} mistake${mistakes.length === 1 ? '' : 's'}: ${named}`, { mistakes });
+}

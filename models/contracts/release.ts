@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
+import { releaseIntent } from './report.ts';
+
+/** What one retraining made: number 1 of the series `run/<surface>/<window>-<recipe>`. A rerun adds a number. */
+export const runRecord = z.strictObject({
+  kind: z.literal('run'),
+  runId: externalId,
+  surface: surfaceName,
+  candidate: machineName,
+  algorithm: machineName,
+  intent: releaseIntent,
+  window: digestString,
+  recipe: digestString,
+  charter: digestString,
+  seed: z.number().int(),
+  artifact: digestString,
+  /** Digest of the metrics alone: what a rerun compares. */
+  metrics: digestString,
+  report: digestString,
+  passed: z.boolean(),
+  reasons: z.array(z.string()),
+  trainSeconds: z.number(),
+  mlflowRunId: z.string().nullable(),
+  modelVersion: z.string().nullable(),
+  createdAtMs: epochMs,
+});
+export type RunRecord = z.infer<typeof runRecord>;
+
+/** What retraining hands to the release workflow. */
+export const candidateSubmission = z.strictObject({
+  surface: surfaceName,
+  runId: externalId,
+  candidate: machineName,
+  artifact: digestString,
+  report: digestString,
+});
+export type CandidateSubmission = z.infer<typeof candidateSubmission>;
+
+/**
+ * How a vote shows who cast it. A key itself never travels: it would stand in the workflow's history. `hmac-sha256` is the
+ * HMAC of `voteText` under the approver's key, in hex.
+ */
+export const voteProof = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('unauthenticated') }),
+  z.strictObject({ kind: z.literal('hmac-sha256'), signature: z.string().regex(/^[0-9a-f]{64}$/) }),
+]);
+
+export const vote = z.strictObject({
+  decision: z.enum(['approve', 'reject']),
+  by: z.string().min(1).max(128),
+  /** Digest of the report that was looked at. */
+  evidence: digestString,
+  why: z.string().max(2000).default(''),
+  proof: voteProof,
+});
+export type Vote = z.infer<typeof vote>;
+
+/** The bytes that a vote's signature covers. */
+export function voteText(input: { releaseId: string; decision: string; by: string; evidence: string }): string {
+  return `understudy-vote/1\n${input.releaseId}\n${input.decision}\n${input.by}\n${input.evidence}`;
+}
+
+export type VoteResult = { accepted: boolean; outcome: 'waiting' | 'approved' | 'rejected'; code: string | null; message: string; by: string; decision: 'approve' | 'reject' };
+
+/** Told to the release workflow after an override has written its generation. A null release means whichever runs. */
+export type OverrideNotice = { releaseId: string | null; generation: number; action: 'abort' | 'rollback' | 'pause' | 'resume'; why: string };
+
+/** Frozen when the request opens, so that a charter changed later changes nothing for it. */
+export type ApprovalPolicy = {
+  approvers: { name: string; role: string }[];
+  votesNeeded: number;
+  remindAfterMs: number;
+  escalateAfterMs: number;
+  expireAfterMs: number;
+};
+
+export const releasePhases = ['idle', 'opening', 'approval', 'shadow', 'canary', 'promoting', 'closing'] as const;
+export type ReleasePhase = (typeof releasePhases)[number];
+export type ReleaseOutcome = 'promoted' | 'refused' | 'rejected' | 'expired' | 'superseded' | 'aborted' | 'rolled-back';
+
+/** Answer of the release workflow's `status` query: where it stands and why. */
+export type ReleaseStatus = {
+  surface: string;
+  phase: ReleasePhase;
+  why: string;
+  releaseId: string | null;
+  candidate: string | null;
+  artifact: string | null;
+  evidence: string | null;
+  intent: string | null;
+  policy: ApprovalPolicy | null;
+  votes: VoteResult[];
+  generation: number;
+  stage: number | null;
+  share: number | null;
+  look: number;
+  lastDecision: { action: string; verdict: string; reasons: string[] } | null;
+  waiting: string | null;
+  last: { releaseId: string; candidate: string; outcome: ReleaseOutcome; why: string } | null;
+  closed: number;
+};
+
+/** One line of the ledger. */
+export const ledgerEntry = z.strictObject({
+  kind: z.literal('ledger'),
+  sequence: z.number().int().min(1),
+  /** Digest of the entry before; null for the first. */
+  previous: digestString.nullable(),
+  operationId: z.string().min(1).max(300),
+  atMs: epochMs,
+  surface: surfaceName,
+  action: machineName,
+  by: z.string(),
+  releaseId: z.string().nullable(),
+  detail: z.record(z.string(), z.json()),
+});
+export type LedgerEntry = z.infer<typeof ledgerEntry>;

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { digestString, machineName, surfaceName } from './ids.ts';
+import { interval, verdict } from './verdict.ts';
+
+export const releaseIntent = z.enum(['bootstrap', 'refresh', 'replace']);
+export type ReleaseIntent = z.infer<typeof releaseIntent>;
+
+/** One gate's answer. `value` and `threshold` are what was compared; `reason` is a sentence for a person. */
+export const gateResult = z.strictObject({
+  gate: machineName,
+  passed: z.boolean(),
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  reason: z.string(),
+});
+export type GateResult = z.infer<typeof gateResult>;
+
+/** Metric name → value with a bootstrap interval by user. Names as in `ndcg@10`, `recall@20`, `coverage@10`. */
+export const metricTable = z.record(z.string(), interval);
+
+export const counterfactualResult = z.strictObject({
+  slates: z.number().int(),
+  users: z.number().int(),
+  /** Reward a slate, of the target policy, by each estimator; intervals by user. */
+  ips: interval,
+  snips: interval,
+  /** The same log's own mean reward a slate: what the logging policy earned. */
+  logged: interval,
+  /** SNIPS of the candidate minus SNIPS of the champion on the same log, paired by user. */
+  lift: interval,
+  effectiveSampleSize: z.number(),
+  maxWeight: z.number(),
+  /** Share of the target policy's slots to which the log gave a positive propensity. */
+  support: z.number(),
+  /** Impression slots whose propensities were void, left out. */
+  voided: z.number().int(),
+  verdict,
+  reason: z.string(),
+});
+export type CounterfactualResult = z.infer<typeof counterfactualResult>;
+
+export const report = z.strictObject({
+  kind: z.literal('report'),
+  surface: surfaceName,
+  candidate: machineName,
+  algorithm: machineName,
+  artifact: digestString,
+  champion: digestString.nullable(),
+  window: digestString,
+  charter: digestString,
+  /** The charter's fields that differ from the last release's charter: JSON pointer, then, now; `loosens` marks a gate made easier. */
+  charterDiff: z.array(z.strictObject({ path: z.string(), then: z.json(), now: z.json(), loosens: z.boolean() })),
+  intent: releaseIntent,
+  users: z.number().int(),
+  metrics: metricTable,
+  championMetrics: metricTable.nullable(),
+  /** Candidate minus champion, paired by user. */
+  lift: metricTable.nullable(),
+  counterfactual: counterfactualResult.nullable(),
+  parity: z.strictObject({ requests: z.number().int(), largestError: z.number(), passed: z.boolean() }),
+  gates: z.array(gateResult),
+  passed: z.boolean(),
+  verdict,
+  reasons: z.array(z.string()),
+});
+export type Report = z.infer<typeof report>;

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { digestString, epochMs, externalId, surfaceName } from './ids.ts';
+import { variantName } from './deployment.ts';
+
+/** Which link of the fallback chain answered. */
+export const rungs = ['model', 'session', 'popularity', 'static'] as const;
+export const rung = z.enum(rungs);
+export type Rung = z.infer<typeof rung>;
+
+export const recommendRequest = z.strictObject({
+  surface: surfaceName,
+  userId: externalId.optional(),
+  sessionId: externalId.optional(),
+  count: z.number().int().min(1).max(100).optional(),
+  exclude: z.array(externalId).max(500).default([]),
+  context: z
+    .strictObject({
+      /** What this visitor did before, oldest first, where the caller knows better than we do. */
+      history: z.array(z.strictObject({ itemId: externalId, kind: z.enum(['view', 'click', 'add-to-cart', 'purchase']).default('view') })).max(500).optional(),
+      country: z.string().max(64).optional(),
+      device: z.string().max(64).optional(),
+    })
+    .default({}),
+});
+export type RecommendRequest = z.infer<typeof recommendRequest>;
+
+export const recommendResponse = z.strictObject({
+  requestId: externalId,
+  surface: surfaceName,
+  items: z.array(z.strictObject({ itemId: externalId, score: z.number(), position: z.number().int() })),
+  variant: variantName,
+  artifact: digestString.nullable(),
+  generation: z.number().int(),
+  rung,
+  /** Why the slate is short, empty or not from the model; absent when all is well. */
+  reason: z.string().optional(),
+});
+export type RecommendResponse = z.infer<typeof recommendResponse>;
+
+/** How one slate was drawn. Everything needed to compute any propensity again. */
+export const exploration = z.strictObject({
+  seed: z.number().int(),
+  /** Two slates with one draw id are one draw. */
+  drawId: externalId,
+  /** The slate before exploration. */
+  baseItems: z.array(externalId),
+  /** Candidates of the drawn slot, and each one's probability of being drawn into it (the floor's share included). */
+  poolItems: z.array(externalId),
+  poolProbabilities: z.array(z.number()),
+  /** Probability of each in-scope item outside base slate and pool (the uniform floor), and how many there are. */
+  floorProbability: z.number(),
+  floorItems: z.number().int(),
+  /** Zero-based slots that were drawn. */
+  slots: z.array(z.number().int()),
+});
+export type Exploration = z.infer<typeof exploration>;
+
+/** What the server sent, one a request. Written before the answer leaves when it carries exploration. */
+export const slateRecord = z.strictObject({
+  schemaVersion: z.literal(1),
+  requestId: externalId,
+  surface: surfaceName,
+  unit: z.string(),
+  userId: externalId.optional(),
+  sessionId: externalId.optional(),
+  atMs: epochMs,
+  replica: externalId,
+  generation: z.number().int(),
+  releaseId: externalId.nullable(),
+  stage: z.number().int().nullable(),
+  variant: variantName,
+  /** The challenger's share when this unit was first enrolled in the release, and when. */
+  enrolment: z.strictObject({ share: z.number(), bucket: z.number(), atMs: epochMs, generation: z.number().int() }).nullable(),
+  artifact: digestString.nullable(),
+  rung,
+  reason: z.string().optional(),
+  rulesDigest: digestString,
+  /** The context the models saw: item ids oldest first, weights of the same length. */
+  history: z.array(externalId),
+  historyWeights: z.array(z.number()),
+  excluded: z.array(externalId),
+  items: z.array(externalId),
+  scores: z.array(z.number()),
+  /** Marginal probability that this item stood at this slot; null where something changed the slate after sampling. */
+  propensities: z.array(z.number()).nullable(),
+  /** Probability of the item given that its slot was drawn; 1 for a base item. */
+  conditionalPropensities: z.array(z.number()).nullable(),
+  propensityVoid: z.string().optional(),
+  exploration: exploration.nullable(),
+  latencyMs: z.number(),
+  /** The challenger's unseen answer in shadow mode. */
+  shadow: z.strictObject({ artifact: digestString, items: z.array(externalId), latencyMs: z.number(), error: z.string().nullable() }).optional(),
+});
+export type SlateRecord = z.infer<typeof slateRecord>;

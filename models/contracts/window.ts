@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { dayString, digestString, machineName, surfaceName } from './ids.ts';
+
+/** One immutable day of accepted events. `digest` names the Parquet bytes, `logicalDigest` the rows whatever wrote them. */
+export const sliceReference = z.strictObject({
+  day: dayString,
+  digest: digestString,
+  logicalDigest: digestString,
+  rows: z.number().int().min(0),
+});
+export type SliceReference = z.infer<typeof sliceReference>;
+
+/** What one batch became. `accepted + quarantined + duplicates = input`, checked before it is written. */
+export const ingestManifest = z.strictObject({
+  kind: z.literal('ingest'),
+  surface: surfaceName,
+  source: z.strictObject({ name: z.string(), digest: digestString, bytes: z.number().int() }),
+  rulesDigest: digestString,
+  /** Whole weeks added to every timestamp, in days; 0 where none. */
+  shiftDays: z.number().int(),
+  counts: z.strictObject({ input: z.number().int(), accepted: z.number().int(), quarantined: z.number().int(), duplicates: z.number().int() }),
+  acceptedByKind: z.record(z.string(), z.number().int()),
+  quarantineByReason: z.record(z.string(), z.number().int()),
+  quarantine: digestString.nullable(),
+  catalog: digestString,
+  slices: z.array(sliceReference),
+  warnings: z.array(z.strictObject({ rule: machineName, message: z.string(), value: z.number() })),
+});
+export type IngestManifest = z.infer<typeof ingestManifest>;
+
+/** The data of a surface as it stands: a generation in the series `data/<surface>`. */
+export const dataState = z.strictObject({
+  kind: z.literal('data-state'),
+  surface: surfaceName,
+  generation: z.number().int().min(1),
+  ingest: digestString,
+  catalog: digestString,
+  /** Oldest day first, no day twice. */
+  slices: z.array(sliceReference),
+});
+export type DataState = z.infer<typeof dataState>;
+
+const dayRange = z.strictObject({ from: dayString, to: dayString });
+
+/** Pins everything a training run reads. Its digest is part of the run's identity. */
+export const windowManifest = z.strictObject({
+  kind: z.literal('window'),
+  surface: surfaceName,
+  timeZone: z.string(),
+  train: dayRange,
+  gapDays: z.number().int().min(0),
+  test: dayRange,
+  trainSlices: z.array(sliceReference),
+  testSlices: z.array(sliceReference),
+  catalog: digestString,
+  rulesDigest: digestString,
+  rows: z.strictObject({ train: z.number().int(), test: z.number().int() }),
+  seed: z.number().int(),
+});
+export type WindowManifest = z.infer<typeof windowManifest>;

@@ -1,0 +1,24 @@
+import type { Digest } from '../models/contracts/ids.ts';
+
+/** Immutable bytes named by their digest. `put` of the same bytes twice is one blob. */
+export interface BlobStore {
+  put(bytes: Uint8Array | string): Promise<Digest>;
+  /** Takes over a file on local disk (moved where possible, else copied). */
+  putFile(path: string): Promise<Digest>;
+  has(digest: Digest): Promise<boolean>;
+  /** @throws UND-NOT-FOUND, or UND-DIGEST when the bytes no longer match. */
+  get(digest: Digest): Promise<Uint8Array>;
+  /** A path of a local file that holds the bytes (verified once), for tools that read files: DuckDB, ONNX Runtime. */
+  localPath(digest: Digest): Promise<string>;
+}
+
+/** Documents as canonical JSON, so that the digest is `digestJson(document)`. */
+export async function putDocument(blobs: BlobStore, document: unknown): Promise<Digest> {
+  const { canonicalJson } = await import('../models/contracts/digest.ts');
+  return blobs.put(canonicalJson(document));
+}
+
+export async function getDocument<T>(blobs: BlobStore, digest: Digest, schema: { parse(input: unknown): T }): Promise<T> {
+  const bytes = await blobs.get(digest);
+  return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+}

@@ -1,0 +1,150 @@
+import { UnderstudyError } from '../models/contracts/problem.ts';
+import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
+import type { GenerationStore } from './generations.ts';
+
+const seriesOf = (surface: string) => `deployment/${surface}`;
+
+export async function latestDeployment(generations: GenerationStore, surface: string): Promise<DeploymentSpec | undefined> {
+  const latest = await generations.latest(seriesOf(surface));
+  return latest === undefined ? undefined : deploymentSpec.parse(latest.document);
+}
+
+export async function readDeployment(generations: GenerationStore, surface: string, generation: number): Promise<DeploymentSpec> {
+  return deploymentSpec.parse(await generations.read(seriesOf(surface), generation));
+}
+
+export async function createDeployment(generations: GenerationStore, spec: DeploymentSpec): Promise<DeploymentSpec> {
+  const checked = deploymentSpec.parse(spec);
+  await generations.create(seriesOf(checked.surface), checked.generation, checked);
+  return checked;
+}
+
+export type Change = Partial<Pick<DeploymentSpec, 'champion' | 'championRelease' | 'previousChampion' | 'canary' | 'challenger' | 'charter' | 'catalog' | 'paused' | 'fencedReleases'>>;
+type Publication = { surface: string; expectedGeneration: number; operationId: string; releaseId: string; change: Change; author: DeploymentSpec['author']; nowMs: number };
+export type PublishResult =
+  | { status: 'published'; generation: number }
+  /** Somebody else wrote the number that this release was to write. */
+  | { status: 'fenced'; generation: number; why: string }
+  | { status: 'paused'; generation: number; why: string };
+
+/**
+ * Writes the generation after `expectedGeneration`, or says why not. It never looks for a free number: that is what fences a
+ * late, retried or zombie writer. A retry of the same operation finds its own generation.
+ */
+export async function publishDeployment(generations: GenerationStore, input: Publication): Promise<PublishResult> {
+  const latest = await latestDeployment(generations, input.surface);
+  const own = await ownGeneration(generations, input, latest);
+  if (own !== undefined) return { status: 'published', generation: own };
+  const fenced = refusal(input, latest);
+  if (fenced !== undefined) return fenced;
+  if (latest === undefined && input.change.champion === undefined) throw new UnderstudyError('UND-NOT-FOUND', `${input.surface} has no deployment to change`);
+  const base = latest ?? emptySpec(input);
+  const next: DeploymentSpec = {
+    ...base,
+    ...input.change,
+    generation: input.expectedGeneration + 1,
+    replaces: input.expectedGeneration,
+    operationId: input.operationId,
+    author: input.author,
+    createdAtMs: input.nowMs,
+  };
+  try {
+    await createDeployment(generations, next);
+    return { status: 'published', generation: next.generation };
+  } catch (error) {
+    if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+    const winner = await readDeployment(generations, input.surface, next.generation);
+    if (winner.operationId === input.operationId) return { status: 'published', generation: winner.generation };
+    return refusal(input, winner) ?? { status: 'fenced', generation: winner.generation, why: `generation ${winner.generation} was written by ${winner.author.name}` };
+  }
+}
+
+async function ownGeneration(generations: GenerationStore, input: Publication, latest: DeploymentSpec | undefined): Promise<number | undefined> {
+  const number = input.expectedGeneration + 1;
+  if (latest === undefined || latest.generation < number) return undefined;
+  const written = latest.generation === number ? latest : await readDeployment(generations, input.surface, number);
+  return written.operationId === input.operationId ? number : undefined;
+}
+
+function refusal(input: Publication, latest: DeploymentSpec | undefined): PublishResult | undefined {
+  if (latest === undefined) return undefined;
+  const { generation } = latest;
+  if (latest.fencedReleases.includes(input.releaseId)) return { status: 'fenced', generation, why: `${latest.author.name}: ${latest.author.reason}` };
+  if (latest.paused) return { status: 'paused', generation, why: `${latest.author.name}: ${latest.author.reason}` };
+  if (generation > input.expectedGeneration) return { status: 'fenced', generation, why: `generation ${generation} was written by ${latest.author.name}` };
+  return undefined;
+}
+
+function emptySpec(input: Publication): DeploymentSpec {
+  return {
+    kind: 'deployment',
+    surface: input.surface,
+    generation: 0,
+    replaces: 0,
+    operationId: input.operationId,
+    champion: input.change.champion ?? '',
+    championRelease: input.releaseId,
+    previousChampion: null,
+    canary: null,
+    challenger: null,
+    charter: input.change.charter ?? '',
+    catalog: input.change.catalog ?? '',
+    fencedReleases: [],
+    paused: false,
+    author: input.author,
+    createdAtMs: input.nowMs,
+  };
+}
+
+/** What a person may order over the head of the release workflow. It needs nothing but the store. */
+export type Override = { action: 'abort' | 'rollback' | 'pause' | 'resume'; surface: string; by: string; why: string; operationId: string; nowMs: number };
+export type OverrideResult = { generation: number; champion: string; fencedRelease: string | null; note: string };
+
+/**
+ * Writes the fencing generation. It wins against any release: where the number is taken it reads again and writes the next.
+ * `abort` ends the running release; if that release was promoted in the same moment, its champion is taken back.
+ */
+export async function overrideDeployment(generations: GenerationStore, input: Override, target: { releaseId: string | null }): Promise<OverrideResult> {
+  for (;;) {
+    const latest = await latestDeployment(generations, input.surface);
+    if (latest === undefined) throw new UnderstudyError('UND-NO-REQUEST', `${input.surface} has no deployment yet`);
+    const { change, fenced, note } = overriding(input, latest, target.releaseId);
+    const next: DeploymentSpec = {
+      ...latest,
+      ...change,
+      generation: latest.generation + 1,
+      replaces: latest.generation,
+      operationId: input.operationId,
+      author: { kind: 'override', name: input.by, reason: `${input.action}: ${input.why}` },
+      createdAtMs: input.nowMs,
+    };
+    try {
+      await createDeployment(generations, next);
+      return { generation: next.generation, champion: next.champion, fencedRelease: fenced, note };
+    } catch (error) {
+      if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+    }
+  }
+}
+
+function overriding(input: Override, latest: DeploymentSpec, targetRelease: string | null): { change: Change; fenced: string | null; note: string } {
+  if (input.action === 'pause') return { change: { paused: true }, fenced: null, note: 'Releases write nothing until `resume`; the split of traffic stays as it is.' };
+  if (input.action === 'resume') return { change: { paused: false }, fenced: null, note: 'Releases go on.' };
+  const running = targetRelease ?? latest.canary?.releaseId ?? null;
+  const promotedMeanwhile = running !== null && latest.championRelease === running;
+  const goBack = input.action === 'rollback' || promotedMeanwhile;
+  if (goBack && latest.previousChampion === null) throw new UnderstudyError('UND-NO-REQUEST', `${input.surface} has no earlier champion to go back to`);
+  const fencedNow = [running, goBack ? latest.championRelease : null].filter((id): id is string => id !== null);
+  const change: Change = { canary: null, challenger: null, fencedReleases: [...new Set([...latest.fencedReleases, ...fencedNow])].slice(-50) };
+  if (goBack && latest.previousChampion !== null) {
+    change.champion = latest.previousChampion;
+    change.championRelease = `${input.action}-${latest.generation + 1}`;
+    change.previousChampion = latest.champion;
+  }
+  const note = promotedMeanwhile
+    ? 'The release had been promoted in the same moment: the champion from before is live again.'
+    : goBack
+      ? 'The champion from before is live again.'
+      : 'The champion stays; the challenger takes no more traffic.';
+  return { change, fenced: running ?? (goBack ? latest.championRelease : null), note };
+}

@@ -1,0 +1,28 @@
+import type { Digest } from '../models/contracts/ids.ts';
+
+/** A stretch of a log that no one writes any more. */
+export type SealedSegment = { name: string; digest: Digest; records: number; bytes: number };
+
+/**
+ * An append-only log of JSON records (one stream for events, one for slate records), written by one process (`writer`), read by
+ * many. `append` resolves only when the records are on disk (group commit: many appends share one fsync).
+ */
+export interface LogWriter {
+  /** @throws UND-LOG-UNAVAILABLE when the disk refuses; then nothing of this call is acknowledged or kept. */
+  append(records: readonly unknown[]): Promise<void>;
+  /** Ends the open segment and starts another. Resolves to the sealed one, undefined when it was empty. */
+  seal(): Promise<SealedSegment | undefined>;
+  close(): Promise<void>;
+}
+
+export interface LogReader {
+  sealed(): Promise<SealedSegment[]>;
+  /** Records of sealed segments, in order. */
+  read(segments: readonly SealedSegment[]): AsyncIterable<unknown>;
+  /**
+   * Everything acknowledged so far, open segments included, from a cursor on. A torn last line is left for the next call.
+   * The cursor is plain JSON: file name → byte offset.
+   */
+  tail(cursor: LogCursor): Promise<{ records: unknown[]; cursor: LogCursor }>;
+}
+export type LogCursor = Readonly<Record<string, number>>;

@@ -1,0 +1,15 @@
+/**
+ * A series is a list of documents numbered 1, 2, 3 …; each number is created exclusively, once. The only mutable
+ * thing in the house: deployment specs, the data state, the charter and the ledger are series.
+ *
+ * Names of series: `deployment/<surface>`, `data/<surface>`, `charter/<surface>`, `ledger/<surface>`, `runs/<surface>`.
+ */
+export interface GenerationStore {
+  /** Creates number `generation`. Whoever is second gets UND-GENERATION-TAKEN, unless its document is the same (a retry). */
+  create(series: string, generation: number, document: unknown): Promise<void>;
+  read(series: string, generation: number): Promise<unknown>;
+  /** Number and document of the newest, or undefined for an empty series. */
+  latest(series: string): Promise<{ generation: number; document: unknown } | undefined>;
+  /** All series that begin with the prefix. */
+  series(prefix: string): Promise<string[]>;
+}

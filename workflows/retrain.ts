@@ -1,0 +1,76 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ParentClosePolicy, WorkflowIdReusePolicy, defineQuery, setHandler, startChild } from '@temporalio/workflow';
+import type { Evaluated, PrepareRequest, PreparedRetrain, RerunResult, RetrainResult, Trained } from '../activities/api.ts';
+import { retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
+import { control, patient, training } from './proxies.ts';
+
+type Where = { phase: string; why: string; candidate: string };
+const whereQuery = defineQuery<Where>(statusQuery);
+
+/** Window and recipe are in the workflow's id, so the same work never runs twice. Ends with a candidate; waits for nobody. */
+export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
+  const where: Where = { phase: 'looking for an earlier run', why: '', candidate: input.candidate };
+  setHandler(whereQuery, () => where);
+  const earlier = await control.findRun(input);
+  if (earlier !== null) return earlier;
+
+  where.phase = 'training';
+  const trained = await training.trainCandidate(input);
+  where.phase = 'evaluating';
+  const evaluated = await evaluate(input, trained);
+  where.phase = 'registering';
+  where.why = evaluated.reasons.join('; ');
+  const registered = await patient.registerCandidate({ retrain: input, trained, evaluated });
+  const result = await control.recordRun({ retrain: input, trained, evaluated, registered });
+  // A refused candidate goes on too: the release workflow is where refusals are recorded.
+  await control.submitCandidate({ surface: input.surface, runId: result.runId, candidate: input.candidate, artifact: result.artifact, report: result.report });
+  where.phase = 'done';
+  return result;
+}
+
+async function evaluate(input: PreparedRetrain, trained: Trained): Promise<Evaluated> {
+  const log = await control.sealLog({ surface: input.surface });
+  return training.evaluateCandidate({ retrain: input, trained, log });
+}
+
+/**
+ * Cuts the window and starts one `retrain` a candidate. Schedules start this one, because they add a timestamp to the ids of
+ * what they start; starting the same work twice finds it running or done.
+ */
+export async function requestRetrain(input: PrepareRequest): Promise<string[]> {
+  const where: Where = { phase: 'cutting the window', why: '', candidate: '' };
+  setHandler(whereQuery, () => where);
+  const prepared = await control.prepareRetrain(input);
+  const ids: string[] = [];
+  for (const one of prepared) {
+    const workflowId = retrainWorkflowId(one.surface, one.window, one.recipe);
+    try {
+      await startChild(workflowNames.retrain, {
+        workflowId,
+        args: [one],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    ids.push(workflowId);
+  }
+  where.phase = 'done';
+  return ids;
+}
+
+/** Same manifest, seed and parameters again; says equal or the first difference. Registers nothing. */
+export async function rerun(input: { runId: string }): Promise<RerunResult> {
+  const where: Where = { phase: 'reading the run', why: input.runId, candidate: '' };
+  setHandler(whereQuery, () => where);
+  const first = await control.readRun(input);
+  where.phase = 'training again';
+  const trained = await training.trainCandidate(first.retrain);
+  where.phase = 'evaluating again';
+  const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.segments });
+  where.phase = 'comparing';
+  const result = await control.compareRerun({ runId: input.runId, trained, evaluated });
+  where.phase = 'done';
+  return result;
+}
