@@ -11,13 +11,15 @@ import type { PublishResult } from '../stores/deployments.ts';
 export type IngestRequest = { surface: string; charter: string; mapping: string; source: { path: string; name: string; digest: string }; endsAt: string | null };
 export type IngestResult = { manifest: string; generation: number; counts: { input: number; accepted: number; quarantined: number; duplicates: number }; days: number };
 
-export type PrepareRequest = { surface: string; candidates: string[] | null; charter: string | null };
+/** `guest`: a model folder that is not in the charter. No candidates and no guest: all of the charter's candidates. */
+export type PrepareRequest = { surface: string; candidates: string[] | null; guest: { name: string; folder: string } | null; charter: string | null };
 export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string };
 
 export type Trained = { artifact: string; parityRequests: number; parityError: number; parityPassed: boolean; trainSeconds: number; bytes: number; resumedFrom: number };
 export type SealedLog = { segments: string | null; slates: number };
 export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log: SealedLog };
 export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null };
+export type Finished = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; evaluated: Evaluated };
 export type Registered = { mlflowRunId: string; modelVersion: string };
 export type RetrainResult = { runId: string; candidate: string; artifact: string; report: string; passed: boolean; reasons: string[] };
 
@@ -56,8 +58,8 @@ export interface ControlActivities {
   /** Is there a finished run for this work already? */
   findRun(input: PreparedRetrain): Promise<RetrainResult | null>;
   sealLog(input: { surface: string }): Promise<SealedLog>;
-  registerCandidate(input: { retrain: PreparedRetrain; trained: Trained; evaluated: Evaluated }): Promise<Registered>;
-  recordRun(input: { retrain: PreparedRetrain; trained: Trained; evaluated: Evaluated; registered: Registered }): Promise<RetrainResult>;
+  registerCandidate(input: Finished): Promise<Registered>;
+  recordRun(input: Finished & { registered: Registered }): Promise<RetrainResult>;
   submitCandidate(input: CandidateSubmission): Promise<void>;
   openRelease(input: { submission: CandidateSubmission }): Promise<OpenedRelease>;
   recordVote(input: VoteRequest): Promise<VoteResult>;
@@ -67,8 +69,8 @@ export interface ControlActivities {
   lookAtShadow(input: LookRequest): Promise<ShadowLook>;
   lookAtCanary(input: LookRequest): Promise<CanaryDecision>;
   closeRelease(input: CloseRequest): Promise<void>;
-  readRun(input: { runId: string }): Promise<{ retrain: PreparedRetrain; artifact: string; metrics: string; segments: SealedLog }>;
-  compareRerun(input: { runId: string; trained: Trained; evaluated: Evaluated }): Promise<RerunResult>;
+  readRun(input: { runId: string }): Promise<{ retrain: PreparedRetrain; log: SealedLog }>;
+  compareRerun(input: Finished & { runId: string }): Promise<RerunResult>;
 }
 
 export interface TrainingActivities {

@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, WorkflowIdReusePolicy, defineQuery, setHandler, startChild } from '@temporalio/workflow';
-import type { Evaluated, PrepareRequest, PreparedRetrain, RerunResult, RetrainResult, Trained } from '../activities/api.ts';
+import type { PrepareRequest, PreparedRetrain, RerunResult, RetrainResult } from '../activities/api.ts';
 import { retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
 
@@ -17,20 +17,17 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   where.phase = 'training';
   const trained = await training.trainCandidate(input);
   where.phase = 'evaluating';
-  const evaluated = await evaluate(input, trained);
+  const log = await control.sealLog({ surface: input.surface });
+  const evaluated = await training.evaluateCandidate({ retrain: input, trained, log });
+  const finished = { retrain: input, trained, log, evaluated };
   where.phase = 'registering';
   where.why = evaluated.reasons.join('; ');
-  const registered = await patient.registerCandidate({ retrain: input, trained, evaluated });
-  const result = await control.recordRun({ retrain: input, trained, evaluated, registered });
+  const registered = await patient.registerCandidate(finished);
+  const result = await control.recordRun({ ...finished, registered });
   // A refused candidate goes on too: the release workflow is where refusals are recorded.
   await control.submitCandidate({ surface: input.surface, runId: result.runId, candidate: input.candidate, artifact: result.artifact, report: result.report });
   where.phase = 'done';
   return result;
-}
-
-async function evaluate(input: PreparedRetrain, trained: Trained): Promise<Evaluated> {
-  const log = await control.sealLog({ surface: input.surface });
-  return training.evaluateCandidate({ retrain: input, trained, log });
 }
 
 /**
@@ -68,9 +65,9 @@ export async function rerun(input: { runId: string }): Promise<RerunResult> {
   where.phase = 'training again';
   const trained = await training.trainCandidate(first.retrain);
   where.phase = 'evaluating again';
-  const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.segments });
+  const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log });
   where.phase = 'comparing';
-  const result = await control.compareRerun({ runId: input.runId, trained, evaluated });
+  const result = await control.compareRerun({ ...first, runId: input.runId, trained, evaluated });
   where.phase = 'done';
   return result;
 }

@@ -21,6 +21,10 @@ export const runRecord = z.strictObject({
   passed: z.boolean(),
   reasons: z.array(z.string()),
   trainSeconds: z.number(),
+  bytes: z.number().int(),
+  parity: z.strictObject({ requests: z.number().int(), error: z.number(), passed: z.boolean() }),
+  /** The sealed parts of the log that the counterfactual evidence was made from. */
+  log: z.strictObject({ segments: digestString.nullable(), slates: z.number().int() }),
   mlflowRunId: z.string().nullable(),
   modelVersion: z.string().nullable(),
   createdAtMs: epochMs,

@@ -7,6 +7,8 @@ export const sliceReference = z.strictObject({
   digest: digestString,
   logicalDigest: digestString,
   rows: z.number().int().min(0),
+  /** Name of the source that it came from: sources may share a day, and each replaces only its own slice of it. */
+  source: z.string().optional(),
 });
 export type SliceReference = z.infer<typeof sliceReference>;
 
@@ -35,7 +37,7 @@ export const dataState = z.strictObject({
   generation: z.number().int().min(1),
   ingest: digestString,
   catalog: digestString,
-  /** Oldest day first, no day twice. */
+  /** Oldest day first, no day twice from one source. */
   slices: z.array(sliceReference),
 });
 export type DataState = z.infer<typeof dataState>;

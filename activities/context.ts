@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { type Charter, parseCharter } from '../models/contracts/charter.ts';
+import type { CandidateSubmission } from '../models/contracts/release.ts';
+import { type BlobStore, getDocument } from '../stores/blobs.ts';
+import { openBlobDirectory } from '../stores/blobs-directory.ts';
+import type { LogReader } from '../stores/event-log.ts';
+import { openLogReader } from '../stores/event-log-files.ts';
+import type { GenerationStore } from '../stores/generations.ts';
+import { openGenerationDirectory } from '../stores/generations-directory.ts';
+import type { MlflowClient } from '../stores/mlflow/mlflow-client.ts';
+
+/** The state directory as the pipeline sees it. */
+export type State = { root: string; blobs: BlobStore; generations: GenerationStore; logReader: (surface: string, stream: 'events' | 'slates') => LogReader };
+
+export function openState(root: string): State {
+  return {
+    root,
+    blobs: openBlobDirectory({ root: join(root, 'blobs') }),
+    generations: openGenerationDirectory({ root: join(root, 'series') }),
+    logReader: (surface, stream) => openLogReader({ directory: join(root, 'log', surface, stream) }),
+  };
+}
+
+/** What activities are given by the worker's composition root: nothing here is read from the environment or the clock. */
+export type Context = {
+  state: State;
+  mlflow: MlflowClient;
+  now: () => number;
+  /** Hands a candidate to `release/{surface}`, starting the workflow where it does not run yet. */
+  submit: (submission: CandidateSubmission) => Promise<void>;
+  /** Keys of approvers by name: an approver with a key must sign. */
+  approverKeys: Readonly<Record<string, string>>;
+  /** Bearer key of the serving tier's admin routes, where it has one. */
+  servingKey: string | null;
+  log: (line: string) => void;
+};
+
+export async function readCharter(blobs: BlobStore, digest: string): Promise<Charter> {
+  return getDocument(blobs, digest, { parse: parseCharter });
+}
+
+/** The newest document of a series, checked; undefined when the series is empty. */
+export async function readLatest<T>(generations: GenerationStore, series: string, schema: z.ZodType<T>): Promise<{ generation: number; document: T } | undefined> {
+  const latest = await generations.latest(series);
+  return latest === undefined ? undefined : { generation: latest.generation, document: schema.parse(latest.document) };
+}

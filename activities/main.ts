@@ -1,0 +1,73 @@
+import { Client, Connection } from '@temporalio/client';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { z } from 'zod';
+import { releaseMessages, releaseWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
+import { inputError, toProblemDetails } from '../models/contracts/problem.ts';
+import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
+import { type Context, openState } from './context.ts';
+import { type Role, createWorkers } from './worker.ts';
+
+/** The worker's composition root: the only place of the pipeline that reads the environment. */
+const environment = z.object({
+  UNDERSTUDY_STATE: z.string().min(1),
+  UNDERSTUDY_ROLES: z
+    .string()
+    .default('control,training')
+    .transform((text) => text.split(',').map((role) => role.trim()))
+    .pipe(z.array(z.enum(['control', 'training'])).min(1)),
+  TEMPORAL_ADDRESS: z.string().min(1),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  MLFLOW_TRACKING_URI: z.url(),
+  MLFLOW_TRACKING_TOKEN: z.string().optional(),
+  /** `name=key` pairs, separated by commas. */
+  UNDERSTUDY_APPROVER_KEYS: z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const keys: Record<string, string> = {};
+      for (const pair of text.split(',').filter((one) => one !== '')) {
+        const cut = pair.indexOf('=');
+        if (cut < 1 || cut === pair.length - 1) context.addIssue({ code: 'custom', message: 'needs name=key pairs separated by commas' });
+        else keys[pair.slice(0, cut).trim()] = pair.slice(cut + 1).trim();
+      }
+      return keys;
+    }),
+  UNDERSTUDY_ADMIN_KEY: z.string().optional(),
+});
+
+async function main(): Promise<void> {
+  const parsed = environment.safeParse(process.env);
+  if (!parsed.success) throw inputError('UND-ENVIRONMENT', 'The environment', parsed.error.issues);
+  const env = parsed.data;
+  Runtime.install({ logger: new DefaultLogger('WARN', (entry) => process.stderr.write(`${entry.level} ${entry.message}\n`)), shutdownSignals: [] });
+  const client = new Client({ connection: Connection.lazy({ address: env.TEMPORAL_ADDRESS }), namespace: env.TEMPORAL_NAMESPACE });
+  const context: Context = {
+    state: openState(env.UNDERSTUDY_STATE),
+    mlflow: createMlflow({ trackingUri: env.MLFLOW_TRACKING_URI, token: env.MLFLOW_TRACKING_TOKEN }),
+    now: Date.now,
+    submit: async (submission) => {
+      await client.workflow.signalWithStart(workflowNames.release, {
+        workflowId: releaseWorkflowId(submission.surface),
+        taskQueue: taskQueues.control,
+        args: [{ surface: submission.surface }],
+        signal: releaseMessages.submitCandidate,
+        signalArgs: [submission],
+      });
+    },
+    approverKeys: env.UNDERSTUDY_APPROVER_KEYS,
+    servingKey: env.UNDERSTUDY_ADMIN_KEY ?? null,
+    log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
+  };
+  const workers = await createWorkers({ context, roles: env.UNDERSTUDY_ROLES as Role[], connection: { address: env.TEMPORAL_ADDRESS }, namespace: env.TEMPORAL_NAMESPACE });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.shutdown());
+  process.stdout.write(`${JSON.stringify({ ready: true, roles: env.UNDERSTUDY_ROLES, pid: process.pid })}\n`);
+  await workers.run();
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${JSON.stringify(toProblemDetails(error))}\n${error instanceof Error ? (error.stack ?? '') : ''}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,53 @@
+import { latestDeployment } from '../../stores/deployments.ts';
+import { appendLedger } from '../../stores/ledger.ts';
+import type { CloseRequest } from '../api.ts';
+import type { Context } from '../context.ts';
+import { findRunRecord } from '../registry/runs.ts';
+import { modelName } from '../registry/register-candidate.ts';
+import { liveReplicas } from './await-replicas.ts';
+
+/** Writes the outcome down and brings the registry in line with the deployment spec, which alone says what serves. */
+export async function closeRelease(context: Context, request: CloseRequest): Promise<void> {
+  const { generations } = context.state;
+  const run = await findRunRecord(context, request.runId);
+  if (run?.modelVersion) await context.mlflow.setVersionTag({ model: modelName(request.surface), version: run.modelVersion, key: 'understudy.outcome', value: request.outcome });
+  await projectAliases(context, request.surface);
+  const disagreement = await disagreementOf(context, request.surface);
+  const spec = await latestDeployment(generations, request.surface);
+  await appendLedger(generations, {
+    operationId: `${request.releaseId}/close`,
+    atMs: context.now(),
+    surface: request.surface,
+    action: `release-${request.outcome}`,
+    by: request.runId,
+    releaseId: request.releaseId,
+    detail: { candidate: request.candidate, artifact: request.artifact, why: request.why, generation: spec?.generation ?? 0, champion: spec?.champion ?? null, disagreement },
+  });
+  if (disagreement !== null) context.log(`ALARM ${request.surface}: ${disagreement}`);
+}
+
+/** `champion` and `challenger` in MLflow follow the spec: a projection, made again from the source each time. */
+export async function projectAliases(context: Context, surface: string): Promise<void> {
+  const spec = await latestDeployment(context.state.generations, surface);
+  for (const [alias, artifact] of [['champion', spec?.champion ?? null], ['challenger', spec?.challenger ?? null]] as const) {
+    const current = await context.mlflow.getByAlias({ model: modelName(surface), alias });
+    const wanted = artifact === null ? undefined : await context.mlflow.findVersion({ model: modelName(surface), artifact });
+    if (current?.version === wanted?.version) continue;
+    if (wanted === undefined) await context.mlflow.deleteAlias({ model: modelName(surface), alias });
+    else await context.mlflow.setAlias({ model: modelName(surface), alias, version: wanted.version });
+  }
+}
+
+/** Which of spec, registry and serving differs from the spec; null when they agree. */
+export async function disagreementOf(context: Context, surface: string): Promise<string | null> {
+  const spec = await latestDeployment(context.state.generations, surface);
+  if (spec === undefined) return null;
+  const registered = await context.mlflow.getByAlias({ model: modelName(surface), alias: 'champion' });
+  const differing: string[] = [];
+  if (registered?.artifact !== spec.champion) differing.push(`the registry's champion is ${registered?.artifact ?? 'nothing'}, the spec's ${spec.champion}`);
+  for (const replica of await liveReplicas(context)) {
+    const generation = replica.surfaces[surface]?.generation;
+    if (generation !== spec.generation) differing.push(`replica ${replica.replica} serves generation ${generation ?? 'none'}, the spec is ${spec.generation}`);
+  }
+  return differing.length === 0 ? null : differing.join('; ');
+}

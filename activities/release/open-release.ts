@@ -1,0 +1,68 @@
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import type { ApprovalPolicy, CandidateSubmission } from '../../models/contracts/release.ts';
+import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
+import { windowManifest } from '../../models/contracts/window.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import { latestDeployment } from '../../stores/deployments.ts';
+import { appendLedger } from '../../stores/ledger.ts';
+import type { OpenedRelease } from '../api.ts';
+import { type Context, readCharter } from '../context.ts';
+import { findRunRecord, preparedFrom, trainedFrom } from '../registry/runs.ts';
+
+/** Reads the evidence, freezes the approval policy and says what this release needs. */
+export async function openRelease(context: Context, submission: CandidateSubmission): Promise<OpenedRelease> {
+  const { blobs, generations } = context.state;
+  const evidence = await getDocument(blobs, submission.report, reportSchema);
+  const spec = await latestDeployment(generations, submission.surface);
+  const charter = await readCharter(blobs, evidence.charter);
+  const releaseId = `${submission.candidate}-${submission.report.slice(7, 15)}`;
+  const opened = await decide();
+  await appendLedger(generations, {
+    operationId: `${releaseId}/open/${opened.kind}`,
+    atMs: context.now(),
+    surface: submission.surface,
+    action: `release-${opened.kind}`,
+    by: submission.runId,
+    releaseId,
+    detail: { candidate: submission.candidate, artifact: submission.artifact, evidence: submission.report, why: opened.kind === 'opened' ? evidence.reasons.join('; ') : opened.why },
+  });
+  return opened;
+
+  async function decide(): Promise<OpenedRelease> {
+    if (spec?.champion === submission.artifact) return { kind: 'refused', releaseId, why: 'it is the champion already' };
+    if ((spec?.champion ?? null) !== evidence.champion) {
+      const run = await findRunRecord(context, submission.runId);
+      if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${submission.runId}`);
+      return { kind: 'stale', releaseId, why: 'the champion changed since the evidence was made', retrain: preparedFrom(run), trained: trainedFrom(run) };
+    }
+    if (!evidence.passed) return { kind: 'refused', releaseId, why: evidence.reasons.join('; ') };
+    const window = await getDocument(blobs, evidence.window, windowManifest);
+    return {
+      kind: 'opened',
+      releaseId,
+      intent: evidence.intent,
+      evidence: submission.report,
+      policy: policyOf(charter.release, evidence),
+      // The bootstrap rule: with nothing live there is nobody to protect and nothing to compare with.
+      approvalNeeded: spec !== undefined,
+      canaryNeeded: spec !== undefined,
+      generation: spec?.generation ?? 0,
+      charter: evidence.charter,
+      catalog: window.catalog,
+      lookEveryMs: charter.release.canary.lookEveryMs,
+      reasons: evidence.reasons,
+    };
+  }
+}
+
+function policyOf(release: { approvers: ApprovalPolicy['approvers']; fourEyes: boolean } & Omit<ApprovalPolicy, 'approvers' | 'votesNeeded'>, evidence: Report): ApprovalPolicy {
+  const loosened = evidence.charterDiff.some((one) => one.loosens);
+  return {
+    approvers: release.approvers,
+    // A loosened gate needs an approval of its own: a second person where there is one.
+    votesNeeded: Math.min(release.approvers.length, (release.fourEyes ? 2 : 1) + (loosened ? 1 : 0)),
+    remindAfterMs: release.remindAfterMs,
+    escalateAfterMs: release.escalateAfterMs,
+    expireAfterMs: release.expireAfterMs,
+  };
+}

@@ -1,0 +1,56 @@
+import type { CanarySpec } from '../../models/contracts/deployment.ts';
+import { type Change, latestDeployment, publishDeployment } from '../../stores/deployments.ts';
+import { appendLedger } from '../../stores/ledger.ts';
+import type { PublishRequest, Published } from '../api.ts';
+import { type Context, readCharter } from '../context.ts';
+
+/** Writes the next generation of the deployment spec for a release, unless it is fenced, paused or frozen. */
+export async function publishSpec(context: Context, request: PublishRequest): Promise<Published> {
+  const { generations, blobs } = context.state;
+  const latest = await latestDeployment(generations, request.surface);
+  const nowMs = context.now();
+  if (latest !== undefined && (request.change.kind === 'split' || request.change.kind === 'promote')) {
+    const charter = await readCharter(blobs, latest.charter);
+    const frozen = charter.release.freezeWindows.find((span) => span.fromMs <= nowMs && nowMs < span.toMs);
+    if (frozen !== undefined) return { status: 'frozen', generation: latest.generation, untilMs: frozen.toMs, why: `frozen: ${frozen.reason}` };
+  }
+  const ladder = latest === undefined ? [] : (await readCharter(blobs, latest.charter)).release.canary.ladder;
+  const operationId = `${request.releaseId}/${request.step}`;
+  const result = await publishDeployment(generations, {
+    surface: request.surface,
+    expectedGeneration: request.expectedGeneration,
+    operationId,
+    releaseId: request.releaseId,
+    change: changeOf(request, latest?.champion ?? null, ladder),
+    author: { kind: latest === undefined ? 'bootstrap' : 'release', name: request.releaseId, reason: request.reason },
+    nowMs,
+  });
+  await appendLedger(generations, {
+    operationId: `${operationId}/${result.status}`,
+    atMs: nowMs,
+    surface: request.surface,
+    action: `spec-${result.status}`,
+    by: request.releaseId,
+    releaseId: request.releaseId,
+    detail: { change: request.change, generation: result.generation, reason: request.reason, ...('why' in result ? { why: result.why } : {}) },
+  });
+  return result;
+}
+
+function changeOf(request: PublishRequest, champion: string | null, ladder: readonly number[]): Change {
+  const { change, artifact, releaseId } = request;
+  // One salt a release, from its id: a replay or another replica assigns the same people.
+  const canary = (over: Partial<CanarySpec>): CanarySpec => ({ releaseId, artifact, mode: 'canary', stage: 0, cap: 0, share: 0, salt: releaseId, ...over });
+  switch (change.kind) {
+    case 'register-challenger':
+      return { challenger: artifact };
+    case 'shadow':
+      return { challenger: artifact, canary: canary({ mode: 'shadow', stage: -1 }) };
+    case 'split':
+      return { challenger: artifact, canary: canary({ stage: change.stage, cap: ladder[change.stage] ?? change.share, share: change.share }) };
+    case 'promote':
+      return { champion: artifact, championRelease: releaseId, previousChampion: champion, canary: null, challenger: null, charter: change.charter, catalog: change.catalog };
+    case 'withdraw':
+      return { canary: null, challenger: null };
+  }
+}

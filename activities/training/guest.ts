@@ -1,0 +1,61 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type ArtifactFiles, recommendGraphInterface } from '../../models/contracts/artifact.ts';
+import { digestString, externalId } from '../../models/contracts/ids.ts';
+import { UnderstudyError, inputError } from '../../models/contracts/problem.ts';
+import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
+
+const guestParams = z.looseObject({ folder: z.string().min(1) });
+
+/** `guest.json` in the folder: what cannot be read off the graph. */
+export const guestManifest = z.strictObject({ interface: z.literal(recommendGraphInterface), name: z.string().min(1).max(200), maxHistory: z.number().int().min(1).max(1000) });
+export type GuestManifest = z.infer<typeof guestManifest>;
+
+const guestFiles = z.strictObject({ kind: z.literal('guest'), manifest: guestManifest, files: z.record(z.string(), digestString) });
+const needed = ['recommend.onnx', 'vocabulary.json'] as const;
+const maxBytes = 2 ** 31;
+
+/**
+ * Takes a folder of your own (`recommend.onnx`, `vocabulary.json`, `guest.json`) into the blob store.
+ * @throws UND-ARTIFACT naming what is missing or wrong.
+ */
+export async function storeGuestFolder(blobs: BlobStore, params: unknown): Promise<string> {
+  const { folder } = checked(guestParams.safeParse(params), 'The guest candidate\'s params');
+  const names = await readdir(folder).catch((cause) => {
+    throw new UnderstudyError('UND-ARTIFACT', `The guest folder ${folder} cannot be read`, { cause });
+  });
+  const missing = [...needed, 'guest.json'].filter((name) => !names.includes(name));
+  if (missing.length > 0) throw new UnderstudyError('UND-ARTIFACT', `${folder} lacks ${missing.join(', ')}`);
+  const manifest = checked(guestManifest.safeParse(parse(await readFile(join(folder, 'guest.json'), 'utf8'), 'guest.json')), 'guest.json');
+  const files: Record<string, string> = {};
+  for (const name of needed) {
+    const bytes = await readFile(join(folder, name));
+    if (bytes.length === 0 || bytes.length > maxBytes) throw new UnderstudyError('UND-ARTIFACT', `${name} is empty or larger than 2 GiB`);
+    files[name] = await blobs.put(bytes);
+  }
+  return putDocument(blobs, { kind: 'guest', manifest, files });
+}
+
+/** The stored folder back, its vocabulary checked. */
+export async function loadGuest(blobs: BlobStore, digest: string): Promise<{ manifest: GuestManifest; files: ArtifactFiles; vocabulary: string[] }> {
+  const stored = await getDocument(blobs, digest, guestFiles);
+  const [graph, vocabularyBytes] = await Promise.all(needed.map((name) => blobs.get(stored.files[name] ?? '')));
+  if (graph === undefined || vocabularyBytes === undefined) throw new UnderstudyError('UND-ARTIFACT', 'The guest lacks a file');
+  const vocabulary = checked(z.array(externalId).min(1).safeParse(parse(Buffer.from(vocabularyBytes).toString('utf8'), 'vocabulary.json')), 'vocabulary.json');
+  if (new Set(vocabulary).size !== vocabulary.length) throw new UnderstudyError('UND-ARTIFACT', 'vocabulary.json names an item twice');
+  return { manifest: stored.manifest, files: { 'recommend.onnx': graph, 'vocabulary.json': vocabularyBytes }, vocabulary };
+}
+
+function checked<T>(parsed: { success: true; data: T } | { success: false; error: z.ZodError }, what: string): T {
+  if (!parsed.success) throw inputError('UND-ARTIFACT', what, parsed.error.issues);
+  return parsed.data;
+}
+
+function parse(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UnderstudyError('UND-ARTIFACT', `${what} is not JSON`, { cause });
+  }
+}

@@ -1,0 +1,123 @@
+import type { Interactions, Model, ScoreRequest } from '../../models/algorithms/algorithm.ts';
+import { giveWay } from '../../models/algorithms/checkpoint.ts';
+import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
+import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
+import { digestBytes } from '../../models/contracts/digest.ts';
+import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
+import { windowManifest } from '../../models/contracts/window.ts';
+import { checkParity, makeParityRecord } from '../../models/graph/parity.ts';
+import { openRecommendGraph } from '../../models/graph/session.ts';
+import { putArtifact } from '../../stores/artifacts.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import type { PreparedRetrain, Trained } from '../api.ts';
+import { type Context, readCharter } from '../context.ts';
+import type { Beat } from '../worker.ts';
+import { readTrain } from '../windows/read-window.ts';
+import { loadGuest } from './guest.ts';
+
+export async function readRecipe(context: Context, digest: string): Promise<Recipe> {
+  return getDocument(context.state.blobs, digest, recipeSchema);
+}
+
+type Export = { files: ArtifactFiles; maxHistory: number; vocabulary: string[]; parity: ParityRecord; trainSeconds: number; resumedFrom: number };
+
+/** A checkpoint at most this often: each is a blob, and losing a few seconds of training costs less than writing many. */
+const checkpointEveryMs = 5_000;
+
+/** Trains the recipe on the window, exports the graph, checks it against the trainer and stores the artifact. */
+export async function trainCandidate(context: Context, input: PreparedRetrain, beat: Beat): Promise<Trained> {
+  const { blobs, generations } = context.state;
+  const recipe = await readRecipe(context, input.recipe);
+  const exported = recipe.guest === null ? await train(context, input, recipe, beat) : await guest(context, recipe);
+  const bytes = Object.values(exported.files).reduce((sum, file) => sum + file.byteLength, 0);
+  const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
+  try {
+    const parity = recipe.guest === null ? exported.parity : await answersOf(graph, exported.vocabulary.length);
+    const checked = await checkParity({ graph, record: parity });
+    const manifest: ArtifactManifest = {
+      kind: 'artifact',
+      interface: recommendGraphInterface,
+      surface: input.surface,
+      candidate: input.candidate,
+      algorithm: recipe.algorithm,
+      params: recipe.params,
+      window: input.window,
+      recipe: input.recipe,
+      seed: recipe.seed,
+      itemCount: exported.vocabulary.length,
+      maxHistory: exported.maxHistory,
+      files: Object.fromEntries(Object.entries(exported.files).map(([name, file]) => [name, digestBytes(file)])),
+    };
+    const artifact = await putArtifact({ blobs, generations, manifest, files: exported.files, parity });
+    return { artifact, parityRequests: checked.requests, parityError: checked.largestError, parityPassed: checked.passed, trainSeconds: exported.trainSeconds, bytes, resumedFrom: exported.resumedFrom };
+  } finally {
+    await graph.close();
+  }
+}
+
+async function train(context: Context, input: PreparedRetrain, recipe: Recipe, { beat, resumeDetails }: Beat): Promise<Export> {
+  const { blobs } = context.state;
+  const algorithm = algorithmNamed(recipe.algorithm);
+  const params = parseParams(algorithm, recipe.params);
+  const window = await getDocument(blobs, input.window, windowManifest);
+  const charter = await readCharter(blobs, input.charter);
+  const { interactions, vocabulary } = await readTrain({ window, blobs, charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy } });
+  const resume = checkpointOf(resumeDetails);
+  const startedMs = context.now();
+  let savedMs = startedMs;
+  const model = await algorithm.train(
+    { interactions, params, seed: recipe.seed },
+    {
+      resumeFrom: resume === undefined ? undefined : await blobs.get(resume.checkpoint),
+      onStep: async (step) => {
+        // The event loop gets its turn here: heartbeats leave, a cancellation arrives.
+        await giveWay();
+        if (context.now() - savedMs < checkpointEveryMs) return beat();
+        savedMs = context.now();
+        beat({ checkpoint: await blobs.put(step.checkpoint()), done: step.done, total: step.total });
+      },
+    },
+  );
+  const trainSeconds = (context.now() - startedMs) / 1000;
+  const parity = makeParityRecord({ model, itemCount: vocabulary.length, maxHistory: model.maxHistory, seed: recipe.seed, histories: sampleHistories(interactions, model) });
+  return {
+    files: { 'recommend.onnx': model.exportGraph(), 'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)) },
+    maxHistory: model.maxHistory,
+    vocabulary,
+    parity,
+    trainSeconds,
+    resumedFrom: resume?.done ?? 0,
+  };
+}
+
+function checkpointOf(details: unknown): { checkpoint: string; done: number } | undefined {
+  if (typeof details !== 'object' || details === null || !('checkpoint' in details) || typeof details.checkpoint !== 'string') return undefined;
+  return { checkpoint: details.checkpoint, done: 'done' in details && typeof details.done === 'number' ? details.done : 0 };
+}
+
+/** Some real histories, evenly spread over the users. */
+function sampleHistories(interactions: Interactions, model: Model): Pick<ScoreRequest, 'history' | 'historyWeight'>[] {
+  const wanted = Math.min(20, interactions.userCount);
+  return Array.from({ length: wanted }, (_, index) => {
+    const user = Math.floor((index * interactions.userCount) / wanted);
+    const to = interactions.indptr[user + 1] ?? 0;
+    const from = Math.max(interactions.indptr[user] ?? 0, to - model.maxHistory);
+    return { history: Array.from(interactions.items.subarray(from, to)), historyWeight: Array.from(interactions.weights.subarray(from, to)) };
+  });
+}
+
+async function guest(context: Context, recipe: Recipe): Promise<Export> {
+  const loaded = await loadGuest(context.state.blobs, recipe.guest ?? '');
+  return { files: loaded.files, maxHistory: loaded.manifest.maxHistory, vocabulary: loaded.vocabulary, parity: { requests: [], tolerance: 1e-4 }, trainSeconds: 0, resumedFrom: 0 };
+}
+
+/** A guest has no trainer here: what its graph answers now is what every replica must answer. */
+async function answersOf(graph: Awaited<ReturnType<typeof openRecommendGraph>>, itemCount: number): Promise<ParityRecord> {
+  const requests: ParityRecord['requests'] = [];
+  for (const history of [[], [0], [itemCount - 1], [0, Math.floor(itemCount / 2), itemCount - 1]]) {
+    const request = { history, historyWeight: history.map(() => 1), exclude: history.slice(0, 1), count: Math.min(20, itemCount) };
+    const ranked = await graph.recommend(request);
+    requests.push({ history, historyWeight: request.historyWeight, exclude: request.exclude, items: ranked.items, scores: ranked.scores });
+  }
+  return { requests, tolerance: 1e-4 };
+}

@@ -1,0 +1,52 @@
+import type { Charter, CandidateRecipe } from '../../models/contracts/charter.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
+import { dataState, ingestManifest } from '../../models/contracts/window.ts';
+import { getDocument, putDocument } from '../../stores/blobs.ts';
+import type { PrepareRequest, PreparedRetrain } from '../api.ts';
+import { type Context, readCharter, readLatest } from '../context.ts';
+import { currentCharter } from '../registry/charters.ts';
+import { storeGuestFolder } from '../training/guest.ts';
+import { cutWindow } from './cut-window.ts';
+
+/** Rotates the window, freezes its manifest and each candidate's recipe, and names the work by their digests. */
+export async function prepareRetrain(context: Context, request: PrepareRequest): Promise<PreparedRetrain[]> {
+  const { blobs, generations } = context.state;
+  const charterDigest = request.charter ?? (await currentCharter(context.state, request.surface));
+  const charter = await readCharter(blobs, charterDigest);
+  const data = await readLatest(generations, `data/${request.surface}`, dataState);
+  if (data === undefined) throw new UnderstudyError('UND-NO-DATA', `${request.surface} has no data yet: run \`understudy ingest\` first`);
+  const { rulesDigest } = await getDocument(blobs, data.document.ingest, ingestManifest);
+  const window = await putDocument(blobs, cutWindow({ dataState: data.document, charter, rulesDigest }));
+  const prepared: PreparedRetrain[] = [];
+  for (const candidate of chosen(charter, request)) {
+    const recipe = await putDocument(blobs, recipeSchema.parse(await freeze(context, charter, candidate)));
+    prepared.push({ surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest });
+  }
+  return prepared;
+}
+
+function chosen(charter: Charter, { candidates, guest }: PrepareRequest): CandidateRecipe[] {
+  const guests: CandidateRecipe[] = guest === null ? [] : [{ name: guest.name, algorithm: 'guest', params: { folder: guest.folder } }];
+  if (candidates === null) return guest === null ? charter.candidates : guests;
+  const named = candidates.map((name) => {
+    const found = charter.candidates.find((one) => one.name === name);
+    if (found === undefined) throw new UnderstudyError('UND-INPUT', `The charter has no candidate ${name}; it has ${charter.candidates.map((one) => one.name).join(', ')}`);
+    return found;
+  });
+  return [...named, ...guests];
+}
+
+async function freeze(context: Context, charter: Charter, candidate: CandidateRecipe): Promise<Recipe> {
+  return {
+    kind: 'recipe',
+    surface: charter.surface,
+    candidate: candidate.name,
+    algorithm: candidate.algorithm,
+    params: candidate.params,
+    seed: charter.seed,
+    confidence: charter.confidence,
+    repeatPolicy: charter.repeatPolicy,
+    guest: candidate.algorithm === 'guest' ? await storeGuestFolder(context.state.blobs, candidate.params) : null,
+  };
+}

@@ -1,0 +1,131 @@
+import { fileURLToPath } from 'node:url';
+import { ApplicationFailure, Context as ActivityContext, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { NativeConnection, type NativeConnectionOptions, Worker, type WorkerOptions } from '@temporalio/worker';
+import { taskQueues } from '../models/contracts/messages.ts';
+import { asUnderstudyError, problems } from '../models/contracts/problem.ts';
+import type { ControlActivities, TrainingActivities } from './api.ts';
+import type { Context } from './context.ts';
+import { ingestSource } from './events/ingest-source.ts';
+import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
+import { registerCandidate } from './registry/register-candidate.ts';
+import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
+import { awaitReplicas } from './release/await-replicas.ts';
+import { closeRelease } from './release/close-release.ts';
+import { createCanaryWatch } from './release/look-at-canary.ts';
+import { notify } from './release/notify.ts';
+import { openRelease } from './release/open-release.ts';
+import { publishSpec } from './release/publish-spec.ts';
+import { recordVote } from './release/record-vote.ts';
+import { sealLog } from './release/seal-log.ts';
+import { readRecipe, trainCandidate } from './training/train-candidate.ts';
+import { prepareRetrain } from './windows/prepare-retrain.ts';
+
+/** How an activity reports that it lives. `details` comes back to its next attempt. */
+export type Beat = { beat: (details?: unknown) => void; signal: AbortSignal; resumeDetails: unknown };
+
+export function controlActivities(context: Context): ControlActivities {
+  const canaries = createCanaryWatch(context);
+  return coded({
+    ingestSource: (input) => alive((beat) => ingestSource(context, input, beat)),
+    prepareRetrain: (input) => prepareRetrain(context, input),
+    findRun: (input) => findRun(context, input),
+    sealLog: (input) => sealLog(context, input),
+    registerCandidate: (input) => alive(() => registerCandidate(context, input)),
+    recordRun: async (input) => recordRun(context, input, await readRecipe(context, input.retrain.recipe)),
+    submitCandidate: (input) => context.submit(input),
+    openRelease: ({ submission }) => openRelease(context, submission),
+    recordVote: (input) => recordVote(context, input),
+    notify: (input) => notify(context, input),
+    publishSpec: (input) => publishSpec(context, input),
+    awaitReplicas: (input) => alive(({ beat, signal }) => awaitReplicas(context, input, { beat, signal })),
+    lookAtShadow: (input) => canaries.lookAtShadow(input),
+    lookAtCanary: (input) => canaries.lookAtCanary(input),
+    closeRelease: (input) => alive(() => closeRelease(context, input)),
+    readRun: ({ runId }) => readRun(context, runId),
+    compareRerun: (input) => compareRerun(context, input),
+  });
+}
+
+export function trainingActivities(context: Context): TrainingActivities {
+  return coded({
+    trainCandidate: (input) => alive((beat) => trainCandidate(context, input, beat)),
+    evaluateCandidate: (input) => alive((beat) => evaluateCandidate(context, input, beat)),
+  });
+}
+
+/** Beats every second for as long as the work goes on and the event loop turns. */
+async function alive<T>(work: (beat: Beat) => Promise<T>): Promise<T> {
+  const activity = ActivityContext.current();
+  let details: unknown = activity.info.heartbeatDetails;
+  const resumeDetails = details;
+  const beat = (next?: unknown) => {
+    if (next !== undefined && typeof next !== 'string') details = next;
+    activity.heartbeat(details);
+    activity.cancellationSignal.throwIfAborted();
+  };
+  const timer = setInterval(() => activity.heartbeat(details), 1_000);
+  try {
+    return await work({ beat, signal: activity.cancellationSignal, resumeDetails });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Coded errors become typed failures; what the table calls not retryable is not retried. */
+// biome-ignore lint/suspicious/noExplicitAny: activities of any shape pass through unchanged
+function coded<T extends Record<keyof T, (input: any) => Promise<any>>>(activities: T): T {
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  const wrapped: Record<string, (input: any) => Promise<any>> = {};
+  for (const [name, run] of Object.entries(activities) as [string, T[keyof T]][]) {
+    wrapped[name] = async (input) => {
+      try {
+        return await run(input);
+      } catch (error) {
+        if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;
+        if (ActivityContext.current().cancellationSignal.aborted) throw new CancelledFailure('cancelled');
+        const known = asUnderstudyError(error);
+        throw ApplicationFailure.create({
+          type: known.code,
+          message: known.message,
+          nonRetryable: known.code !== 'UND-INTERNAL' && !problems[known.code].retryable,
+          details: [{ mistakes: known.mistakes, ...known.details }],
+          cause: known,
+        });
+      }
+    };
+  }
+  return wrapped as T;
+}
+
+export type Role = 'control' | 'training';
+
+/** One Temporal worker a role. `run` resolves when all have stopped. */
+export async function createWorkers(input: { context: Context; roles: readonly Role[]; connection: NativeConnectionOptions; namespace: string; workflowBundle?: WorkerOptions['workflowBundle'] }): Promise<{ run: () => Promise<void>; shutdown: () => void }> {
+  const connection = await NativeConnection.connect(input.connection);
+  const shared = { connection, namespace: input.namespace, shutdownGraceTime: '2 s', shutdownForceTime: '5 s' } as const;
+  const workers: Worker[] = [];
+  for (const role of input.roles) {
+    const options: WorkerOptions =
+      role === 'control'
+        ? {
+            ...shared,
+            taskQueue: taskQueues.control,
+            activities: controlActivities(input.context),
+            ...(input.workflowBundle === undefined ? { workflowsPath: fileURLToPath(new URL('../workflows/bundle.ts', import.meta.url)) } : { workflowBundle: input.workflowBundle }),
+          }
+        : { ...shared, taskQueue: taskQueues.training, activities: trainingActivities(input.context), maxConcurrentActivityTaskExecutions: 1 };
+    workers.push(await Worker.create(options));
+  }
+  return {
+    run: async () => {
+      try {
+        await Promise.all(workers.map((worker) => worker.run()));
+      } finally {
+        await connection.close();
+      }
+    },
+    shutdown: () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { Command } from 'commander';
+import { type CommandContext, stateDirectory } from '../environment.ts';
+import { emit } from '../output.ts';
+import { orderOverride } from '../overrides.ts';
+import { withTemporal } from '../temporal.ts';
+import { castVote } from '../votes.ts';
+
+function voteCommand(context: CommandContext, decision: 'approve' | 'reject'): Command {
+  const command = new Command(decision)
+    .description(decision === 'approve' ? 'say yes to the candidate under decision' : 'say no to the candidate under decision')
+    .argument('<surface>')
+    .requiredOption('--by <name>', 'who decides: one of the charter\'s approvers')
+    .option('--evidence <digest>', 'the report that was looked at; without it, the one under decision now')
+    .option('--state <dir>', 'state directory')
+    .option('--json', 'one JSON document on stdout')
+    .action(async (surface: string, options) => {
+      const stateDir = stateDirectory(context, options.state);
+      const result = await withTemporal(context, stateDir, (client) =>
+        castVote(client, { surface, decision, by: options.by, why: options.why ?? '', evidence: options.evidence, key: context.env.UNDERSTUDY_APPROVER_KEY }),
+      );
+      emit({ json: options.json === true, document: result, text: `${result.message} (${result.releaseId}): ${result.outcome}` });
+    });
+  return decision === 'reject' ? command.requiredOption('--why <reason>', 'the reason, kept in the ledger') : command.option('--why <reason>', 'a remark, kept in the ledger');
+}
+
+const overrideHelp = {
+  abort: 'end the running release now; it wins over everything, also while Temporal is down',
+  rollback: 'make the champion from before live again',
+  pause: 'let no release write anything until `resume`; the split stays as it is',
+  resume: 'end a pause',
+} as const;
+
+function overrideCommand(context: CommandContext, action: keyof typeof overrideHelp): Command {
+  return new Command(action)
+    .description(overrideHelp[action])
+    .argument('<surface>')
+    .requiredOption('--by <name>', 'who orders it')
+    .requiredOption('--why <reason>', 'the reason, kept in the ledger')
+    .option('--state <dir>', 'state directory')
+    .option('--json', 'one JSON document on stdout')
+    .action(async (surface: string, options) => {
+      const result = await orderOverride(context, stateDirectory(context, options.state), { action, surface, by: options.by, why: options.why });
+      const told = result.told ? '' : ' The release workflow could not be told; it finds itself fenced at its next write.';
+      emit({ json: options.json === true, document: result, text: `Generation ${result.generation} is written. ${result.note}${told}` });
+    });
+}
+
+export function decisionCommands(context: CommandContext): Command[] {
+  const overrides = Object.keys(overrideHelp) as (keyof typeof overrideHelp)[];
+  return [voteCommand(context, 'approve'), voteCommand(context, 'reject'), ...overrides.map((action) => overrideCommand(context, action))];
+}

@@ -1,0 +1,86 @@
+import { Command } from 'commander';
+import { openState, type State } from '../../activities/context.ts';
+import { currentCharter, listSurfaces } from '../../activities/registry/charters.ts';
+import { listRuns } from '../../activities/registry/runs.ts';
+import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
+import type { ReleaseStatus, RunRecord } from '../../models/contracts/release.ts';
+import { latestDeployment } from '../../stores/deployments.ts';
+import { readLedger } from '../../stores/ledger.ts';
+import { type CommandContext, stateDirectory } from '../environment.ts';
+import { emit, table } from '../output.ts';
+import { releaseStatus, withTemporal } from '../temporal.ts';
+
+type SurfaceStatus = { surface: string; deployment: DeploymentSpec | null; release: ReleaseStatus | null; temporal: 'reached' | 'not reached' };
+
+export async function surfaceStatus(context: CommandContext, stateDir: string, surface: string): Promise<SurfaceStatus> {
+  const state = openState(stateDir);
+  await currentCharter(state, surface);
+  const deployment = (await latestDeployment(state.generations, surface)) ?? null;
+  try {
+    const release = await withTemporal(context, stateDir, (client) => releaseStatus(client, surface));
+    return { surface, deployment, release: release ?? null, temporal: 'reached' };
+  } catch {
+    return { surface, deployment, release: null, temporal: 'not reached' };
+  }
+}
+
+function describe(one: SurfaceStatus, runs: readonly RunRecord[]): string {
+  const nameOf = (artifact: string | null | undefined) => {
+    if (!artifact) return 'none';
+    const run = runs.find((candidate) => candidate.artifact === artifact);
+    return `${run?.candidate ?? 'unknown'} (${artifact.slice(7, 19)})`;
+  };
+  const lines = [
+    `surface     ${one.surface}`,
+    `champion    ${nameOf(one.deployment?.champion)}, generation ${one.deployment?.generation ?? 0}${one.deployment?.paused ? ', PAUSED' : ''}`,
+  ];
+  const canary = one.deployment?.canary;
+  if (canary) lines.push(`challenger  ${nameOf(canary.artifact)}, ${canary.mode}${canary.mode === 'canary' ? `, rung ${canary.stage + 1}, ${(canary.share * 100).toFixed(2)} % of new visitors (cap ${canary.cap * 100} %)` : ''}`);
+  if (one.temporal === 'not reached') lines.push('release     Temporal is not reached; what serves does not depend on it');
+  else if (one.release === null) lines.push('release     none yet');
+  else {
+    lines.push(`release     ${one.release.phase}: ${one.release.why}`);
+    if (one.release.evidence !== null && one.release.phase === 'approval') lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}`);
+    if (one.release.last !== null) lines.push(`last        ${one.release.last.candidate} ${one.release.last.outcome}: ${one.release.last.why}`);
+  }
+  return lines.join('\n');
+}
+
+export function statusCommand(context: CommandContext): Command {
+  return new Command('status')
+    .description('where each surface stands, and why')
+    .argument('[surface]')
+    .option('--ledger', 'the decisions so far, oldest first, with the hash chain checked')
+    .option('--state <dir>', 'state directory')
+    .option('--json', 'one JSON document on stdout')
+    .action(async (surface: string | undefined, options) => {
+      const stateDir = stateDirectory(context, options.state);
+      const state = openState(stateDir);
+      const surfaces = surface === undefined ? await listSurfaces(state) : [surface];
+      const statuses = await Promise.all(surfaces.map(async (name) => ({ ...(await surfaceStatus(context, stateDir, name)), ...(options.ledger ? { ledger: await readLedger(state.generations, name) } : {}) })));
+      const texts = await Promise.all(statuses.map(async (one) => describe(one, await listRuns(state, one.surface)) + ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : '')));
+      emit({ json: options.json === true, document: { surfaces: statuses }, text: texts.length === 0 ? `No surface yet in ${stateDir}. \`understudy up\` runs the example; \`understudy init\` makes one from your file.` : texts.join('\n\n') });
+    });
+}
+
+function ledgerTable(entries: Awaited<ReturnType<typeof readLedger>>): string {
+  return table(['#', 'when', 'what', 'by', 'why'], entries.map((entry) => [String(entry.sequence), new Date(entry.atMs).toISOString(), entry.action, entry.by, String(entry.detail.message ?? entry.detail.why ?? entry.detail.reason ?? '').slice(0, 100)]));
+}
+
+export function runsCommand(context: CommandContext): Command {
+  return new Command('runs')
+    .description('what was trained: evidence, verdict, artifact')
+    .argument('<surface>')
+    .option('--state <dir>', 'state directory')
+    .option('--json', 'one JSON document on stdout')
+    .action(async (surface: string, options) => {
+      const state: State = openState(stateDirectory(context, options.state));
+      await currentCharter(state, surface);
+      const runs = await listRuns(state, surface);
+      emit({
+        json: options.json === true,
+        document: { surface, runs },
+        text: runs.length === 0 ? `${surface} has no runs yet` : table(['run', 'candidate', 'intent', 'gates', 'artifact', 'train s'], runs.map((run) => [run.runId, run.candidate, run.intent, run.passed ? 'passed' : 'REFUSED', run.artifact.slice(7, 19), run.trainSeconds.toFixed(1)])),
+      });
+    });
+}

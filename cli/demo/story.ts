@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { type State, openState } from '../../activities/context.ts';
+import { findRunRecord, listRuns } from '../../activities/registry/runs.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import type { LedgerEntry, ReleaseOutcome, ReleaseStatus, RunRecord } from '../../models/contracts/release.ts';
+import { report as reportSchema } from '../../models/contracts/report.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import { readLedger } from '../../stores/ledger.ts';
+import { runRetrain } from '../commands/retrain.ts';
+import type { CommandContext } from '../environment.ts';
+import { releaseStatus } from '../temporal.ts';
+import { castVote } from '../votes.ts';
+import type { Shop } from '../shoppers/shop.ts';
+import { type Act, acts } from './acts.ts';
+import { writeMisalignedGuest } from './planted-defect.ts';
+
+export type ActResult = { act: Act; run: RunRecord; outcome: ReleaseOutcome; why: string; seconds: number; evidence: string };
+/** Asks the user; undefined where nobody is there to be asked. */
+export type Ask = ((status: ReleaseStatus, summary: string) => Promise<'approve' | 'reject'>) | undefined;
+export type StoryInput = { context: CommandContext; stateDir: string; surface: string; client: Client; shop: Shop; ask: Ask; say: (line: string) => void; signal: AbortSignal };
+
+const outcomes: readonly ReleaseOutcome[] = ['promoted', 'refused', 'rejected', 'expired', 'superseded', 'aborted', 'rolled-back'];
+
+/**
+ * Plays the acts in order. Everything durable is in the state directory and in Temporal, so a story that was cut off goes on where it
+ * was: what is trained is found, what is decided is read from the ledger, what is under way is waited for.
+ */
+export async function playStory(input: StoryInput): Promise<ActResult[]> {
+  const results: ActResult[] = [];
+  for (const act of acts) {
+    input.say(`── ${act.title}`);
+    results.push(await play(input, act));
+  }
+  return results;
+}
+
+async function play(input: StoryInput, act: Act): Promise<ActResult> {
+  const state = openState(input.stateDir);
+  const startedMs = input.context.now();
+  const found = await decided(state, input.surface, act);
+  if (found !== undefined) {
+    input.say(`   done before: ${found.outcome}, ${found.why}`);
+    return { ...found, seconds: 0 };
+  }
+  if (act.slatesBefore > 0) await gatherLog(input, act.slatesBefore);
+  const guest = act.guest === null ? null : { name: act.candidate, folder: await plantedGuest(state, input) };
+  const [trained] = await runRetrain(input.context, { stateDir: input.stateDir, surface: input.surface, candidates: guest === null ? [act.candidate] : null, guest });
+  if (trained === undefined) throw new UnderstudyError('UND-INTERNAL', `${act.candidate} gave no run`);
+  const run = await findRunRecord({ state }, trained.runId);
+  if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${trained.runId}`);
+  const evidence = await summarize(state, run);
+  input.say(`   ${evidence}`);
+  const ending = await untilClosed(input, state, run, evidence);
+  return { act, run, ...ending, evidence, seconds: (input.context.now() - startedMs) / 1000 };
+}
+
+async function decided(state: State, surface: string, act: Act): Promise<Omit<ActResult, 'seconds'> | undefined> {
+  const run = (await listRuns(state, surface)).find((one) => one.candidate === act.candidate);
+  if (run === undefined) return undefined;
+  const closing = await closingOf(state, run);
+  return closing === undefined ? undefined : { act, run, ...closing, evidence: await summarize(state, run) };
+}
+
+async function closingOf(state: State, run: RunRecord): Promise<{ outcome: ReleaseOutcome; why: string } | undefined> {
+  const entries: LedgerEntry[] = await readLedger(state.generations, run.surface);
+  const closing = entries.findLast((entry) => entry.by === run.runId && outcomes.some((outcome) => entry.action === `release-${outcome}`) && entry.detail.generation !== undefined);
+  return closing === undefined ? undefined : { outcome: closing.action.slice('release-'.length) as ReleaseOutcome, why: String(closing.detail.why) };
+}
+
+/** Shoppers keep coming until the log holds enough slates for the counterfactual evidence. */
+async function gatherLog(input: StoryInput, slates: number): Promise<void> {
+  const missing = slates - (await input.shop.loggedSlates());
+  if (missing <= 0) return;
+  input.say(`   ${missing} slates for shoppers first: their log is the counterfactual evidence`);
+  await input.shop.serve({ slates: missing, signal: input.signal });
+}
+
+async function plantedGuest(state: State, input: StoryInput): Promise<string> {
+  const source = (await listRuns(state, input.surface)).findLast((run) => run.algorithm === 'ials');
+  if (source === undefined) throw new UnderstudyError('UND-NO-DATA', 'There is no trained model to copy the guest from');
+  const folder = join(input.stateDir, 'run', 'guest-off-by-one');
+  await writeMisalignedGuest(state, { artifact: source.artifact, folder });
+  return folder;
+}
+
+/** The evidence in one line. */
+export async function summarize(state: State, run: RunRecord): Promise<string> {
+  const report = await getDocument(state.blobs, run.report, reportSchema);
+  const metric = report.metrics['ndcg@10']?.value ?? 0;
+  const champion = report.championMetrics?.['ndcg@10']?.value;
+  const against = champion === undefined ? '' : ` (champion ${champion.toFixed(4)})`;
+  const counterfactual = report.counterfactual === null ? '' : `; on the log: ${report.counterfactual.verdict}, effective sample ${Math.round(report.counterfactual.effectiveSampleSize)}`;
+  const gates = report.passed ? 'gates passed' : `REFUSED by ${report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate).join(', ')}`;
+  return `${run.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${counterfactual}; ${gates}`;
+}
+
+/** Serves shoppers and answers the request for approval until the release is closed. */
+async function untilClosed(input: StoryInput, state: State, run: RunRecord, evidence: string): Promise<{ outcome: ReleaseOutcome; why: string }> {
+  let answered: string | null = null;
+  let said = '';
+  const shopping = new AbortController();
+  const traffic = input.shop.keepOpen(AbortSignal.any([shopping.signal, input.signal]));
+  try {
+    for (;;) {
+      input.signal.throwIfAborted();
+      const closing = await closingOf(state, run);
+      if (closing !== undefined) return closing;
+      const status = await releaseStatus(input.client, input.surface).catch(() => undefined);
+      if (status !== undefined) {
+        const line = describe(status);
+        if (line !== said) input.say(`   ${line}`);
+        said = line;
+        if (status.phase === 'approval' && status.evidence !== null && answered !== status.evidence && status.artifact === run.artifact) {
+          await answer(input, status, evidence);
+          answered = status.evidence;
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  } finally {
+    shopping.abort();
+    await traffic;
+  }
+}
+
+function describe(status: ReleaseStatus): string {
+  if (status.phase === 'canary' && status.share !== null) return `canary, rung ${(status.stage ?? 0) + 1}: ${(status.share * 100).toFixed(1)} % of new visitors`;
+  return status.phase === 'idle' ? 'waiting for the release to open' : status.phase;
+}
+
+async function answer(input: StoryInput, status: ReleaseStatus, evidence: string): Promise<void> {
+  const decision = input.ask === undefined ? 'approve' : await input.ask(status, evidence);
+  const result = await castVote(input.client, { surface: input.surface, decision, by: 'demo', why: input.ask === undefined ? 'nobody was asked: --yes or no terminal' : 'asked on the terminal', evidence: status.evidence ?? undefined, key: undefined });
+  input.say(`   ${result.message}`);
+}

@@ -1,0 +1,34 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { inputError } from '../models/contracts/problem.ts';
+
+const environment = z.object({
+  UNDERSTUDY_STATE: z.string().min(1).default('.understudy'),
+  /** Where the user stood: npm scripts change the directory. */
+  UNDERSTUDY_CWD: z.string().optional(),
+  UNDERSTUDY_TEMPORAL_CLI: z.string().optional(),
+  UNDERSTUDY_MLFLOW_PYTHON: z.string().optional(),
+  TEMPORAL_ADDRESS: z.string().min(1).optional(),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  MLFLOW_TRACKING_URI: z.url().optional(),
+  MLFLOW_TRACKING_TOKEN: z.string().optional(),
+  /** The approver's own key, with which a vote is signed. */
+  UNDERSTUDY_APPROVER_KEY: z.string().min(8).optional(),
+  UNDERSTUDY_ADMIN_KEY: z.string().min(8).optional(),
+});
+
+export type CliEnvironment = z.output<typeof environment>;
+
+/** @throws UND-ENVIRONMENT naming every mistake. */
+export function readEnvironment(variables: NodeJS.ProcessEnv): CliEnvironment {
+  const parsed = environment.safeParse(variables);
+  if (!parsed.success) throw inputError('UND-ENVIRONMENT', 'The environment', parsed.error.issues);
+  return parsed.data;
+}
+
+/** What every command may use. Built once in the composition root. */
+export type CommandContext = { env: CliEnvironment; cwd: string; now: () => number };
+
+export function stateDirectory(context: CommandContext, option: string | undefined): string {
+  return resolve(context.cwd, option ?? context.env.UNDERSTUDY_STATE);
+}

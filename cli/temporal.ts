@@ -1,0 +1,57 @@
+import { Client, Connection, WorkflowNotFoundError, WorkflowFailedError, WorkflowUpdateFailedError, ServiceError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { type ProblemCode, UnderstudyError, problems } from '../models/contracts/problem.ts';
+import type { ReleaseStatus } from '../models/contracts/release.ts';
+import { releaseMessages, releaseWorkflowId } from '../models/contracts/messages.ts';
+import type { CommandContext } from './environment.ts';
+import { readSystemFile } from './system-file.ts';
+
+/** TEMPORAL_ADDRESS, or the server that `up` started for this state directory. */
+export async function temporalAddress(context: CommandContext, stateDir: string): Promise<string> {
+  const address = context.env.TEMPORAL_ADDRESS ?? (await readSystemFile(stateDir))?.temporalAddress;
+  if (address === undefined) throw new UnderstudyError('UND-TEMPORAL', `No Temporal is known: nothing was started with ${stateDir}, and TEMPORAL_ADDRESS is not set`);
+  return address;
+}
+
+/** Runs with a client and closes it; what Temporal says becomes a coded error. */
+export async function withTemporal<T>(context: CommandContext, stateDir: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const address = await temporalAddress(context, stateDir);
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({ address, connectTimeout: 5_000 });
+  } catch (cause) {
+    throw new UnderstudyError('UND-TEMPORAL', `Temporal does not answer at ${address}`, { cause });
+  }
+  try {
+    return await use(new Client({ connection, namespace: context.env.TEMPORAL_NAMESPACE }));
+  } catch (error) {
+    throw fromTemporal(error);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Finds the coded failure under Temporal's wrappers. */
+export function fromTemporal(error: unknown): unknown {
+  let inner: unknown = error;
+  while (inner instanceof Error) {
+    if (inner instanceof ApplicationFailure && inner.type && inner.type in problems) {
+      const details = inner.details?.[0];
+      return new UnderstudyError(inner.type as ProblemCode, inner.message, { cause: error, ...(typeof details === 'object' && details !== null ? { details: details as Record<string, unknown> } : {}) });
+    }
+    inner = inner.cause;
+  }
+  if (error instanceof WorkflowNotFoundError) return new UnderstudyError('UND-NO-REQUEST', 'No such workflow runs', { cause: error });
+  if (error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError) return new UnderstudyError('UND-INTERNAL', `${error.message}: ${error.cause?.message ?? ''}`, { cause: error });
+  if (error instanceof ServiceError) return new UnderstudyError('UND-TEMPORAL', error.message, { cause: error });
+  return error;
+}
+
+export async function releaseStatus(client: Client, surface: string): Promise<ReleaseStatus | undefined> {
+  try {
+    return await client.workflow.getHandle(releaseWorkflowId(surface)).query<ReleaseStatus>(releaseMessages.status);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, mkdir, open, readFile, rename, unlink, copyFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { digestBytes } from '../models/contracts/digest.ts';
+import { type Digest, digestString } from '../models/contracts/ids.ts';
+import { UnderstudyError } from '../models/contracts/problem.ts';
+import type { BlobStore } from './blobs.ts';
+import { createExclusive, syncDirectory } from './durable-files.ts';
+
+/** Blobs as files `sha256/ab/<hex>` below `root`. */
+export function openBlobDirectory({ root }: { root: string }): BlobStore {
+  const verified = new Set<Digest>();
+  const pathOf = (digest: Digest): string => {
+    if (!digestString.safeParse(digest).success) throw new UnderstudyError('UND-NOT-FOUND', `${JSON.stringify(digest)} is not a digest`);
+    const hex = digest.slice('sha256:'.length);
+    return join(root, 'sha256', hex.slice(0, 2), hex);
+  };
+
+  return {
+    async put(bytes) {
+      const digest = digestBytes(bytes);
+      const path = pathOf(digest);
+      if (!(await exists(path))) await createExclusive(path, bytes);
+      return digest;
+    },
+
+    async putFile(source) {
+      const digest = await digestFile(source);
+      const path = pathOf(digest);
+      if (await exists(path)) {
+        await unlink(source);
+        return digest;
+      }
+      await mkdir(dirname(path), { recursive: true });
+      await syncFile(source);
+      // The name is the content: two who race write the same bytes, so overwriting is harmless.
+      await rename(source, path).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EXDEV') throw error;
+        const beside = `${path}.new-${process.pid}`;
+        await copyFile(source, beside);
+        await syncFile(beside);
+        await rename(beside, path);
+        await unlink(source);
+      });
+      await syncDirectory(dirname(path));
+      return digest;
+    },
+
+    has: (digest) => exists(pathOf(digest)),
+
+    async get(digest) {
+      const bytes = await readFile(pathOf(digest)).catch((cause) => {
+        throw missing(digest, cause);
+      });
+      if (digestBytes(bytes) !== digest) throw corrupt(digest);
+      verified.add(digest);
+      return bytes;
+    },
+
+    async localPath(digest) {
+      const path = pathOf(digest);
+      if (verified.has(digest) && (await exists(path))) return path;
+      const actual = await digestFile(path).catch((cause) => {
+        throw missing(digest, cause);
+      });
+      if (actual !== digest) throw corrupt(digest);
+      verified.add(digest);
+      return path;
+    },
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function digestFile(path: string): Promise<Digest> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function missing(digest: Digest, cause: unknown): UnderstudyError {
+  return new UnderstudyError('UND-NOT-FOUND', `There is no blob ${digest}`, { cause });
+}
+
+function corrupt(digest: Digest): UnderstudyError {
+  return new UnderstudyError('UND-DIGEST', `The blob ${digest} holds other bytes than its name says`);
+}

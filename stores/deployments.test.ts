@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { latestDeployment, overrideDeployment, publishDeployment, readDeployment } from './deployments.ts';
+import { openGenerationDirectory } from './generations-directory.ts';
+import type { GenerationStore } from './generations.ts';
+
+const digestOf = (letter: string) => `sha256:${letter.repeat(64)}`;
+const [first, second, charter, catalog] = ['a', 'b', 'c', 'd'].map(digestOf) as [string, string, string, string];
+let root: string;
+let series = 0;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'understudy-deployments-'));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+/** A surface whose champion is `first`, live through release r0. */
+async function liveSurface(): Promise<{ generations: GenerationStore; surface: string }> {
+  const generations = openGenerationDirectory({ root });
+  series += 1;
+  const surface = `home-${series}`;
+  const result = await publishDeployment(generations, { ...step(surface, 'r0', 'bootstrap', 0), change: { champion: first, championRelease: 'r0', charter, catalog } });
+  expect(result).toEqual({ status: 'published', generation: 1 });
+  return { generations, surface };
+}
+
+const step = (surface: string, releaseId: string, name: string, expectedGeneration: number) => ({
+  surface,
+  releaseId,
+  operationId: `${releaseId}/${name}`,
+  expectedGeneration,
+  author: { kind: 'release' as const, name: releaseId, reason: name },
+  nowMs: 1,
+});
+const canary = (releaseId: string) => ({ releaseId, artifact: second, mode: 'canary' as const, stage: 0, cap: 0.01, share: 0.01, salt: releaseId });
+const promotion = (releaseId: string) => ({ champion: second, championRelease: releaseId, previousChampion: first, canary: null, challenger: null });
+const order = (surface: string, action: 'abort' | 'rollback' | 'pause' | 'resume') => ({ action, surface, by: 'lead', why: 'test', operationId: `o-${action}`, nowMs: 2 });
+
+describe('deployment specs', () => {
+  it('publishes the next generation once, however often the step is retried', async () => {
+    const { generations, surface } = await liveSurface();
+    const publication = { ...step(surface, 'r1', '1-split', 1), change: { canary: canary('r1') } };
+    const results = await Promise.all([1, 2, 3].map(() => publishDeployment(generations, publication)));
+    expect(results).toEqual([1, 2, 3].map(() => ({ status: 'published', generation: 2 })));
+    expect((await latestDeployment(generations, surface))?.generation).toBe(2);
+  });
+
+  it('refuses a zombie step from before an abort, whatever generation it expected', async () => {
+    const { generations, surface } = await liveSurface();
+    await publishDeployment(generations, { ...step(surface, 'r1', '1-split', 1), change: { canary: canary('r1') } });
+    const abort = await overrideDeployment(generations, order(surface, 'abort'), { releaseId: null });
+    expect(abort).toMatchObject({ generation: 3, champion: first, fencedRelease: 'r1' });
+    for (const expected of [1, 2, 3]) {
+      const zombie = await publishDeployment(generations, { ...step(surface, 'r1', `9-promote-${expected}`, expected), change: promotion('r1') });
+      expect(zombie.status).toBe('fenced');
+    }
+    expect(await latestDeployment(generations, surface)).toMatchObject({ generation: 3, champion: first, canary: null });
+  });
+
+  it('lets an abort win every race with a promotion: the champion from before is live and the release can write no more', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 3 }), async (promoteAfter, abortAfter) => {
+        const { generations, surface } = await liveSurface();
+        await publishDeployment(generations, { ...step(surface, 'r1', '1-split', 1), change: { canary: canary('r1') } });
+        const turns = async (count: number) => {
+          for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        };
+        await Promise.all([
+          turns(promoteAfter).then(() => publishDeployment(generations, { ...step(surface, 'r1', '2-promote', 2), change: promotion('r1') })),
+          turns(abortAfter).then(() => overrideDeployment(generations, order(surface, 'abort'), { releaseId: 'r1' })),
+        ]);
+        const latest = await latestDeployment(generations, surface);
+        expect(latest).toMatchObject({ champion: first, canary: null });
+        expect(latest?.fencedReleases).toContain('r1');
+        const late = await publishDeployment(generations, { ...step(surface, 'r1', '3-promote', latest?.generation ?? 0), change: promotion('r1') });
+        expect(late.status).toBe('fenced');
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('says that it is paused, and goes on after the resume', async () => {
+    const { generations, surface } = await liveSurface();
+    await overrideDeployment(generations, order(surface, 'pause'), { releaseId: null });
+    const publication = { ...step(surface, 'r1', '1-split', 1), change: { canary: canary('r1') } };
+    expect(await publishDeployment(generations, publication)).toMatchObject({ status: 'paused', generation: 2 });
+    await overrideDeployment(generations, order(surface, 'resume'), { releaseId: null });
+    expect(await publishDeployment(generations, { ...publication, expectedGeneration: 3 })).toEqual({ status: 'published', generation: 4 });
+  });
+
+  it('rolls back to the champion from before, and again forward', async () => {
+    const { generations, surface } = await liveSurface();
+    await publishDeployment(generations, { ...step(surface, 'r1', '1-promote', 1), change: promotion('r1') });
+    expect(await overrideDeployment(generations, order(surface, 'rollback'), { releaseId: null })).toMatchObject({ champion: first, generation: 3 });
+    expect(await readDeployment(generations, surface, 2)).toMatchObject({ champion: second });
+    expect(await overrideDeployment(generations, order(surface, 'rollback'), { releaseId: null })).toMatchObject({ champion: second, generation: 4 });
+  });
+
+  it('has nothing to roll back to while the first champion is live', async () => {
+    const { generations, surface } = await liveSurface();
+    await expect(overrideDeployment(generations, order(surface, 'rollback'), { releaseId: null })).rejects.toMatchObject({ code: 'UND-NO-REQUEST' });
+  });
+});
