@@ -25,8 +25,11 @@ export type RetrainResult = { runId: string; candidate: string; artifact: string
 
 export type RerunResult = { runId: string; equal: boolean; artifact: { first: string; again: string }; metrics: { first: string; again: string }; firstDifference: string | null };
 
+/** What making the evidence again needs. */
+export type Rehearsal = { slates: number; maxDurationMs: number; retrain: PreparedRetrain; trained: Trained };
+
 export type OpenedRelease =
-  | { kind: 'opened'; releaseId: string; intent: ReleaseIntent; evidence: string; policy: ApprovalPolicy; approvalNeeded: boolean; canaryNeeded: boolean; generation: number; charter: string; lookEveryMs: number; catalog: string; reasons: string[] }
+  | { kind: 'opened'; releaseId: string; intent: ReleaseIntent; evidence: string; policy: ApprovalPolicy; approvalNeeded: boolean; canaryNeeded: boolean; generation: number; charter: string; lookEveryMs: number; catalog: string; reasons: string[]; rehearsal: Rehearsal | null }
   /** The champion changed since the evidence was made. */
   | { kind: 'stale'; releaseId: string; why: string; retrain: PreparedRetrain; trained: Trained }
   | { kind: 'refused'; releaseId: string; why: string };
@@ -49,6 +52,7 @@ export type PublishRequest = {
 export type Published = PublishResult | { status: 'frozen'; generation: number; untilMs: number; why: string };
 export type ReplicasReport = { status: 'ready' | 'refused' | 'none'; why: string; replicas: number };
 export type LookRequest = { surface: string; releaseId: string; charter: string; intent: ReleaseIntent; artifact: string; champion: string | null; stage: number; look: number; share: number; startedAtMs: number; atMs: number };
+export type RehearsalLook = { done: boolean; why: string; slates: number };
 export type ShadowLook = { done: boolean; failed: boolean; why: string; slates: number };
 export type CloseRequest = { surface: string; releaseId: string; candidate: string; artifact: string; runId: string; outcome: ReleaseOutcome; why: string; generation: number };
 
@@ -61,11 +65,13 @@ export interface ControlActivities {
   registerCandidate(input: Finished): Promise<Registered>;
   recordRun(input: Finished & { registered: Registered }): Promise<RetrainResult>;
   submitCandidate(input: CandidateSubmission): Promise<void>;
-  openRelease(input: { submission: CandidateSubmission }): Promise<OpenedRelease>;
+  /** `continuing`: the release that has been opened already and comes back with newer evidence. */
+  openRelease(input: { submission: CandidateSubmission; continuing: string | null }): Promise<OpenedRelease>;
   recordVote(input: VoteRequest): Promise<VoteResult>;
   notify(input: { surface: string; releaseId: string; what: 'opened' | 'reminder' | 'escalation' | 'waiting'; message: string }): Promise<void>;
   publishSpec(input: PublishRequest): Promise<Published>;
   awaitReplicas(input: { surface: string; generation: number }): Promise<ReplicasReport>;
+  lookAtRehearsal(input: { surface: string; generation: number; slates: number; maxDurationMs: number; startedAtMs: number; atMs: number }): Promise<RehearsalLook>;
   lookAtShadow(input: LookRequest): Promise<ShadowLook>;
   lookAtCanary(input: LookRequest): Promise<CanaryDecision>;
   closeRelease(input: CloseRequest): Promise<void>;

@@ -1,5 +1,5 @@
 import { ApplicationFailure, allHandlersFinished, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { Evaluated, OpenedRelease, PublishRequest, Published } from '../activities/api.ts';
+import type { Evaluated, OpenedRelease, PublishRequest, Published, Rehearsal } from '../activities/api.ts';
 import type { CandidateSubmission, OverrideNotice, ReleaseOutcome, ReleaseStatus, Vote, VoteResult } from '../models/contracts/release.ts';
 import { releaseMessages } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
@@ -77,17 +77,20 @@ class Publisher {
   }
 
   async run(submission: CandidateSubmission): Promise<Ending> {
-    const opened = await this.open(submission);
-    if (opened.kind === 'refused') {
-      this.status.releaseId = opened.releaseId;
-      return { outcome: 'refused', why: opened.why };
-    }
-    if (opened.kind === 'stale') return { outcome: 'refused', why: opened.why };
-    Object.assign(this.status, { releaseId: opened.releaseId, evidence: opened.evidence, intent: opened.intent, policy: opened.policy, generation: opened.generation });
+    let opened = await this.open(submission);
+    this.status.releaseId = opened.releaseId;
+    if (opened.kind !== 'opened') return { outcome: 'refused', why: opened.why };
+    this.status.generation = opened.generation;
     if (opened.canaryNeeded) {
       const ending = await this.publish(submission, { kind: 'register-challenger' }, 'the challenger gets exploration support');
       if (ending !== null) return ending;
     }
+    if (opened.rehearsal !== null) {
+      const rehearsed = await this.rehearse(submission, opened.rehearsal);
+      if ('outcome' in rehearsed) return await this.withdrawn(submission, rehearsed);
+      opened = rehearsed;
+    }
+    Object.assign(this.status, { evidence: opened.evidence, intent: opened.intent, policy: opened.policy });
     if (opened.approvalNeeded) {
       const refused = await this.approval(opened);
       if (refused !== null) return await this.withdrawn(submission, refused);
@@ -101,13 +104,35 @@ class Publisher {
 
   /** Evidence against a champion that is gone is made again here, once. */
   private async open(submission: CandidateSubmission): Promise<OpenedRelease> {
-    const opened = await control.openRelease({ submission });
+    const opened = await control.openRelease({ submission, continuing: null });
     if (opened.kind !== 'stale') return opened;
     this.status.why = opened.why;
     const log = await control.sealLog({ surface: submission.surface });
     const evaluated: Evaluated = await training.evaluateCandidate({ retrain: opened.retrain, trained: opened.trained, log });
     submission.report = evaluated.report;
-    return control.openRelease({ submission });
+    return control.openRelease({ submission, continuing: null });
+  }
+
+  /** With the challenger's items in the exploration pool, the log comes to carry evidence about them; then the evidence is made again. */
+  private async rehearse(submission: CandidateSubmission, rehearsal: Rehearsal): Promise<Opened | Ending> {
+    this.status.phase = 'rehearsal';
+    const startedAtMs = Date.now();
+    const { generation } = this.status;
+    for (;;) {
+      const look = await control.lookAtRehearsal({ surface: submission.surface, generation, slates: rehearsal.slates, maxDurationMs: rehearsal.maxDurationMs, startedAtMs, atMs: Date.now() });
+      this.status.why = look.why;
+      if (look.done) break;
+      if (await condition(() => this.aborted() || this.pending !== null, '1 s')) {
+        if (this.aborted()) return this.abortedEnding();
+        return { outcome: 'superseded', why: `${this.pending?.candidate} is newer` };
+      }
+    }
+    this.status.why = 'making the evidence again on the rehearsal\'s log';
+    const log = await control.sealLog({ surface: submission.surface });
+    const evaluated = await training.evaluateCandidate({ retrain: rehearsal.retrain, trained: rehearsal.trained, log });
+    submission.report = evaluated.report;
+    const reopened = await control.openRelease({ submission, continuing: this.status.releaseId });
+    return reopened.kind === 'opened' ? reopened : { outcome: 'refused', why: reopened.why };
   }
 
   private async approval(opened: Opened): Promise<Ending | null> {

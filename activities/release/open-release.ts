@@ -10,15 +10,15 @@ import { type Context, readCharter } from '../context.ts';
 import { findRunRecord, preparedFrom, trainedFrom } from '../registry/runs.ts';
 
 /** Reads the evidence, freezes the approval policy and says what this release needs. */
-export async function openRelease(context: Context, submission: CandidateSubmission): Promise<OpenedRelease> {
+export async function openRelease(context: Context, { submission, continuing }: { submission: CandidateSubmission; continuing: string | null }): Promise<OpenedRelease> {
   const { blobs, generations } = context.state;
   const evidence = await getDocument(blobs, submission.report, reportSchema);
   const spec = await latestDeployment(generations, submission.surface);
   const charter = await readCharter(blobs, evidence.charter);
-  const releaseId = `${submission.candidate}-${submission.report.slice(7, 15)}`;
+  const releaseId = continuing ?? `${submission.candidate}-${submission.report.slice(7, 15)}`;
   const opened = await decide();
   await appendLedger(generations, {
-    operationId: `${releaseId}/open/${opened.kind}`,
+    operationId: `${releaseId}/${continuing === null ? 'open' : 'reopen'}/${opened.kind}`,
     atMs: context.now(),
     surface: submission.surface,
     action: `release-${opened.kind}`,
@@ -29,10 +29,10 @@ export async function openRelease(context: Context, submission: CandidateSubmiss
   return opened;
 
   async function decide(): Promise<OpenedRelease> {
+    const run = await findRunRecord(context, submission.runId);
+    if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${submission.runId}`);
     if (spec?.champion === submission.artifact) return { kind: 'refused', releaseId, why: 'it is the champion already' };
     if ((spec?.champion ?? null) !== evidence.champion) {
-      const run = await findRunRecord(context, submission.runId);
-      if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${submission.runId}`);
       return { kind: 'stale', releaseId, why: 'the champion changed since the evidence was made', retrain: preparedFrom(run), trained: trainedFrom(run) };
     }
     if (!evidence.passed) return { kind: 'refused', releaseId, why: evidence.reasons.join('; ') };
@@ -51,6 +51,7 @@ export async function openRelease(context: Context, submission: CandidateSubmiss
       catalog: window.catalog,
       lookEveryMs: charter.release.canary.lookEveryMs,
       reasons: evidence.reasons,
+      rehearsal: spec === undefined || charter.release.rehearsal.slates === 0 ? null : { ...charter.release.rehearsal, retrain: preparedFrom(run), trained: trainedFrom(run) },
     };
   }
 }

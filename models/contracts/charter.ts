@@ -96,6 +96,11 @@ export const charter = z.strictObject({
     remindAfterMs: positiveMs.default(4 * 3_600_000),
     escalateAfterMs: positiveMs.default(24 * 3_600_000),
     expireAfterMs: positiveMs.default(72 * 3_600_000),
+    /**
+     * Before people are asked, the registered challenger's items get exploration support until the log holds this many slates, and the
+     * counterfactual evidence is made again on them.
+     */
+    rehearsal: z.strictObject({ slates: z.number().int().min(0).default(20_000), maxDurationMs: positiveMs.default(7 * 86_400_000) }).default({ slates: 20_000, maxDurationMs: 7 * 86_400_000 }),
     /** No generation that moves traffic is written in these spans; aborts and rollbacks always are. */
     freezeWindows: z.array(z.strictObject({ fromMs: z.number().int(), toMs: z.number().int(), reason: z.string() })).default([]),
     canary: z.strictObject({

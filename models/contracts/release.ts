@@ -79,7 +79,7 @@ export type ApprovalPolicy = {
   expireAfterMs: number;
 };
 
-export const releasePhases = ['idle', 'opening', 'approval', 'shadow', 'canary', 'promoting', 'closing'] as const;
+export const releasePhases = ['idle', 'opening', 'rehearsal', 'approval', 'shadow', 'canary', 'promoting', 'closing'] as const;
 export type ReleasePhase = (typeof releasePhases)[number];
 export type ReleaseOutcome = 'promoted' | 'refused' | 'rejected' | 'expired' | 'superseded' | 'aborted' | 'rolled-back';
 

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { diffCharters } from '../../experiments/gates/charter-diff.ts';
+import { judgeReport } from '../../experiments/gates/judge-report.ts';
+import { artifactManifest } from '../../models/contracts/artifact.ts';
+import { catalogItem } from '../../models/contracts/catalog-item.ts';
+import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
+import { type ReleaseIntent, report as reportSchema } from '../../models/contracts/report.ts';
+import { windowManifest } from '../../models/contracts/window.ts';
+import { scopeOf } from '../../models/slate/scope.ts';
+import { getDocument, putDocument } from '../../stores/blobs.ts';
+import { latestDeployment } from '../../stores/deployments.ts';
+import type { EvaluateRequest, Evaluated } from '../api.ts';
+import { type Context, readCharter } from '../context.ts';
+import type { Beat } from '../worker.ts';
+import { measureCounterfactual } from './measure-counterfactual.ts';
+import { measureOffline } from './measure-offline.ts';
+
+/** Makes the report on a candidate: ranking metrics on the time split, the counterfactual estimate, the gates' answers. */
+export async function evaluateCandidate(context: Context, request: EvaluateRequest, { beat, signal }: Beat): Promise<Evaluated> {
+  const { state } = context;
+  const { retrain, trained, log } = request;
+  const [charter, window, spec] = await Promise.all([readCharter(state.blobs, retrain.charter), getDocument(state.blobs, retrain.window, windowManifest), latestDeployment(state.generations, retrain.surface)]);
+  // Against itself a champion has no evidence to give: a rerun of the live model is measured alone.
+  const champion = spec === undefined || spec.champion === trained.artifact ? null : spec.champion;
+  const seed = window.seed;
+  const offline = await measureOffline(state, { window, charter, candidate: trained.artifact, champion, seed, beat, signal });
+  const catalog = await getDocument(state.blobs, window.catalog, z.array(catalogItem));
+  const { allowed } = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
+  const counterfactual = champion === null || log.segments === null ? null : await measureCounterfactual(state, { charter, candidate: trained.artifact, champion, segments: log.segments, seed, allowed, beat });
+  const manifest = await getDocument(state.blobs, trained.artifact, artifactManifest);
+  const judged = judgeReport({
+    charter,
+    artifactBytes: trained.bytes,
+    draft: {
+      kind: 'report',
+      surface: retrain.surface,
+      candidate: retrain.candidate,
+      algorithm: manifest.algorithm,
+      artifact: trained.artifact,
+      champion: spec?.champion ?? null,
+      window: retrain.window,
+      charter: retrain.charter,
+      charterDiff: spec === undefined ? [] : diffCharters(await readCharter(state.blobs, spec.charter), charter),
+      intent: await intentOf(context, { candidate: retrain.candidate, recipe: retrain.recipe, spec }),
+      parity: { requests: trained.parityRequests, largestError: trained.parityError, passed: trained.parityPassed },
+      ...offline,
+      counterfactual,
+    },
+  });
+  const report = await putDocument(state.blobs, reportSchema.parse(judged));
+  // What a rerun must reproduce: the candidate's own figures, whoever is champion by then.
+  const metrics = await putDocument(state.blobs, { kind: 'metrics', artifact: trained.artifact, window: retrain.window, users: offline.users, metrics: offline.metrics });
+  return { report, metrics, passed: judged.passed, reasons: judged.reasons, intent: judged.intent, champion: judged.champion };
+}
+
+/** The everyday case is the live recipe on a newer window. */
+async function intentOf(context: Context, input: { candidate: string; recipe: string; spec: DeploymentSpec | undefined }): Promise<ReleaseIntent> {
+  if (input.spec === undefined) return 'bootstrap';
+  const live = await getDocument(context.state.blobs, input.spec.champion, artifactManifest);
+  return live.recipe === input.recipe ? 'refresh' : 'replace';
+}
+

@@ -1,0 +1,83 @@
+import { type LoggedSlate, estimateCounterfactual } from '../../experiments/counterfactual/estimate-counterfactual.ts';
+import { attributeReward } from '../../experiments/reward/attribute-reward.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
+import { type Event, event as eventSchema } from '../../models/contracts/event.ts';
+import type { CounterfactualResult } from '../../models/contracts/report.ts';
+import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
+import { slotPropensities } from '../../models/slate/explore.ts';
+import type { LogReader, SealedSegment } from '../../stores/event-log.ts';
+import type { State } from '../context.ts';
+import type { LogSegments } from '../release/seal-log.ts';
+import { type Ranker, openRanker } from './ranker.ts';
+
+/** The newest slates of the log that are replayed: enough for the intervals, few enough for a minute's work. */
+const slatesAtMost = 20_000;
+
+type Input = { charter: Charter; candidate: string; champion: string; segments: string; seed: number; allowed: (itemId: string) => boolean; beat: () => void };
+
+/** Replays logged requests through both artifacts and estimates what each would have earned. Null when the log has no slate. */
+export async function measureCounterfactual(state: State, input: Input): Promise<CounterfactualResult | null> {
+  const { charter, beat } = input;
+  const segments = JSON.parse(Buffer.from(await state.blobs.get(input.segments)).toString('utf8')) as LogSegments;
+  const surface = segments.surface;
+  const records = await newest(state.logReader(surface, 'slates'), segments.slates, slatesAtMost, beat);
+  if (records.length === 0) return null;
+  const since = records[0]?.atMs ?? 0;
+  const events: Event[] = [];
+  for await (const one of state.logReader(surface, 'events').read(segments.events)) {
+    const parsed = eventSchema.safeParse(one);
+    if (parsed.success && parsed.data.atMs >= since) events.push(parsed.data);
+  }
+  const usable = records.filter((record) => record.exploration !== null && record.propensities !== null && record.items.length === charter.slate.size);
+  const { bySlate } = attributeReward({ slates: usable, events, reward: charter.reward });
+  const engagements = new Set(events.filter((one) => one.kind === 'click' && one.requestId !== undefined).map((one) => `${one.requestId}\n${one.itemId}`));
+  const rankers = await Promise.all([input.candidate, input.champion].map((artifact) => openRanker(state, { artifact, allowed: input.allowed })));
+  const [candidate, champion] = rankers as [Ranker, Ranker];
+  try {
+    const log: LoggedSlate[] = [];
+    for (const [number, record] of usable.entries()) {
+      log.push(await replay(record, { candidate, champion, size: charter.slate.size, rewards: bySlate.get(record.requestId) ?? [], engagements }));
+      if (number % 200 === 0) beat();
+    }
+    return estimateCounterfactual({ log, voided: records.length - usable.length, size: charter.slate.size, minEffectiveSampleSize: charter.gates.minEffectiveSampleSize, seed: input.seed });
+  } finally {
+    await Promise.all(rankers.map((ranker) => ranker.close()));
+  }
+}
+
+async function newest(reader: LogReader, segments: readonly SealedSegment[], atMost: number, beat: () => void): Promise<SlateRecord[]> {
+  let skip = Math.max(0, segments.reduce((sum, segment) => sum + segment.records, 0) - atMost);
+  const records: SlateRecord[] = [];
+  for await (const one of reader.read(segments)) {
+    if (skip > 0) {
+      skip -= 1;
+      continue;
+    }
+    const parsed = slateRecord.safeParse(one);
+    if (parsed.success) records.push(parsed.data);
+    if (records.length % 1000 === 0) beat();
+  }
+  return records.sort((a, b) => a.atMs - b.atMs || (a.requestId < b.requestId ? -1 : 1));
+}
+
+type Replay = { candidate: Ranker; champion: Ranker; size: number; rewards: ArrayLike<number>; engagements: ReadonlySet<string> };
+
+async function replay(record: SlateRecord, { candidate, champion, size, rewards, engagements }: Replay): Promise<LoggedSlate> {
+  const { exploration } = record;
+  if (exploration === null) throw new TypeError('replay needs a slate with exploration');
+  const request = { history: record.history, historyWeights: record.historyWeights, exclude: record.excluded, count: size };
+  const slots = slotPropensities({ exploration, size });
+  // The uniform floor is for discovery: too thin to carry an estimate, it does not count as support.
+  const supported = new Set([...exploration.baseItems, ...exploration.poolItems]);
+  return {
+    unit: record.unit,
+    items: record.items,
+    rewards,
+    engaged: record.items.map((itemId) => engagements.has(`${record.requestId}\n${itemId}`)),
+    exploredSlots: exploration.slots,
+    propensity: (itemId, slot) => (supported.has(itemId) ? slots.marginal(itemId, slot) : 0),
+    candidate: await candidate.rank(request),
+    champion: await champion.rank(request),
+  };
+}
+

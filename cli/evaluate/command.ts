@@ -1,0 +1,110 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { algorithmNamed, algorithms, parseParams } from '../../models/algorithms/registry.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import { readInteractions } from './read-interactions.ts';
+
+/** The cutoffs that are always there, so that two results can be compared whatever `--k` they were made with. */
+const standardCutoffs = [10, 20];
+
+type Options = { train: string; test: string; model: string; params?: string; k: string; seed: string; json?: boolean };
+type Surroundings = { cwd: string; stdout: (text: string) => void; stderr: (text: string) => void; isTerminal: boolean; nowMs: () => number };
+
+/** `understudy evaluate`: one model on two files, without any server. */
+export function evaluateCommandIn(surroundings: Surroundings): Command {
+  return new Command('evaluate')
+    .description('Train a model on one file and measure its ranking on another: full catalog, seen items excluded. Needs no server.')
+    .requiredOption('--train <file>', 'user,item[,timestamp] as CSV (plain or .gz, header or not) or Parquet')
+    .requiredOption('--test <file>', 'the same for what users did afterwards')
+    .requiredOption('--model <name>', `one of: ${Object.keys(algorithms).join(', ')}`)
+    .option('--params <json>', "the model's parameters, such as '{\"factors\":128}'")
+    .option('--k <number>', 'one more cutoff besides 10 and 20', '20')
+    .option('--seed <number>', 'the seed of training', '1')
+    .option('--json', 'print one JSON document on stdout and nothing else')
+    .addHelpText('after', helpText)
+    .action((options: Options) => run(options, surroundings));
+}
+
+const helpText = `
+Rules
+  The catalog is every item of the training file. Ties go to the item whose id comes first.
+  What a user has in the training file is neither recommended nor counted as wanted.
+  Users without training rows get an empty history; users who want nothing new are left out.
+  Test items that training never saw count as wanted and cannot be found.
+
+Example
+  understudy evaluate --train train.csv --test test.csv --model ials --params '{"factors":64}' --json`;
+
+async function run(options: Options, surroundings: Surroundings): Promise<void> {
+  const cutoff = wholeNumber('--k', options.k, { min: 1, max: 10_000 });
+  const seed = wholeNumber('--seed', options.seed, { min: 0, max: Number.MAX_SAFE_INTEGER });
+  const params = parseJson(options.params);
+  // Mistakes on the command line come before minutes of reading.
+  parseParams(algorithmNamed(options.model), params);
+
+  const report = reporter(surroundings);
+  const read = async (file: string): Promise<Awaited<ReturnType<typeof readInteractions>>> => {
+    report(`reading ${file}`);
+    return readInteractions(resolve(surroundings.cwd, file));
+  };
+  const evaluation = await evaluate({
+    train: await read(options.train),
+    test: await read(options.test),
+    model: options.model,
+    params,
+    cutoffs: [...new Set([...standardCutoffs, cutoff])].sort((a, b) => a - b),
+    seed,
+    nowMs: surroundings.nowMs,
+    report,
+  });
+  if (surroundings.isTerminal) surroundings.stderr('\r\x1b[2K');
+  surroundings.stdout(options.json ? `${JSON.stringify(evaluation)}\n` : table(evaluation));
+}
+
+function wholeNumber(option: string, text: string, { min, max }: { min: number; max: number }): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max && text.trim() !== '') return value;
+  throw new UnderstudyError('UND-INPUT', `${option} must be a whole number of ${min} .. ${max}, not '${text}'`);
+}
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return text === undefined ? {} : JSON.parse(text);
+  } catch (error) {
+    throw new UnderstudyError('UND-INPUT', `--params is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** On a terminal one line that changes; elsewhere plain lines, at most one a second besides the first of each kind. */
+function reporter({ stderr, isTerminal, nowMs }: Surroundings): (line: string) => void {
+  let kind = '';
+  let shownMs = 0;
+  return (line) => {
+    if (isTerminal) return stderr(`\r\x1b[2K${line}`);
+    const own = line.split(':')[0] as string;
+    if (own === kind && nowMs() - shownMs < 1000) return;
+    kind = own;
+    shownMs = nowMs();
+    stderr(`${line}\n`);
+  };
+}
+
+function table({ model, users, metrics, trainSeconds }: Evaluation): string {
+  const cutoffs = [...new Set(Object.keys(metrics).map((name) => name.split('@')[1] as string))];
+  const names = [...new Set(Object.keys(metrics).map((name) => name.split('@')[0] as string))];
+  const line = (cells: readonly string[]): string => cells.map((cell, column) => (column === 0 ? cell.padEnd(12) : cell.padStart(10))).join('');
+  const rows = names.map((name) => line([name, ...cutoffs.map((cutoff) => (metrics[`${name}@${cutoff}`] ?? 0).toFixed(4))]));
+  return [`${model}: ${users} users, trained in ${trainSeconds.toFixed(1)} s`, '', line(['', ...cutoffs.map((cutoff) => `@${cutoff}`)]), ...rows, ''].join(
+    '\n',
+  );
+}
+
+/** With this process's own streams and directory. */
+export const evaluateCommand = evaluateCommandIn({
+  cwd: process.cwd(),
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  isTerminal: process.stderr.isTTY === true,
+  nowMs: () => performance.now(),
+});

@@ -1,0 +1,10 @@
+import type { Gate } from './gate.ts';
+
+/** `worse` on the log always refuses; without enough evidence the charter decides. */
+export const counterfactualGate: Gate = ({ charter, draft }) => {
+  const { withoutCounterfactualSupport } = charter.gates;
+  const result = draft.counterfactual;
+  const verdict = result?.verdict ?? 'not-enough-evidence';
+  const passed = verdict === 'better' || (verdict === 'not-enough-evidence' && withoutCounterfactualSupport === 'pass');
+  return { gate: 'counterfactual', passed, value: result?.lift.value ?? null, threshold: 0, reason: result === null ? 'there is no log yet' : `${verdict}: ${result.reason}` };
+};

@@ -1,0 +1,14 @@
+import type { ReleaseIntent } from '../../models/contracts/report.ts';
+import { counterfactualGate } from './counterfactual.ts';
+import { coverageGate } from './coverage.ts';
+import type { Gate } from './gate.ts';
+import { offlineLiftGate } from './offline-lift.ts';
+import { parityGate } from './parity.ts';
+import { sizeGate } from './size.ts';
+import { usersGate } from './users.ts';
+
+const always: readonly Gate[] = [parityGate, sizeGate, usersGate, coverageGate];
+const againstChampion: readonly Gate[] = [...always, offlineLiftGate, counterfactualGate];
+
+/** Which gates stand in the way of which kind of release. With nothing live there is nothing to compare with. */
+export const gatesOf: Readonly<Record<ReleaseIntent, readonly Gate[]>> = { bootstrap: always, refresh: againstChampion, replace: againstChampion };

@@ -1,0 +1,182 @@
+import type { OnnxBuilder, Value } from '../../graph/onnx-builder.ts';
+import type { RecommendInputs } from '../../graph/recommend-interface.ts';
+import { gramOf } from './half-sweep.ts';
+
+/**
+ * The items as fold-in sees them. A new user's equations are (G + lambda_row I + alpha sum r y y^T) x = alpha sum r y. All but a little of
+ * the matrix is the same for everybody: with L L^T = G + lambda_0 I (lambda_0 of an empty row) and z = L^-1 y, they become
+ *
+ *   (I + growth M + alpha sum r z z^T) w = alpha sum r z,     M = L^-1 L^-T,     growth = lambda_row - lambda_0,     score = z . w = y . x
+ *
+ * which has few eigenvalues far from 1, so that a handful of conjugate gradient steps suffice, and single precision too.
+ */
+export type FoldInItems = {
+  /** [itemCount, width] z of each item */
+  factors: Float32Array;
+  /** [width, width] M */
+  growthMatrix: Float32Array;
+  itemCount: number;
+  width: number;
+  settings: FoldInSettings;
+};
+export type FoldInSettings = { alpha: number; lambda: number; frequencyScaling: number; foldInSteps: number };
+
+/** Keeps 0 / 0 out where the residual is 0 already: the step is then 0. */
+const smallest = 1e-30;
+
+/** @param items float32 [itemCount, width] */
+export function whitenItems({
+  items,
+  itemCount,
+  width,
+  settings,
+}: {
+  items: Float32Array;
+  itemCount: number;
+  width: number;
+  settings: FoldInSettings;
+}): FoldInItems {
+  const matrix = gramOf(items, width);
+  const base = settings.lambda * itemCount ** settings.frequencyScaling;
+  for (let f = 0; f < width; f += 1) matrix[f * width + f] = (matrix[f * width + f] as number) + base;
+  const lower = cholesky(matrix, width);
+
+  const factors = new Float32Array(items.length);
+  for (let start = 0; start < items.length; start += width) factors.set(solveLower(lower, items.subarray(start, start + width), width), start);
+
+  // Columns of L^-1, and M = L^-1 L^-T from them.
+  const inverse = Array.from({ length: width }, (_, column) =>
+    solveLower(
+      lower,
+      Float64Array.from({ length: width }, (_, row) => (row === column ? 1 : 0)),
+      width,
+    ),
+  );
+  const growthMatrix = new Float32Array(width * width);
+  for (let i = 0; i < width; i += 1) {
+    for (let j = 0; j < width; j += 1) growthMatrix[i * width + j] = inverse.reduce((sum, column) => sum + (column[i] as number) * (column[j] as number), 0);
+  }
+  return { factors, growthMatrix, itemCount, width, settings };
+}
+
+function cholesky(matrix: Float64Array, width: number): Float64Array {
+  const lower = new Float64Array(width * width);
+  for (let row = 0; row < width; row += 1) {
+    for (let column = 0; column <= row; column += 1) {
+      let sum = matrix[row * width + column] as number;
+      for (let f = 0; f < column; f += 1) sum -= (lower[row * width + f] as number) * (lower[column * width + f] as number);
+      lower[row * width + column] = row === column ? Math.sqrt(sum) : sum / (lower[column * width + column] as number);
+    }
+  }
+  return lower;
+}
+
+/** L^-1 right, by forward substitution. */
+function solveLower(lower: Float64Array, right: ArrayLike<number>, width: number): Float64Array {
+  const solution = new Float64Array(width);
+  for (let row = 0; row < width; row += 1) {
+    let sum = right[row] as number;
+    for (let f = 0; f < row; f += 1) sum -= (lower[row * width + f] as number) * (solution[f] as number);
+    solution[row] = sum / (lower[row * width + row] as number);
+  }
+  return solution;
+}
+
+/** The user's vector w, by the same steps as the graph, in double precision. An empty history gives 0. */
+export function foldIn({ items, history }: { items: FoldInItems; history: readonly { item: number; weight: number }[] }): Float64Array {
+  const { factors, growthMatrix, itemCount, width, settings } = items;
+  const weights = history.map(({ weight }) => settings.alpha * weight);
+  const growth = lambdaGrowth(
+    weights.reduce((sum, weight) => sum + weight, 0),
+    itemCount,
+    settings,
+  );
+  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, f) => sum + value * (b[f] as number), 0);
+
+  const multiply = (x: Float64Array): Float64Array => {
+    const product = x.slice();
+    if (growth > 0) {
+      for (let row = 0; row < width; row += 1) {
+        let sum = 0;
+        for (let f = 0; f < width; f += 1) sum += (growthMatrix[row * width + f] as number) * (x[f] as number);
+        product[row] = (product[row] as number) + growth * sum;
+      }
+    }
+    history.forEach(({ item }, position) => {
+      let sum = 0;
+      for (let f = 0; f < width; f += 1) sum += (factors[item * width + f] as number) * (x[f] as number);
+      const coefficient = (weights[position] as number) * sum;
+      for (let f = 0; f < width; f += 1) product[f] = (product[f] as number) + coefficient * (factors[item * width + f] as number);
+    });
+    return product;
+  };
+
+  const user = new Float64Array(width);
+  const residual = new Float64Array(width);
+  history.forEach(({ item }, position) => {
+    for (let f = 0; f < width; f += 1) residual[f] = (residual[f] as number) + (weights[position] as number) * (factors[item * width + f] as number);
+  });
+  const direction = residual.slice();
+  let squared = dot(residual, residual);
+  for (let step = 0; step < settings.foldInSteps; step += 1) {
+    const product = multiply(direction);
+    const stride = squared / Math.max(dot(direction, product), smallest);
+    for (let f = 0; f < width; f += 1) {
+      user[f] = (user[f] as number) + stride * (direction[f] as number);
+      residual[f] = (residual[f] as number) - stride * (product[f] as number);
+    }
+    const next = dot(residual, residual);
+    const momentum = next / Math.max(squared, smallest);
+    for (let f = 0; f < width; f += 1) direction[f] = (residual[f] as number) + momentum * (direction[f] as number);
+    squared = next;
+  }
+  return user;
+}
+
+/** lambda_row - lambda_0 for a row whose observed weights add up to `observed`. */
+function lambdaGrowth(observed: number, itemCount: number, { lambda, frequencyScaling }: FoldInSettings): number {
+  return lambda * itemCount ** frequencyScaling * ((1 + observed / itemCount) ** frequencyScaling - 1);
+}
+
+/** The same as nodes, unrolled; vectors are columns [width, 1], numbers [1, 1]. `factors` is [itemCount + 1, width], the last row 0. */
+export function foldInGraph({ graph, inputs, factors, items }: { graph: OnnxBuilder; inputs: RecommendInputs; factors: Value; items: FoldInItems }): Value {
+  const { growthMatrix, itemCount, width, settings } = items;
+  const { alpha, lambda, frequencyScaling, foldInSteps } = settings;
+  const add = (a: Value, b: Value): Value => graph.node('Add', [a, b]);
+  const mul = (a: Value, b: Value): Value => graph.node('Mul', [a, b]);
+  const matMul = (a: Value, b: Value): Value => graph.node('MatMul', [a, b]);
+  const dot = (a: Value, b: Value): Value => graph.node('ReduceSum', [mul(a, b)]);
+  const tiny = graph.float32(smallest);
+  const ratio = (a: Value, b: Value): Value => graph.node('Div', [a, graph.node('Max', [b, tiny])]);
+
+  const rows = graph.node('Gather', [factors, inputs.history]);
+  const columns = graph.node('Transpose', [rows], { perm: { ints: [1, 0] } });
+  const weights = mul(graph.node('Unsqueeze', [inputs.historyWeight, graph.int64(1)]), graph.float32(alpha));
+  let multiply = (x: Value): Value => add(x, matMul(columns, mul(weights, matMul(rows, x))));
+  if (frequencyScaling > 0) {
+    const one = graph.float32(1);
+    const share = add(one, mul(graph.node('ReduceSum', [weights]), graph.float32(1 / itemCount)));
+    const raised = frequencyScaling === 1 ? share : graph.node('Pow', [share, graph.float32(frequencyScaling)]);
+    const growth = mul(graph.node('Sub', [raised, one]), graph.float32(lambda * itemCount ** frequencyScaling));
+    const matrix = graph.constant(growthMatrix, [width, width], 'growth_matrix');
+    const withoutGrowth = multiply;
+    multiply = (x) => add(withoutGrowth(x), mul(growth, matMul(matrix, x)));
+  }
+
+  let residual = matMul(columns, weights);
+  let direction = residual;
+  let squared = dot(residual, residual);
+  let user: Value | undefined;
+  for (let step = 0; step < foldInSteps; step += 1) {
+    const product = multiply(direction);
+    const stride = ratio(squared, dot(direction, product));
+    const moved = mul(stride, direction);
+    user = user === undefined ? moved : add(user, moved);
+    if (step + 1 === foldInSteps) break;
+    residual = graph.node('Sub', [residual, mul(stride, product)]);
+    const next = dot(residual, residual);
+    direction = add(residual, mul(ratio(next, squared), direction));
+    squared = next;
+  }
+  return user as Value;
+}

@@ -1,0 +1,38 @@
+import { OnnxBuilder } from '../../graph/onnx-builder.ts';
+import { declareAnswer, declareInputs } from '../../graph/recommend-interface.ts';
+import type { Model } from '../algorithm.ts';
+import { rankScores, recentHistory } from '../rank.ts';
+import { type FoldInItems, foldIn, foldInGraph } from './fold-in.ts';
+
+/**
+ * Recommends by fold-in: the history becomes a user's vector (fold-in.ts), score = item . user + popularity prior.
+ * @param prior float32 [itemCount + 1]
+ */
+export function ialsModel({ items, prior, maxHistory }: { items: FoldInItems; prior: Float32Array; maxHistory: number }): Model {
+  const { factors, itemCount, width } = items;
+  return {
+    maxHistory,
+    recommend(request) {
+      const user = foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
+      const scores = new Float32Array(itemCount);
+      for (let item = 0; item < itemCount; item += 1) {
+        let sum = 0;
+        for (let f = 0; f < width; f += 1) sum += (factors[item * width + f] as number) * (user[f] as number);
+        scores[item] = Math.fround(sum) + (prior[item] as number);
+      }
+      return rankScores({ scores, itemCount, request });
+    },
+    exportGraph() {
+      const graph = new OnnxBuilder({ name: 'ials' });
+      const inputs = declareInputs(graph, itemCount);
+      const padded = new Float32Array((itemCount + 1) * width);
+      padded.set(factors);
+      const itemFactors = graph.constant(padded, [itemCount + 1, width], 'item_factors');
+      const user = foldInGraph({ graph, inputs, factors: itemFactors, items });
+      const flat = graph.node('Reshape', [graph.node('MatMul', [itemFactors, user]), graph.int64(-1)]);
+      const scores = graph.node('Add', [flat, graph.constant(prior, [itemCount + 1], 'item_prior')]);
+      declareAnswer(graph, inputs, scores, itemCount);
+      return graph.build();
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import protobuf from 'protobufjs/minimal.js';
+
+/**
+ * Writes ONNX models. The field numbers are those of onnx.proto (ONNX 1.16, IR version 9). The bytes depend on the calls alone:
+ * values are named by their order, initializers and nodes stand in the order they were added.
+ */
+
+const irVersion = 9;
+const opsetVersion = 18;
+
+const elementCodes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export type ElementType = keyof typeof elementCodes;
+
+/** Fixed sizes, or the names of free dimensions. */
+export type Shape = readonly (number | string)[];
+/** Something a node gives or takes. Only its name matters to ONNX. */
+export type Value = { readonly name: string };
+export type AttributeValue = { int: number } | { ints: readonly number[] } | { float: number } | { string: string };
+
+type Writer = protobuf.Writer;
+
+export class OnnxBuilder {
+  readonly #name: string;
+  readonly #inputs: Uint8Array[] = [];
+  readonly #outputs: Uint8Array[] = [];
+  readonly #initializers: Uint8Array[] = [];
+  readonly #nodes: Uint8Array[] = [];
+  readonly #scalars = new Map<string, Value>();
+  #values = 0;
+
+  constructor({ name }: { name: string }) {
+    this.#name = name;
+  }
+
+  input({ name, type, shape }: { name: string; type: ElementType; shape: Shape }): Value {
+    this.#inputs.push(valueInfo(name, type, shape));
+    return { name };
+  }
+
+  /** Names a value as an output of the graph. */
+  output({ name, type, shape, value }: { name: string; type: ElementType; shape: Shape; value: Value }): void {
+    this.#nodes.push(node('Identity', [value], [{ name }], {}));
+    this.#outputs.push(valueInfo(name, type, shape));
+  }
+
+  /** An initializer. `data` is in row-major order; for int64 give plain whole numbers. */
+  constant(data: Float32Array | Int32Array | readonly number[], shape: readonly number[], name = this.#nextName()): Value {
+    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    if (size !== data.length) throw new RangeError(`constant ${name}: ${data.length} numbers do not fill the shape [${shape.join(', ')}]`);
+    this.#initializers.push(tensor(name, data, shape));
+    return { name };
+  }
+
+  /** A one-element int64 tensor [1]; asked for twice, it stands once in the file. */
+  int64(value: number): Value {
+    return this.#shared(`i${value}`, () => this.constant([value], [1]));
+  }
+
+  /** A scalar float32 tensor []; asked for twice, it stands once in the file. */
+  float32(value: number): Value {
+    return this.#shared(`f${value}`, () => this.constant(Float32Array.of(value), []));
+  }
+
+  /** Adds a node with one output. */
+  node(operator: string, inputs: readonly Value[], attributes: Readonly<Record<string, AttributeValue>> = {}): Value {
+    return this.nodes(operator, inputs, 1, attributes)[0] as Value;
+  }
+
+  /** Adds a node with several outputs. */
+  nodes(operator: string, inputs: readonly Value[], outputs: number, attributes: Readonly<Record<string, AttributeValue>> = {}): Value[] {
+    const values = Array.from({ length: outputs }, () => ({ name: this.#nextName() }));
+    this.#nodes.push(node(operator, inputs, values, attributes));
+    return values;
+  }
+
+  /** The bytes of the ModelProto. */
+  build(): Uint8Array {
+    const graph = protobuf.Writer.create();
+    for (const bytes of this.#nodes) graph.uint32(tag(1)).bytes(bytes);
+    graph.uint32(tag(2)).string(this.#name);
+    for (const bytes of this.#initializers) graph.uint32(tag(5)).bytes(bytes);
+    for (const bytes of this.#inputs) graph.uint32(tag(11)).bytes(bytes);
+    for (const bytes of this.#outputs) graph.uint32(tag(12)).bytes(bytes);
+
+    const model = protobuf.Writer.create();
+    model.uint32(tag(1, 'varint')).int64(irVersion);
+    model.uint32(tag(2)).string('understudy');
+    model.uint32(tag(7)).bytes(graph.finish());
+    model.uint32(tag(8)).fork().uint32(tag(2, 'varint')).int64(opsetVersion).ldelim();
+    return Uint8Array.from(model.finish());
+  }
+
+  #nextName(): string {
+    this.#values += 1;
+    return `v${this.#values}`;
+  }
+
+  #shared(key: string, make: () => Value): Value {
+    const known = this.#scalars.get(key) ?? make();
+    this.#scalars.set(key, known);
+    return known;
+  }
+}
+
+const wireTypes = { varint: 0, length: 2, fixed32: 5 } as const;
+
+function tag(field: number, wire: keyof typeof wireTypes = 'length'): number {
+  return (field << 3) | wireTypes[wire];
+}
+
+function node(operator: string, inputs: readonly Value[], outputs: readonly Value[], attributes: Readonly<Record<string, AttributeValue>>): Uint8Array {
+  const writer = protobuf.Writer.create();
+  for (const input of inputs) writer.uint32(tag(1)).string(input.name);
+  for (const output of outputs) writer.uint32(tag(2)).string(output.name);
+  writer.uint32(tag(4)).string(operator);
+  for (const name of Object.keys(attributes).sort()) attribute(writer.uint32(tag(5)).fork(), name, attributes[name] as AttributeValue).ldelim();
+  return writer.finish();
+}
+
+const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
+
+function attribute(writer: Writer, name: string, value: AttributeValue): Writer {
+  writer.uint32(tag(1)).string(name);
+  let type: number;
+  if ('float' in value) {
+    writer.uint32(tag(2, 'fixed32')).float(value.float);
+    type = attributeTypes.float;
+  } else if ('int' in value) {
+    writer.uint32(tag(3, 'varint')).int64(value.int);
+    type = attributeTypes.int;
+  } else if ('string' in value) {
+    writer.uint32(tag(4)).string(value.string);
+    type = attributeTypes.string;
+  } else {
+    for (const one of value.ints) writer.uint32(tag(8, 'varint')).int64(one);
+    type = attributeTypes.ints;
+  }
+  return writer.uint32(tag(20, 'varint')).int32(type);
+}
+
+function tensor(name: string, data: Float32Array | Int32Array | readonly number[], shape: readonly number[]): Uint8Array {
+  const type: ElementType = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'int64';
+  const writer = protobuf.Writer.create();
+  for (const dimension of shape) writer.uint32(tag(1, 'varint')).int64(dimension);
+  writer.uint32(tag(2, 'varint')).int32(elementCodes[type]);
+  writer.uint32(tag(8)).string(name);
+  writer.uint32(tag(9)).bytes(littleEndianBytes(data));
+  return writer.finish();
+}
+
+/** ONNX asks for little-endian, which is what every platform ONNX Runtime ships for has in memory. */
+function littleEndianBytes(data: Float32Array | Int32Array | readonly number[]): Uint8Array {
+  if (data instanceof Float32Array || data instanceof Int32Array) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const wide = BigInt64Array.from(data, (value) => BigInt(value));
+  return new Uint8Array(wide.buffer);
+}
+
+function valueInfo(name: string, type: ElementType, shape: Shape): Uint8Array {
+  const writer = protobuf.Writer.create();
+  writer.uint32(tag(1)).string(name);
+  const tensorType = writer.uint32(tag(2)).fork().uint32(tag(1)).fork();
+  tensorType.uint32(tag(1, 'varint')).int32(elementCodes[type]);
+  const dimensions = tensorType.uint32(tag(2)).fork();
+  for (const dimension of shape) {
+    dimensions.uint32(tag(1)).fork();
+    if (typeof dimension === 'number') dimensions.uint32(tag(1, 'varint')).int64(dimension);
+    else dimensions.uint32(tag(2)).string(dimension);
+    dimensions.ldelim();
+  }
+  dimensions.ldelim().ldelim().ldelim();
+  return writer.finish();
+}

@@ -1,0 +1,208 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { exploration as explorationSchema } from '../contracts/slate.ts';
+import { type ExploreInput, exploreSlate, slotPropensities } from './explore.ts';
+import { inclusionProbabilities } from './inclusion.ts';
+
+const ids = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+
+function inputOf(
+  change: Partial<Omit<ExploreInput, 'settings' | 'scope'>> & { settings?: Partial<ExploreInput['settings']>; allowedIds?: string[] } = {},
+): ExploreInput {
+  const allowedIds = change.allowedIds ?? [...ids('b', 4), ...ids('n', 6), ...ids('c', 3), ...ids('f', 5)];
+  const { settings, allowedIds: _, ...rest } = change;
+  return {
+    baseItems: ids('b', 4),
+    nextItems: ids('n', 6),
+    challengerItems: ['b1', 'n3', 'c0', 'c1', 'c2'],
+    excluded: new Set(),
+    seed: 1,
+    drawId: 'draw-1',
+    scope: { allowed: (id) => allowedIds.includes(id), allowedIds },
+    ...rest,
+    settings: { slots: 1, poolDepth: 100, rankOffset: 5, challengerDepth: 20, floor: 0.02, ...settings },
+  };
+}
+
+test('one slot: every number by hand', () => {
+  const input = inputOf({
+    baseItems: ['b0', 'b1'],
+    nextItems: ['n0', 'n1', 'n2'],
+    challengerItems: ['b1', 'n1', 'c0'],
+    allowedIds: ['b0', 'b1', 'n0', 'n1', 'n2', 'c0', 'f0', 'f1'],
+    settings: { floor: 0.1, rankOffset: 0 },
+  });
+  const explored = exploreSlate(input);
+  // Ranks: n0 1, n1 the better of 2 and 1, n2 3, c0 2. Weights 1, 1, 1/3, 1/2: 17/6 in all. Six items take part in the floor.
+  const share = (weight: number): number => (0.9 * weight) / (17 / 6) + 0.1 / 6;
+  const exploration = explorationSchema.parse(explored.exploration);
+  expect(exploration.poolItems).toEqual(['n0', 'n1', 'n2', 'c0']);
+  for (const [index, value] of [share(1), share(1), share(1 / 3), share(1 / 2)].entries()) expect(exploration.poolProbabilities[index]).toBeCloseTo(value, 14);
+  expect(exploration.floorProbability).toBeCloseTo(0.1 / 6, 14);
+  expect(exploration.floorItems).toBe(2);
+  const [slot] = exploration.slots as [number];
+  const drawn = explored.items[slot] as string;
+  expect(explored.items[1 - slot]).toBe(input.baseItems[1 - slot]);
+  expect(explored.propensities[1 - slot]).toBe(0.5);
+  expect(explored.conditionalPropensities[1 - slot]).toBe(1);
+  const conditional = exploration.poolItems.includes(drawn)
+    ? exploration.poolProbabilities[exploration.poolItems.indexOf(drawn)]
+    : exploration.floorProbability;
+  expect(explored.conditionalPropensities[slot]).toBeCloseTo(conditional as number, 14);
+  expect(explored.propensities[slot]).toBeCloseTo((conditional as number) / 2, 14);
+});
+
+test.each([1, 2, 3])('the propensities are the frequencies, %i slots', (slots) => {
+  const input = inputOf({ settings: { slots, floor: 0.2, rankOffset: 1 } });
+  const size = input.baseItems.length;
+  const draws = 10_000;
+  const counts = new Map<string, number>();
+  const given = new Map<string, number>();
+  for (let seed = 0; seed < draws; seed += 1) {
+    const { items, exploration } = exploreSlate({ ...input, seed });
+    for (const [slot, item] of items.entries()) counts.set(`${item}@${slot}`, (counts.get(`${item}@${slot}`) ?? 0) + 1);
+    for (const slot of exploration?.slots ?? []) given.set(items[slot] as string, (given.get(items[slot] as string) ?? 0) + 1);
+  }
+  const { exploration } = exploreSlate(input);
+  const lookup = slotPropensities({ exploration: exploration as NonNullable<typeof exploration>, size });
+  for (let slot = 0; slot < size; slot += 1) {
+    let sum = 0;
+    for (const item of input.scope.allowedIds) {
+      const probability = lookup.marginal(item, slot);
+      sum += probability;
+      // Five standard errors: of some 200 comparisons none should lie outside.
+      expect(Math.abs((counts.get(`${item}@${slot}`) ?? 0) / draws - probability)).toBeLessThan(
+        5 * Math.sqrt((probability * (1 - probability)) / draws) + 1e-12,
+      );
+    }
+    expect(sum).toBeCloseTo(1, 6);
+  }
+  for (const item of input.scope.allowedIds) {
+    const probability = lookup.conditional(item);
+    expect(Math.abs((given.get(item) ?? 0) / (draws * slots) - probability)).toBeLessThan(5 * Math.sqrt(probability / (draws * slots)) + 1e-12);
+  }
+});
+
+test('whatever the request: allowed, no item twice, shares that add up, the same for the same seed', () => {
+  const universe = ids('i', 30);
+  const anyInput = fc.record({
+    order: fc.shuffledSubarray(universe, { minLength: 10, maxLength: 30 }),
+    challenger: fc.shuffledSubarray(universe, { maxLength: 12 }),
+    allowed: fc.subarray(universe),
+    excluded: fc.subarray(universe, { maxLength: 8 }),
+    size: fc.integer({ min: 0, max: 10 }),
+    slots: fc.integer({ min: 0, max: 10 }),
+    poolDepth: fc.integer({ min: 10, max: 30 }),
+    floor: fc.constantFrom(0, 0.02, 0.5, 1),
+    seed: fc.nat(),
+  });
+  fc.assert(
+    fc.property(anyInput, ({ order, challenger, allowed, excluded, size, slots, poolDepth, floor, seed }) => {
+      const banned = new Set(excluded);
+      const legal = (id: string): boolean => allowed.includes(id) && !banned.has(id);
+      const baseItems = order.filter(legal).slice(0, size);
+      const input: ExploreInput = {
+        baseItems,
+        nextItems: order.filter((id) => !baseItems.includes(id)),
+        challengerItems: challenger,
+        scope: { allowed: (id) => allowed.includes(id), allowedIds: allowed },
+        excluded: banned,
+        settings: { slots, poolDepth, rankOffset: 5, challengerDepth: 5, floor },
+        seed,
+        drawId: 'd',
+      };
+      const explored = exploreSlate(input);
+      expect(exploreSlate(input)).toEqual(explored);
+      expect(explored.items).toHaveLength(baseItems.length);
+      expect(new Set(explored.items).size).toBe(baseItems.length);
+      expect(explored.items.every(legal)).toBe(true);
+      const { exploration } = explored;
+      if (exploration === null) {
+        expect(explored).toMatchObject({ items: baseItems, propensities: baseItems.map(() => 1) });
+        return;
+      }
+      explorationSchema.parse(exploration);
+      const total = exploration.poolProbabilities.reduce((sum, value) => sum + value, 0) + exploration.floorProbability * exploration.floorItems;
+      expect(total).toBeCloseTo(1, 10);
+      expect(exploration.poolItems.some((id) => baseItems.includes(id))).toBe(false);
+      explored.items.forEach((item, slot) => {
+        const isDrawn = exploration.slots.includes(slot);
+        expect(baseItems.includes(item)).toBe(!isDrawn);
+        expect(explored.propensities[slot]).toBeGreaterThan(0);
+        expect(explored.propensities[slot]).toBeLessThanOrEqual(1);
+        expect(explored.conditionalPropensities[slot]).toBeGreaterThan(isDrawn ? 0 : 0.999);
+      });
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('the pool ends at its depth', () => {
+  const { exploration } = exploreSlate(inputOf({ settings: { poolDepth: 6, challengerDepth: 2 } }));
+  // Ranks 5 and 6 of the champion; the challenger's best two outside the base slate.
+  expect(exploration?.poolItems).toEqual(['n0', 'n1', 'n3', 'c0']);
+});
+
+test('nothing to draw from leaves the slate certain; only the floor left has it all', () => {
+  const nobody = inputOf({ nextItems: [], challengerItems: [], allowedIds: ids('b', 4) });
+  expect(exploreSlate(nobody)).toEqual({ items: ids('b', 4), propensities: [1, 1, 1, 1], conditionalPropensities: [1, 1, 1, 1], exploration: null });
+  expect(exploreSlate(inputOf({ settings: { slots: 0 } })).exploration).toBeNull();
+  const onlyFloor = exploreSlate(inputOf({ nextItems: [], challengerItems: [] }));
+  expect(onlyFloor.exploration).toMatchObject({ poolItems: [], floorItems: 14 });
+  expect(onlyFloor.exploration?.floorProbability).toBeCloseTo(1 / 14, 14);
+  expect(exploreSlate(inputOf({ nextItems: [], challengerItems: [], settings: { floor: 0 } })).exploration).toBeNull();
+});
+
+describe('inclusion probabilities', () => {
+  /** By summing over all ordered draws. */
+  function exact(weights: readonly number[], draws: number): number[] {
+    const included = weights.map(() => 0);
+    const go = (left: readonly number[], probability: number, depth: number): void => {
+      if (depth === 0) return;
+      const total = left.reduce((sum, index) => sum + (weights[index] as number), 0);
+      for (const index of left) {
+        const own = (probability * (weights[index] as number)) / total;
+        included[index] = (included[index] as number) + own;
+        go(
+          left.filter((other) => other !== index),
+          own,
+          depth - 1,
+        );
+      }
+    };
+    go(
+      weights.map((_, index) => index),
+      1,
+      draws,
+    );
+    return included;
+  }
+
+  test('are those of all orders summed', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0.01, max: 1, noNaN: true }), { minLength: 2, maxLength: 6 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 0, max: 2 }),
+        (weights, draws, floorCount) => {
+          const floor = { weight: 0.05, count: floorCount };
+          const all = [...weights, ...Array<number>(floorCount).fill(floor.weight)];
+          fc.pre(draws <= all.length);
+          const expected = exact(all, draws);
+          const { listed, floor: one } = inclusionProbabilities({ weights, floor, draws });
+          for (const [index, value] of listed.entries()) expect(value).toBeCloseTo(expected[index] as number, 6);
+          if (floorCount > 0) expect(one).toBeCloseTo(expected.at(-1) as number, 6);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('add up to the number drawn, with a catalog behind', () => {
+    const weights = Array.from({ length: 110 }, (_, index) => 0.98 / (index + 6));
+    for (const draws of [1, 2, 5, 10]) {
+      const { listed, floor } = inclusionProbabilities({ weights, floor: { weight: 0.02 / 100_000, count: 100_000 }, draws });
+      expect(listed.reduce((sum, value) => sum + value, 0) + 100_000 * floor).toBeCloseTo(draws, 9);
+    }
+  });
+});

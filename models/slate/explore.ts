@@ -1,0 +1,191 @@
+import type { Charter } from '../contracts/charter.ts';
+import type { Exploration } from '../contracts/slate.ts';
+import { createRandom, type Random } from '../random.ts';
+import { inclusionProbabilities } from './inclusion.ts';
+import type { Scope } from './scope.ts';
+
+export type ExploreInput = {
+  /** The slate as the model and all rules made it. It is not longer than the charter's size, and holds no item twice. */
+  baseItems: readonly string[];
+  /** The same model's ranking behind the base slate, best first: its ranks baseItems.length + 1 and on. */
+  nextItems: readonly string[];
+  /** The ranking of the registered challenger (or of the champion, where the challenger answers); empty without one. */
+  challengerItems: readonly string[];
+  scope: Pick<Scope, 'allowed' | 'allowedIds'>;
+  /** What this request may not show. */
+  excluded: ReadonlySet<string>;
+  settings: Charter['exploration'];
+  seed: number;
+  drawId: string;
+};
+
+export type Explored = {
+  items: string[];
+  /** Marginal probability that the item stands at its slot. */
+  propensities: number[];
+  /** Probability of the item given that its slot was drawn; 1 for a base item. */
+  conditionalPropensities: number[];
+  /** Null where nothing could be drawn: the base slate is then certain. */
+  exploration: Exploration | null;
+};
+
+/**
+ * The last step of a slate. `slots` of its places, each set as likely as the other, get items drawn one after the other without
+ * replacement: with probability `floor` any in-scope item outside the base slate, else one of the pool by Plackett-Luce on rank.
+ *
+ * The pool: the model's next ranks up to `poolDepth` (rank 1 is the first behind the base slate) and the challenger's best
+ * `challengerDepth` (its own ranks, base items left out). An item of both has the better of its two ranks. Weight 1 / (rank + rankOffset).
+ * Where the pool is empty, the floor has the whole probability.
+ */
+export function exploreSlate(input: ExploreInput): Explored {
+  const { baseItems, scope, excluded, settings, seed, drawId } = input;
+  const pool = poolOf(input);
+  const eligible = countEligible(input);
+  const certain: Explored = { items: [...baseItems], propensities: baseItems.map(() => 1), conditionalPropensities: baseItems.map(() => 1), exploration: null };
+  const floor = pool.items.length === 0 ? Math.sign(settings.floor) : settings.floor;
+  const slotCount = Math.min(settings.slots, baseItems.length, floor > 0 ? eligible : pool.items.length);
+  if (slotCount === 0) return certain;
+
+  const random = createRandom(seed);
+  const floorProbability = floor / eligible;
+  const totalWeight = pool.weights.reduce((sum, weight) => sum + weight, 0);
+  const poolProbabilities = pool.weights.map((weight) => ((1 - floor) * weight) / totalWeight + floorProbability);
+  const floorItems = eligible - pool.items.length;
+  const slots = drawSlots(random, baseItems.length, slotCount);
+  const exploration: Exploration = {
+    seed,
+    drawId,
+    baseItems: [...baseItems],
+    poolItems: pool.items,
+    poolProbabilities,
+    floorProbability: floorItems > 0 ? floorProbability : 0,
+    floorItems,
+    slots,
+  };
+
+  const outside = new Set([...baseItems, ...excluded]);
+  const drawn = drawItems({ random, pool: { items: pool.items, weights: poolProbabilities }, exploration, outside, allowedIds: scope.allowedIds });
+  const items = [...baseItems];
+  slots.forEach((slot, position) => {
+    items[slot] = drawn[position] as string;
+  });
+  const lookup = slotPropensities({ exploration, size: baseItems.length });
+  return {
+    items,
+    propensities: items.map((item, slot) => lookup.marginal(item, slot)),
+    conditionalPropensities: items.map((item, slot) => (slots.includes(slot) ? lookup.conditional(item) : 1)),
+    exploration,
+  };
+}
+
+function poolOf({ baseItems, nextItems, challengerItems, scope, excluded, settings }: ExploreInput): { items: string[]; weights: number[] } {
+  const base = new Set(baseItems);
+  const bestRank = new Map<string, number>();
+  const depth = Math.max(0, settings.poolDepth - baseItems.length);
+  const others = challengerItems.filter((item) => !base.has(item)).slice(0, settings.challengerDepth);
+  for (const ranking of [nextItems.slice(0, depth), others]) {
+    for (const [position, item] of ranking.entries()) {
+      if (base.has(item) || excluded.has(item) || !scope.allowed(item)) continue;
+      bestRank.set(item, Math.min(position + 1, bestRank.get(item) ?? Number.POSITIVE_INFINITY));
+    }
+  }
+  return { items: [...bestRank.keys()], weights: [...bestRank.values()].map((rank) => 1 / (rank + settings.rankOffset)) };
+}
+
+/** In-scope items outside base slate and exclusions, the pool's among them. */
+function countEligible({ baseItems, scope, excluded }: ExploreInput): number {
+  let eligible = scope.allowedIds.length;
+  for (const item of new Set([...baseItems, ...excluded])) if (scope.allowed(item)) eligible -= 1;
+  return eligible;
+}
+
+/** Ordered places, each ordered choice as likely as the other: so no place goes to the first draw by rule. */
+function drawSlots(random: Random, size: number, count: number): number[] {
+  const places = Array.from({ length: size }, (_, place) => place);
+  for (let position = 0; position < count; position += 1) {
+    const other = position + random.below(size - position);
+    [places[position], places[other]] = [places[other] as number, places[position] as number];
+  }
+  return places.slice(0, count);
+}
+
+type Draw = {
+  random: Random;
+  pool: { items: readonly string[]; weights: readonly number[] };
+  exploration: Exploration;
+  outside: ReadonlySet<string>;
+  allowedIds: readonly string[];
+};
+
+function drawItems({ random, pool, exploration, outside, allowedIds }: Draw): string[] {
+  const drawn: string[] = [];
+  const taken = new Set<string>();
+  const poolSet = new Set(pool.items);
+  const isFloorItem = (item: string): boolean => !outside.has(item) && !poolSet.has(item) && !taken.has(item);
+  let floorLeft = exploration.floorItems;
+  for (let position = 0; position < exploration.slots.length; position += 1) {
+    const left = pool.items.map((item, index) => (taken.has(item) ? 0 : (pool.weights[index] as number)));
+    const poolTotal = left.reduce((sum, weight) => sum + weight, 0);
+    let point = random.float() * (poolTotal + floorLeft * exploration.floorProbability);
+    let item: string | undefined;
+    for (let index = 0; index < left.length && item === undefined; index += 1) {
+      const weight = left[index] as number;
+      if (weight > 0 && point < weight) item = pool.items[index];
+      point -= weight;
+    }
+    if (item === undefined && floorLeft > 0) {
+      item = drawUniformly(random, allowedIds, isFloorItem);
+      floorLeft -= 1;
+    }
+    // Rounding may leave the point a hair behind the last weight.
+    item ??= pool.items[left.findLastIndex((weight) => weight > 0)] as string;
+    drawn.push(item);
+    taken.add(item);
+  }
+  return drawn;
+}
+
+/** By trying, for nearly all ids fit; by listing them where they do not. */
+function drawUniformly(random: Random, ids: readonly string[], fits: (id: string) => boolean): string {
+  for (let attempt = 0; attempt < 32; attempt += 1) {
+    const id = ids[random.below(ids.length)] as string;
+    if (fits(id)) return id;
+  }
+  const fitting = ids.filter(fits);
+  return fitting[random.below(fitting.length)] as string;
+}
+
+export type SlotPropensities = {
+  /**
+   * Probability that the item stands at the slot. For an id that is neither in the base slate nor in the pool it is that of one floor
+   * item: the caller knows whether the id was in scope at the time.
+   */
+  marginal(itemId: string, slot: number): number;
+  /** Probability that a drawn slot holds the item; 0 for a base item. */
+  conditional(itemId: string): number;
+};
+
+/**
+ * The logging policy of one slate, for any item at any slot. With m of `size` slots drawn and pi the probability that an item is among the m
+ * drawn (m = 1: its share; else the race integral of inclusion.ts): a base item stands at its own slot with 1 - m / size and nowhere else, any
+ * other item at each slot with pi / size.
+ */
+export function slotPropensities({ exploration, size }: { exploration: Exploration; size: number }): SlotPropensities {
+  const draws = exploration.slots.length;
+  const { listed, floor } = inclusionProbabilities({
+    weights: exploration.poolProbabilities,
+    floor: { weight: exploration.floorProbability, count: exploration.floorItems },
+    draws,
+  });
+  const baseSlot = new Map(exploration.baseItems.map((item, slot) => [item, slot]));
+  const poolInclusion = new Map(exploration.poolItems.map((item, index) => [item, listed[index] as number]));
+  const inclusion = (itemId: string): number => (baseSlot.has(itemId) ? 0 : (poolInclusion.get(itemId) ?? floor));
+  return {
+    marginal(itemId, slot) {
+      const own = baseSlot.get(itemId);
+      if (own === undefined) return inclusion(itemId) / size;
+      return own === slot ? 1 - draws / size : 0;
+    },
+    conditional: (itemId) => inclusion(itemId) / draws,
+  };
+}

@@ -1,0 +1,221 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+
+/*
+ * A thin client of the MLflow REST API 2.0 (tracking, artifacts through the server's proxy, model registry). It knows nothing of
+ * the rest of the house but its error class. What is created is found again by a tag of ours, since MLflow has no
+ * idempotency keys.
+ */
+
+const keyTag = 'understudy.key';
+const artifactTag = 'understudy.artifact';
+/** The server's limits: a batch holds 1000 metrics, 100 params, 100 tags; values 6000 and 5000 characters. */
+const limits = { metrics: 1000, params: 100, tags: 100, paramChars: 6000, tagChars: 5000 } as const;
+
+export type MlflowRun = { runId: string; experimentId: string; startedAtMs: number; artifactUri: string };
+export type ModelVersion = { version: string; artifact: string | null; runId: string };
+export type MlflowClient = {
+  /** The run with this key, made when there is none. */
+  findOrCreateRun(input: { experiment: string; key: string; name: string; tags?: Record<string, string> }): Promise<MlflowRun>;
+  /** Params never change: the same value again is accepted, another is refused by the server. */
+  logParams(input: { runId: string; params: Record<string, string> }): Promise<void>;
+  /** A metric's identity includes its time: give the same `atMs` on a retry. */
+  logMetrics(input: { runId: string; metrics: Record<string, number>; atMs: number; step?: number }): Promise<void>;
+  readRun(input: { runId: string }): Promise<{ params: Record<string, string>; metrics: Record<string, number>; tags: Record<string, string>; status: string }>;
+  endRun(input: { runId: string; status: 'FINISHED' | 'FAILED' | 'KILLED' }): Promise<void>;
+  uploadArtifact(input: { runId: string; path: string; bytes: Uint8Array }): Promise<void>;
+  downloadArtifact(input: { runId: string; path: string }): Promise<Uint8Array>;
+  createRegisteredModel(input: { model: string }): Promise<void>;
+  /** The version that carries this artifact, made when there is none. */
+  createModelVersion(input: { model: string; runId: string; path: string; artifact: string; tags?: Record<string, string> }): Promise<ModelVersion>;
+  findVersion(input: { model: string; artifact: string }): Promise<ModelVersion | undefined>;
+  setVersionTag(input: { model: string; version: string; key: string; value: string }): Promise<void>;
+  setAlias(input: { model: string; alias: string; version: string }): Promise<void>;
+  getByAlias(input: { model: string; alias: string }): Promise<ModelVersion | undefined>;
+  deleteAlias(input: { model: string; alias: string }): Promise<void>;
+};
+
+const runSchema = z.object({
+  run: z.object({
+    info: z.object({ run_id: z.string(), experiment_id: z.string(), start_time: z.coerce.number(), artifact_uri: z.string(), status: z.string() }),
+    data: z
+      .object({
+        params: z.array(z.object({ key: z.string(), value: z.string() })).default([]),
+        metrics: z.array(z.object({ key: z.string(), value: z.coerce.number() })).default([]),
+        tags: z.array(z.object({ key: z.string(), value: z.string() })).default([]),
+      })
+      .prefault({}),
+  }),
+});
+const versionSchema = z.object({ version: z.coerce.string(), run_id: z.string().default(''), tags: z.array(z.object({ key: z.string(), value: z.string() })).default([]) });
+
+/**
+ * @param retryForMs how long a server that does not answer, or answers 5xx, is asked again.
+ * Every method throws UND-MLFLOW with the server's own message.
+ */
+export function createMlflow({ trackingUri, token, retryForMs = 20_000 }: { trackingUri: string; token?: string | undefined; retryForMs?: number }): MlflowClient {
+  const base = trackingUri.replace(/\/+$/, '');
+  const call = createCaller({ base, token, retryForMs });
+  const api = async <T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, payload: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> => {
+    const url = method === 'GET' ? `/api/2.0/mlflow/${path}?${new URLSearchParams(payload as Record<string, string>)}` : `/api/2.0/mlflow/${path}`;
+    const bytes = await call(method, url, method === 'GET' ? undefined : JSON.stringify(payload));
+    const parsed = schema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8') || '{}'));
+    if (!parsed.success) throw new UnderstudyError('UND-MLFLOW', `${path} answered something else than expected: ${parsed.error.message}`);
+    return parsed.data;
+  };
+  const nothing = z.unknown();
+
+  async function experimentId(name: string): Promise<string> {
+    const found = await absent(() => api('GET', 'experiments/get-by-name', { experiment_name: name }, z.object({ experiment: z.object({ experiment_id: z.string() }) })), 'RESOURCE_DOES_NOT_EXIST');
+    if (found !== undefined) return found.experiment.experiment_id;
+    const created = await absent(() => api('POST', 'experiments/create', { name }, z.object({ experiment_id: z.string() })), 'RESOURCE_ALREADY_EXISTS');
+    return created?.experiment_id ?? experimentId(name);
+  }
+
+  const toRun = ({ info }: z.infer<typeof runSchema>['run']): MlflowRun => ({ runId: info.run_id, experimentId: info.experiment_id, startedAtMs: info.start_time, artifactUri: info.artifact_uri });
+  const toVersion = (version: z.infer<typeof versionSchema>): ModelVersion => ({ version: version.version, runId: version.run_id, artifact: version.tags.find((tag) => tag.key === artifactTag)?.value ?? null });
+  const artifactUrl = async (runId: string, path: string): Promise<string> => {
+    const { run } = await api('GET', 'runs/get', { run_id: runId }, runSchema);
+    const root = run.info.artifact_uri.replace(/^mlflow-artifacts:\/*/, '');
+    if (!run.info.artifact_uri.startsWith('mlflow-artifacts:')) throw new UnderstudyError('UND-MLFLOW', `The server does not proxy artifacts (${run.info.artifact_uri}); start it with --artifacts-destination`);
+    return `/api/2.0/mlflow-artifacts/artifacts/${[...root.split('/'), ...path.split('/')].map(encodeURIComponent).join('/')}`;
+  };
+
+  const client: MlflowClient = {
+    async findOrCreateRun({ experiment, key, name, tags = {} }) {
+      const id = await experimentId(experiment);
+      const filter = `tags."${keyTag}" = '${key.replaceAll("'", "\\'")}'`;
+      const search = await api('POST', 'runs/search', { experiment_ids: [id], filter, max_results: 1, order_by: ['attributes.start_time ASC'] }, z.object({ runs: z.array(runSchema.shape.run).default([]) }));
+      if (search.runs[0] !== undefined) return toRun(search.runs[0]);
+      const created = await api('POST', 'runs/create', { experiment_id: id, run_name: name, start_time: Date.now(), tags: tagList({ ...tags, [keyTag]: key }) }, runSchema);
+      return toRun(created.run);
+    },
+
+    async logParams({ runId, params }) {
+      const list = Object.entries(params).map(([key, value]) => ({ key, value: value.slice(0, limits.paramChars) }));
+      for (const batch of chunks(list, limits.params)) await api('POST', 'runs/log-batch', { run_id: runId, params: batch }, nothing);
+    },
+
+    async logMetrics({ runId, metrics, atMs, step = 0 }) {
+      const list = Object.entries(metrics).map(([key, value]) => ({ key, value, timestamp: atMs, step }));
+      for (const batch of chunks(list, limits.metrics)) await api('POST', 'runs/log-batch', { run_id: runId, metrics: batch }, nothing);
+    },
+
+    async readRun({ runId }) {
+      const { run } = await api('GET', 'runs/get', { run_id: runId }, runSchema);
+      const record = <T>(pairs: { key: string; value: T }[]) => Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
+      return { params: record(run.data.params), metrics: record(run.data.metrics), tags: record(run.data.tags), status: run.info.status };
+    },
+
+    async endRun({ runId, status }) {
+      await api('POST', 'runs/update', { run_id: runId, status, end_time: Date.now() }, nothing);
+    },
+
+    async uploadArtifact({ runId, path, bytes }) {
+      await call('PUT', await artifactUrl(runId, path), bytes);
+    },
+
+    async downloadArtifact({ runId, path }) {
+      return call('GET', await artifactUrl(runId, path), undefined);
+    },
+
+    async createRegisteredModel({ model }) {
+      await absent(() => api('POST', 'registered-models/create', { name: model }, nothing), 'RESOURCE_ALREADY_EXISTS');
+    },
+
+    async createModelVersion({ model, runId, path, artifact, tags = {} }) {
+      const found = await client.findVersion({ model, artifact });
+      if (found !== undefined) return found;
+      const { run } = await api('GET', 'runs/get', { run_id: runId }, runSchema);
+      const created = await api(
+        'POST',
+        'model-versions/create',
+        { name: model, source: `${run.info.artifact_uri}/${path}`, run_id: runId, tags: tagList({ ...tags, [artifactTag]: artifact }) },
+        z.object({ model_version: versionSchema }),
+      );
+      return toVersion(created.model_version);
+    },
+
+    async findVersion({ model, artifact }) {
+      const filter = `name = '${model}' AND tags."${artifactTag}" = '${artifact}'`;
+      const found = await api('GET', 'model-versions/search', { filter, max_results: '1' }, z.object({ model_versions: z.array(versionSchema).default([]) }));
+      return found.model_versions[0] === undefined ? undefined : toVersion(found.model_versions[0]);
+    },
+
+    async setVersionTag({ model, version, key, value }) {
+      await api('POST', 'model-versions/set-tag', { name: model, version, key, value: value.slice(0, limits.tagChars) }, nothing);
+    },
+
+    async setAlias({ model, alias, version }) {
+      await api('POST', 'registered-models/alias', { name: model, alias, version }, nothing);
+    },
+
+    async getByAlias({ model, alias }) {
+      // A missing model and a missing alias are told apart by nobody who asks here.
+      const found = await absent(() => api('GET', 'registered-models/alias', { name: model, alias }, z.object({ model_version: versionSchema })), 'RESOURCE_DOES_NOT_EXIST', 'INVALID_PARAMETER_VALUE');
+      return found === undefined ? undefined : toVersion(found.model_version);
+    },
+
+    async deleteAlias({ model, alias }) {
+      await absent(() => api('DELETE', 'registered-models/alias', { name: model, alias }, nothing), 'RESOURCE_DOES_NOT_EXIST', 'INVALID_PARAMETER_VALUE');
+    },
+  };
+  return client;
+}
+
+/** Undefined where the server's error code is one of those named. */
+async function absent<T>(ask: () => Promise<T>, ...codes: string[]): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof UnderstudyError && codes.includes(String(error.details.mlflowCode))) return undefined;
+    throw error;
+  }
+}
+
+type Caller = (method: string, url: string, body: string | Uint8Array | undefined) => Promise<Uint8Array>;
+
+function createCaller({ base, token, retryForMs }: { base: string; token: string | undefined; retryForMs: number }): Caller {
+  return async (method, url, body) => {
+    const deadline = performance.now() + retryForMs;
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await once(method, url, body).catch((cause: unknown) => new UnderstudyError('UND-MLFLOW', `MLflow does not answer at ${base}`, { cause }));
+      if (!(outcome instanceof UnderstudyError)) return outcome;
+      const waitMs = Math.min(2_000, 100 * 2 ** attempt);
+      if (outcome.details.final === true || performance.now() + waitMs > deadline) throw outcome;
+      await delay(waitMs);
+    }
+  };
+
+  async function once(method: string, url: string, body: string | Uint8Array | undefined): Promise<Uint8Array | UnderstudyError> {
+    const response = await fetch(`${base}${url}`, {
+      method,
+      ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
+      headers: { ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+      signal: AbortSignal.timeout(30_000),
+    });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (response.ok) return bytes;
+    const { message, code } = explain(bytes);
+    return new UnderstudyError('UND-MLFLOW', `${method} ${url.split('?')[0]}: ${response.status} ${message}`, { details: { mlflowCode: code, final: response.status < 500 && response.status !== 429 } });
+  }
+}
+
+function explain(bytes: Uint8Array): { message: string; code: string } {
+  const text = Buffer.from(bytes).toString('utf8');
+  try {
+    const { message = '', error_code: code = '' } = JSON.parse(text) as { message?: string; error_code?: string };
+    return { message: message.slice(0, 500), code };
+  } catch {
+    return { message: text.slice(0, 200), code: '' };
+  }
+}
+
+function tagList(tags: Record<string, string>): { key: string; value: string }[] {
+  return Object.entries(tags).slice(0, limits.tags).map(([key, value]) => ({ key, value: value.slice(0, limits.tagChars) }));
+}
+
+function* chunks<T>(list: readonly T[], size: number): Generator<T[]> {
+  for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size);
+}
