@@ -1,0 +1,159 @@
+import { createInterface } from 'node:readline/promises';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { openState } from '../../activities/context.ts';
+import { dataState } from '../../models/contracts/window.ts';
+import { readLatest } from '../../activities/context.ts';
+import { registerCharter } from '../../activities/registry/charters.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type ActResult, type Ask, playStory } from '../demo/story.ts';
+import { type CommandContext, stateDirectory } from '../environment.ts';
+import { emit, progress, say, table } from '../output.ts';
+import { openShop } from '../shoppers/shop.ts';
+import { loadSurfaceConfig } from '../surface-config.ts';
+import { type SystemFile, writeSystemFile } from '../system-file.ts';
+import { startSystem } from '../system/start-system.ts';
+import { withTemporal } from '../temporal.ts';
+import { runIngest } from './ingest.ts';
+
+type UpOptions = { state?: string; once?: boolean; yes?: boolean; endsAt?: string; config: string; story: boolean; json?: boolean; port?: string };
+
+export function upCommand(context: CommandContext): Command {
+  return new Command('up')
+    .description('start the system and, on the example, run the whole loop: data, training, evidence, approval, canary, promotion')
+    .option('--config <file>', 'the surface to run', 'examples/online-retail/understudy.config.ts')
+    .option('--state <dir>', 'state directory (default .understudy)')
+    .option('--once', 'stop when the loop is done: exit 0, or a coded error')
+    .option('--yes', 'approve as `demo` instead of asking')
+    .option('--no-story', 'start the system only')
+    .option('--ends-at <day>', 'the day that the example\'s data end on, about (YYYY-MM-DD; default yesterday)')
+    .option('--port <port>', 'port of the serving tier (default 4600; moves when taken)')
+    .option('--json', 'one JSON document on stdout when the loop is done')
+    .action((options: UpOptions) => up(context, options));
+}
+
+async function up(context: CommandContext, options: UpOptions): Promise<void> {
+  const startedMs = context.now();
+  const stateDir = stateDirectory(context, options.state);
+  const stopping = new AbortController();
+  const stop = () => {
+    if (stopping.signal.aborted) return;
+    say('\nStopping; what is under way goes on at the next start.');
+    stopping.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  const starting = progress('starting Temporal, MLflow, two workers and the serving tier');
+  const system = await startSystem({
+    stateDir,
+    temporalCli: context.env.UNDERSTUDY_TEMPORAL_CLI,
+    temporalAddress: context.env.TEMPORAL_ADDRESS,
+    temporalNamespace: context.env.TEMPORAL_NAMESPACE,
+    mlflowPython: context.env.UNDERSTUDY_MLFLOW_PYTHON,
+    mlflowUri: context.env.MLFLOW_TRACKING_URI,
+    ports: options.port === undefined ? {} : { serving: Number(options.port) },
+    say: (line) => starting.note(line),
+  });
+  try {
+    starting.done();
+    const addresses: SystemFile = { temporalAddress: system.temporalAddress, temporalUiUrl: system.temporalUiUrl, mlflowUrl: system.mlflowUrl, servingUrl: system.servingUrl, pid: process.pid };
+    await writeSystemFile(stateDir, addresses);
+    if (options.story) {
+      const results = await loop(context, options, { stateDir, addresses, signal: stopping.signal });
+      const seconds = (context.now() - startedMs) / 1000;
+      emit({ json: options.json === true, document: { seconds, ...addresses, acts: results.map(actDocument) }, text: `\n${storyTable(results)}\n\nThe loop took ${seconds.toFixed(0)} s.` });
+      checkStory(results);
+    }
+    if (options.once === true || stopping.signal.aborted) return;
+    say(whatNext(addresses, context, stateDir));
+    await new Promise<void>((done) => {
+      if (stopping.signal.aborted) done();
+      else stopping.signal.addEventListener('abort', () => done(), { once: true });
+    });
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+  } finally {
+    await system.stop();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+async function loop(context: CommandContext, options: UpOptions, running: { stateDir: string; addresses: SystemFile; signal: AbortSignal }): Promise<ActResult[]> {
+  const { stateDir, addresses, signal } = running;
+  const config = await loadSurfaceConfig(resolve(context.cwd, options.config));
+  const { surface } = config.charter;
+  const state = openState(stateDir);
+  const data = await readLatest(state.generations, `data/${surface}`, dataState);
+  // The data of an earlier start stay: another end day would be another window, and the story would begin again.
+  if (data === undefined || options.endsAt !== undefined) {
+    const step = progress('reading the shop\'s events');
+    const ingested = await runIngest(context, { stateDir, config, file: undefined, endsAt: options.endsAt ?? yesterday(context.now()) });
+    const { counts } = ingested;
+    step.done(`${counts.input} rows: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${ingested.days} days`);
+  } else {
+    await registerCharter(state, config.input, context.now());
+  }
+  const shop = await openShop({ state, surface, servingUrl: addresses.servingUrl, charter: config.charter, now: context.now });
+  try {
+    return await withTemporal(context, stateDir, (client) => playStory({ context, stateDir, surface, client, shop, ask: askOnTerminal(options), say, signal }));
+  } finally {
+    await shop.close();
+  }
+}
+
+/** A person on a terminal decides; with `--yes`, `--once` under a script or no terminal, the demo does and says so. */
+function askOnTerminal(options: UpOptions): Ask {
+  if (options.yes === true || !process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  return async (status, summary) => {
+    say(`\n   ${summary}\n   evidence ${status.evidence}`);
+    const line = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      for (;;) {
+        const answer = (await line.question('   Give it traffic? [yes/no] ')).trim().toLowerCase();
+        if (['y', 'yes'].includes(answer)) return 'approve';
+        if (['n', 'no'].includes(answer)) return 'reject';
+      }
+    } finally {
+      line.close();
+    }
+  };
+}
+
+function yesterday(nowMs: number): string {
+  return new Date(nowMs - 86_400_000).toISOString().slice(0, 10);
+}
+
+function actDocument({ act, run, outcome, why, seconds, evidence }: ActResult) {
+  return { candidate: act.candidate, title: act.title, outcome, expected: act.expected, why, seconds, evidence, run: run.runId, artifact: run.artifact };
+}
+
+function storyTable(results: readonly ActResult[]): string {
+  return table(
+    ['candidate', 'outcome', 's', 'what decided'],
+    results.map(({ act, outcome, why, seconds }) => [act.candidate, outcome, seconds.toFixed(0), why.length > 150 ? `${why.slice(0, 147)}...` : why]),
+  );
+}
+
+function whatNext(addresses: SystemFile, context: CommandContext, stateDir: string): string {
+  const standard = stateDir === resolve(context.cwd, '.understudy');
+  const state = standard ? '' : ` --state ${stateDir}`;
+  return `
+serving    ${addresses.servingUrl}/docs
+Temporal   ${addresses.temporalUiUrl ?? addresses.temporalAddress}
+MLflow     ${addresses.mlflowUrl}
+
+Try, in another terminal:
+  npm run understudy -- status home --ledger${state}
+  npm run understudy -- runs home${state}
+  npm run understudy -- rollback home --by you --why "to see it happen"${state}
+  curl -s ${addresses.servingUrl}/v1/recommend -H 'content-type: application/json' -d '{"surface":"home","sessionId":"me"}'
+
+Ctrl-C stops everything in order; the next start goes on from here.`;
+}
+
+/** The story's promise: each act ends as it should. @throws UND-GATE naming the first that did not. */
+export function checkStory(results: readonly ActResult[]): void {
+  const wrong = results.find((result) => result.outcome !== result.act.expected);
+  if (wrong !== undefined) throw new UnderstudyError('UND-GATE', `${wrong.act.candidate} ended ${wrong.outcome} (${wrong.why}), expected ${wrong.act.expected}`);
+}

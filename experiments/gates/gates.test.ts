@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { parseCharter } from '../../models/contracts/charter.ts';
+import type { CounterfactualResult, Report } from '../../models/contracts/report.ts';
+import { diffCharters } from './charter-diff.ts';
+import type { GateInput } from './gate.ts';
+import { judgeReport } from './judge-report.ts';
+
+const charterInput = {
+  surface: 'home',
+  title: 'Home',
+  owners: ['me'],
+  objective: 'conversion',
+  reward: { weights: { purchase: 1 }, attributionMs: 1000 },
+  confidence: { purchase: 1 },
+  repeatPolicy: 'allow',
+  window: { trainDays: 30, testDays: 7 },
+  bootstrap: 'popularity',
+  candidates: [{ name: 'popularity', algorithm: 'popularity' }],
+  gates: { minCoverage: 0.05, minUsers: 100, maxArtifactMb: 10, refreshMargin: 0.05 },
+  release: { approvers: [{ name: 'a', role: 'lead' }, { name: 'b', role: 'lead' }], fourEyes: true, canary: { ladder: [0.1], minUnits: [10] } },
+};
+const charter = parseCharter(charterInput);
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+const at = (value: number, spread = 0) => ({ value, low: value - spread, high: value + spread });
+const counterfactual = (verdict: CounterfactualResult['verdict']): CounterfactualResult => ({
+  slates: 1, users: 1, ips: at(0), snips: at(0), logged: at(0), lift: at(0), effectiveSampleSize: 500, maxWeight: 1, support: 1, voided: 0, verdict, reason: 'because',
+});
+
+function input(over: Partial<GateInput['draft']> = {}, artifactBytes = 1e6, gates = charter.gates): GateInput {
+  return {
+    charter: { gates },
+    artifactBytes,
+    draft: {
+      kind: 'report', surface: 'home', candidate: 'ials', algorithm: 'ials', artifact: digest('a'), champion: digest('b'), window: digest('c'), charter: digest('d'), charterDiff: [],
+      intent: 'replace', users: 500, metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.3) }, championMetrics: { 'ndcg@10': at(0.1) }, lift: { 'ndcg@10': at(0.1, 0.02) },
+      counterfactual: counterfactual('better'), parity: { requests: 20, largestError: 1e-7, passed: true }, ...over,
+    },
+  };
+}
+const refusedBy = (report: Report) => report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate);
+
+describe('gates', () => {
+  it('lets a better candidate pass and says why', () => {
+    const report = judgeReport(input());
+    expect(report).toMatchObject({ passed: true, verdict: 'better' });
+    expect(report.reasons.join()).toContain('offline-lift');
+  });
+
+  it.each([
+    ['parity', input({ parity: { requests: 20, largestError: 0.5, passed: false } })],
+    ['size', input({}, 11e6)],
+    ['users', input({ users: 99 })],
+    ['coverage', input({ metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.04) } })],
+    ['offline-lift', input({ lift: { 'ndcg@10': at(0.01, 0.02) } })],
+    ['counterfactual', input({ counterfactual: counterfactual('worse') })],
+  ])('%s alone refuses', (gate, one) => {
+    const report = judgeReport(one);
+    expect(refusedBy(report)).toEqual([gate]);
+    expect(report.passed).toBe(false);
+    expect(report.reasons).toHaveLength(1);
+  });
+
+  it('asks of a refresh only that it is not worse than the margin', () => {
+    expect(judgeReport(input({ intent: 'refresh', lift: { 'ndcg@10': at(0, 0.0049) } })).passed).toBe(true);
+    expect(refusedBy(judgeReport(input({ intent: 'refresh', lift: { 'ndcg@10': at(0, 0.0051) } })))).toEqual(['offline-lift']);
+  });
+
+  it('asks of the first model nothing that needs a champion', () => {
+    expect(judgeReport(input({ intent: 'bootstrap', champion: null, championMetrics: null, lift: null, counterfactual: null }))).toMatchObject({ passed: true, verdict: 'not-enough-evidence' });
+  });
+
+  it('lets the charter say what missing counterfactual evidence means', () => {
+    const strict = { ...charter.gates, withoutCounterfactualSupport: 'refuse' as const };
+    for (const evidence of [null, counterfactual('not-enough-evidence')]) {
+      expect(judgeReport(input({ counterfactual: evidence })).passed).toBe(true);
+      expect(refusedBy(judgeReport(input({ counterfactual: evidence }, 1e6, strict)))).toEqual(['counterfactual']);
+    }
+  });
+});
+
+describe('the charter\'s diff', () => {
+  const changed = (over: Record<string, unknown>) => diffCharters(charter, parseCharter({ ...charterInput, ...over }));
+
+  it('is empty for the same charter', () => expect(changed({})).toEqual([]));
+
+  it.each([
+    ['/gates/minCoverage', { gates: { ...charterInput.gates, minCoverage: 0.01 } }],
+    ['/gates/refreshMargin', { gates: { ...charterInput.gates, refreshMargin: 0.2 } }],
+    ['/release/fourEyes', { release: { ...charterInput.release, fourEyes: false } }],
+    ['/release/canary/minUnits', { release: { ...charterInput.release, canary: { ladder: [0.1], minUnits: [5] } } }],
+    ['/release/approvers', { release: { ...charterInput.release, approvers: [{ name: 'a', role: 'lead' }, { name: 'c', role: 'lead' }] } }],
+  ])('calls %s loosened', (path, over) => {
+    expect(changed(over)).toEqual([expect.objectContaining({ path, loosens: true })]);
+  });
+
+  it('calls a tightened gate and a new title changed, not loosened', () => {
+    const diff = changed({ title: 'Other', gates: { ...charterInput.gates, minCoverage: 0.5 } });
+    expect(diff.map(({ path, loosens }) => [path, loosens])).toEqual([['/gates/minCoverage', false], ['/title', false]]);
+  });
+});
