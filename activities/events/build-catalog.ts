@@ -1,0 +1,85 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type CatalogItem, catalogItem } from '../../models/contracts/catalog-item.ts';
+import { type Duck, text } from './duckdb.ts';
+import type { Mapping } from './mapping.ts';
+
+const dayMs = 86_400_000;
+type Row = { item_id: string; from_ms: number; until_ms: number; price: number | null; title: string | null; category: string | null; brand: string | null };
+
+/** A catalog blob: an array of items, sorted by id in code-unit order. */
+export const catalogDocument = z.array(catalogItem);
+
+/**
+ * The catalog that the accepted rows of `table` show. An item's title, category and brand are the value that most of its rows carry
+ * (then the latest, then the first in the alphabet); its price is the latest one; available from and until are its first and last row.
+ * Items of an earlier catalog stay, with their span made wider; whether they are in stock is judged anew.
+ */
+export async function buildCatalog({
+  duck,
+  table,
+  mapping,
+  previous,
+}: {
+  duck: Duck;
+  table: string;
+  mapping: Mapping;
+  previous: readonly CatalogItem[];
+}): Promise<CatalogItem[]> {
+  const rows = await duck.rows<Row>(`
+    WITH ${['title', 'category', 'brand'].map((column) => `${column}s AS (${mostFrequentSql(table, column)})`).join(', ')},
+    spans AS (
+      SELECT item_id, min(at_ms)::DOUBLE AS from_ms, max(at_ms)::DOUBLE AS until_ms,
+        (arg_max(unit_price_minor, (at_ms, event_id)) FILTER (unit_price_minor IS NOT NULL AND kind <> 'return'))::DOUBLE AS price
+      FROM ${table} GROUP BY item_id)
+    SELECT spans.*, title, category, brand FROM spans LEFT JOIN titles USING (item_id) LEFT JOIN categorys USING (item_id) LEFT JOIN brands USING (item_id)`);
+  const items = new Map(previous.map((item) => [item.itemId, item]));
+  for (const row of rows) items.set(row.item_id, merge({ row, before: items.get(row.item_id) }));
+  const sorted = [...items.values()].sort((a, b) => (a.itemId < b.itemId ? -1 : 1));
+  const stocked = judgeStock({ items: sorted, inStockDays: mapping.inStockDays });
+  return mapping.categorySql === undefined ? stocked : categorize({ duck, items: stocked, categorySql: mapping.categorySql });
+}
+
+async function categorize({ duck, items, categorySql }: { duck: Duck; items: CatalogItem[]; categorySql: string }): Promise<CatalogItem[]> {
+  if (items.length === 0) return items;
+  const path = join(duck.scratch, 'catalog.jsonl');
+  await writeFile(path, items.map((item) => JSON.stringify(item)).join('\n'));
+  const columns = "{itemId: 'VARCHAR', title: 'VARCHAR', category: 'VARCHAR', brand: 'VARCHAR', priceMinor: 'BIGINT'}";
+  await duck.run(
+    `CREATE TABLE catalog AS SELECT itemId AS item_id, title, category, brand, priceMinor AS price_minor FROM read_json(${text(path)}, format = 'newline_delimited', columns = ${columns})`,
+  );
+  const [ids = [], categories = []] = await duck.columns(`SELECT item_id, CAST(category AS VARCHAR) FROM (${categorySql})`);
+  const found = new Map(ids.map((id, index) => [id, categories[index] as string | null]));
+  return items.map((item) => ({ ...item, ...optional('category', found.get(item.itemId)) }));
+}
+
+function mostFrequentSql(table: string, column: string): string {
+  return `
+    SELECT item_id, value AS ${column} FROM (
+      SELECT item_id, left(trim(regexp_replace(${column}, '\\s+', ' ', 'g')), 200) AS value, count(*) AS times, max(at_ms) AS last_ms FROM ${table} WHERE ${column} IS NOT NULL GROUP BY 1, 2)
+    WHERE value <> '' QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY times DESC, last_ms DESC, value) = 1`;
+}
+
+function merge({ row, before }: { row: Row; before: CatalogItem | undefined }): CatalogItem {
+  return {
+    itemId: row.item_id,
+    title: row.title ?? before?.title ?? row.item_id,
+    ...optional('category', row.category ?? before?.category),
+    ...optional('brand', row.brand ?? before?.brand),
+    ...optional('priceMinor', row.price ?? before?.priceMinor),
+    inStock: true,
+    availableFromMs: Math.min(row.from_ms, before?.availableFromMs ?? row.from_ms),
+    availableUntilMs: Math.max(row.until_ms, before?.availableUntilMs ?? row.until_ms),
+  };
+}
+
+function optional<Key extends string, Value>(key: Key, value: Value | null | undefined): { [K in Key]?: Value } {
+  return (value === null || value === undefined ? {} : { [key]: value }) as { [K in Key]?: Value };
+}
+
+function judgeStock({ items, inStockDays }: { items: CatalogItem[]; inStockDays: number | undefined }): CatalogItem[] {
+  if (inStockDays === undefined) return items;
+  const lastMs = items.reduce((last, item) => Math.max(last, item.availableUntilMs ?? 0), 0);
+  return items.map((item) => ({ ...item, inStock: (item.availableUntilMs ?? lastMs) >= lastMs - inStockDays * dayMs }));
+}

@@ -1,0 +1,148 @@
+import { mkdir } from 'node:fs/promises';
+import type { Charter } from '../../models/contracts/charter.ts';
+import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
+import { type Digest, dayString } from '../../models/contracts/ids.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type IngestManifest, ingestManifest } from '../../models/contracts/window.ts';
+import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
+import { buildCatalog, catalogDocument } from './build-catalog.ts';
+import { type Duck, text, withDuck } from './duckdb.ts';
+import type { Mapping } from './mapping.ts';
+import { applyDataSetRules } from './rules/data-set-rules.ts';
+import { inspectSource, loadRaw } from './source-file.ts';
+import { rulesDigestOf, stageRows } from './stage-rows.ts';
+import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
+
+export type IngestProgress = { stage: 'read' | 'judge' | 'catalog' | 'write'; done: number; total: number };
+export type IngestBatchInput = {
+  surface: string;
+  charter: Charter;
+  /** `name` says which source it is: a later batch of the same name replaces the days that it holds. */
+  source: { path: string; name: string };
+  mapping: Mapping;
+  blobs: BlobStore;
+  /** A local folder for scratch files; made when absent. */
+  workDir: string;
+  /** Shift timestamps by whole weeks so that the data end on or before this day. Absent: no shift. */
+  endsAt?: string | undefined;
+  /** The day that freshness is measured against; `endsAt` when absent. */
+  asOfDay?: string | undefined;
+  /** The catalog before this batch: its items stay. */
+  previousCatalog?: Digest | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: IngestProgress) => void) | undefined;
+};
+export type IngestResult = { manifest: IngestManifest; digest: Digest };
+
+/**
+ * Validates a file and stores what it became: a day slice for each day in the surface's time zone, the quarantine, the catalog and the
+ * manifest. Nothing is stored before every rule has passed. The same file and arguments give the same digests.
+ * @throws UND-FILE (missing, truncated, wrong columns), UND-RULE-STOP (nothing written), UND-CONSERVATION, UND-INPUT (a bad day).
+ */
+export async function ingestBatch(input: IngestBatchInput): Promise<IngestResult> {
+  const { charter, mapping, blobs, signal, onProgress } = input;
+  const endsAt = checkedDay('endsAt', input.endsAt);
+  const asOfDay = checkedDay('asOfDay', input.asOfDay) ?? endsAt;
+  await mkdir(input.workDir, { recursive: true });
+  const report = (stage: IngestProgress['stage'], done: number, total: number) => onProgress?.({ stage, done, total });
+  const file = await inspectSource({ path: input.source.path, signal });
+  const previous = input.previousCatalog === undefined ? [] : await getDocument(blobs, input.previousCatalog, catalogDocument);
+  return withDuck({ workDir: input.workDir, signal }, async (duck) => {
+    report('read', 0, 1);
+    await loadRaw({ duck, source: file, requires: mapping.requires });
+    report('judge', 0, 1);
+    const { shiftDays } = await stageRows({ duck, mapping, charter, endsAt });
+    const tally = await countFates(duck);
+    const warnings = applyDataSetRules({
+      rules: charter.data.rules,
+      measures: { ...tally.counts, nullUsers: tally.nullUsers, freshnessDays: await freshness({ duck, charter, asOfDay }) },
+    });
+    report('catalog', 0, 1);
+    await duck.run('CREATE VIEW accepted AS SELECT * FROM judged WHERE fate IS NULL');
+    const catalog: CatalogItem[] = await buildCatalog({ duck, table: 'accepted', mapping, previous });
+    const slices = await writeSlices({
+      duck,
+      table: 'accepted',
+      timeZone: charter.timeZone,
+      source: input.source.name,
+      blobs,
+      onSlice: ({ done, total }) => report('write', done, total),
+    });
+    return storeManifest({
+      blobs,
+      rowsAdded: slices.reduce((rows, slice) => rows + slice.rows, 0),
+      manifest: {
+        kind: 'ingest',
+        surface: input.surface,
+        source: { name: input.source.name, digest: file.digest, bytes: file.bytes },
+        rulesDigest: rulesDigestOf({ mapping, charter }),
+        shiftDays,
+        ...tally.parts,
+        quarantine: await writeQuarantine({ duck, blobs }),
+        catalog: await putDocument(blobs, catalogDocument.parse(catalog)),
+        slices,
+        warnings,
+      },
+    });
+  });
+}
+
+/** Checks that every row is accounted for once, and stores the manifest. @throws UND-CONSERVATION. */
+export async function storeManifest({ blobs, manifest, rowsAdded }: { blobs: BlobStore; manifest: IngestManifest; rowsAdded: number }): Promise<IngestResult> {
+  const { input, accepted, quarantined, duplicates } = manifest.counts;
+  const sum = (record: Record<string, number>) => Object.values(record).reduce((total, value) => total + value, 0);
+  const claims: [string, number, number][] = [
+    ['accepted + quarantined + duplicates', accepted + quarantined + duplicates, input],
+    ['rows added to slices', rowsAdded, accepted],
+    ['rows by kind', sum(manifest.acceptedByKind), accepted],
+    ['rows by reason', sum(manifest.quarantineByReason), quarantined],
+  ];
+  const broken = claims.filter(([, left, right]) => left !== right);
+  if (broken.length > 0) throw new UnderstudyError('UND-CONSERVATION', broken.map(([what, left, right]) => `${what} = ${left}, expected ${right}`).join('; '));
+  const checked = ingestManifest.parse(manifest);
+  return { manifest: checked, digest: await putDocument(blobs, checked) };
+}
+
+type Tally = { counts: IngestManifest['counts']; nullUsers: number; parts: Pick<IngestManifest, 'counts' | 'acceptedByKind' | 'quarantineByReason'> };
+
+/** Counts what became of the rows of `judged`; the input is counted from `raw`, so that the two can disagree. */
+export async function countFates(duck: Duck): Promise<Tally> {
+  const [raw] = await duck.rows<{ rows: number }>('SELECT count(*)::DOUBLE AS rows FROM raw');
+  const fates = await duck.rows<{ fate: string | null; kind: string | null; rows: number; null_users: number }>(
+    'SELECT fate, CASE WHEN fate IS NULL THEN kind END AS kind, count(*)::DOUBLE AS rows, count(*) FILTER (user_id IS NULL)::DOUBLE AS null_users FROM judged GROUP BY ALL ORDER BY ALL',
+  );
+  const counts = { input: raw?.rows ?? 0, accepted: 0, quarantined: 0, duplicates: 0 };
+  const acceptedByKind: Record<string, number> = {};
+  const quarantineByReason: Record<string, number> = {};
+  let nullUsers = 0;
+  for (const { fate, kind, rows, null_users } of fates) {
+    if (fate === null) {
+      counts.accepted += rows;
+      nullUsers += null_users;
+      acceptedByKind[kind ?? ''] = rows;
+    } else if (fate === 'duplicate') counts.duplicates += rows;
+    else {
+      counts.quarantined += rows;
+      quarantineByReason[fate] = rows;
+    }
+  }
+  return { counts, nullUsers, parts: { counts, acceptedByKind, quarantineByReason } };
+}
+
+async function freshness({ duck, charter, asOfDay }: { duck: Duck; charter: Charter; asOfDay: string | undefined }): Promise<number | undefined> {
+  if (asOfDay === undefined) return undefined;
+  const [row] = await duck.rows<{ days: number | null }>(
+    `SELECT (DATE ${text(asOfDay)} - CAST(max(${daySql(charter.timeZone)}) AS DATE))::DOUBLE AS days FROM judged WHERE fate IS NULL`,
+  );
+  // No rows are as old as can be: a freshness rule must not pass for want of data.
+  return row?.days ?? Number.MAX_SAFE_INTEGER;
+}
+
+function checkedDay(what: string, day: string | undefined): string | undefined {
+  if (day === undefined) return undefined;
+  const parsed = dayString.safeParse(day);
+  const time = Date.parse(`${day}T00:00:00Z`);
+  if (!parsed.success || Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== day)
+    throw new UnderstudyError('UND-INPUT', `${what} must be a day, YYYY-MM-DD; it is "${day}"`);
+  return day;
+}

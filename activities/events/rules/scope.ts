@@ -1,0 +1,16 @@
+import type { RecordRule, RuleContext } from './record-rule.ts';
+
+/** Whether the charter's `scope.itemIdPattern` lets the item in. */
+export function inScope(itemId: string, context: RuleContext): boolean {
+  return context.itemIdPattern === undefined || new RegExp(context.itemIdPattern).test(itemId);
+}
+
+/**
+ * The charter's pattern is a JavaScript expression, and DuckDB speaks another dialect: so the pattern runs here once for each distinct
+ * item, and SQL looks the answer up in `foreign_items`.
+ */
+export const outOfScopeCode: RecordRule = {
+  name: 'out-of-scope-code',
+  breaksSql: '(item_id IS NOT NULL AND item_id IN (SELECT f.item_id FROM foreign_items f))',
+  breaks: (row, context) => row.itemId !== null && !inScope(row.itemId, context),
+};

@@ -1,0 +1,54 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../../models/contracts/ids.ts';
+import type { SliceReference } from '../../models/contracts/window.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
+import { type Duck, name, text } from './duckdb.ts';
+import { eventColumnList, rowTextSql } from './event-columns.ts';
+
+const parquet = '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)';
+
+/** The calendar day of `at_ms` in a zone, as SQL. */
+export const daySql = (timeZone: string): string => `strftime(timezone(${text(timeZone)}, make_timestamptz(at_ms * 1000)), '%Y-%m-%d')`;
+
+type Input = { duck: Duck; table: string; timeZone: string; source: string; blobs: BlobStore; onSlice: (step: { done: number; total: number }) => void };
+
+/**
+ * Writes one Parquet file a day of the table, rows in the total order of time and event id, so that the same rows on the same DuckDB
+ * are the same bytes; the logical digest (see `rowTextSql`) holds across builds.
+ */
+export async function writeSlices({ duck, table, timeZone, source, blobs, onSlice }: Input): Promise<SliceReference[]> {
+  // Sorted once, so that each day is a short range of row groups and not a scan of the table.
+  await duck.run(`CREATE TABLE sliced AS SELECT ${daySql(timeZone)} AS day, ${eventColumnList} FROM ${table} ORDER BY day, at_ms, event_id`);
+  const days = await duck.rows<{ day: string; rows: number; hash: string }>(
+    `SELECT day, count(*)::DOUBLE AS rows, sha256(string_agg(sha256(${rowTextSql}), '' ORDER BY at_ms, event_id)) AS hash FROM sliced GROUP BY day ORDER BY day`,
+  );
+  const slices: SliceReference[] = [];
+  for (const { day, rows, hash } of days) {
+    const path = join(duck.scratch, `${day}.parquet`);
+    await duck.run(`COPY (SELECT ${eventColumnList} FROM sliced WHERE day = ${text(day)} ORDER BY at_ms, event_id) TO ${text(path)} ${parquet}`);
+    slices.push({ day, digest: await keep({ path, blobs }), logicalDigest: `sha256:${hash}`, rows, source });
+    onSlice({ done: slices.length, total: days.length });
+  }
+  await duck.run('DROP TABLE sliced');
+  return slices;
+}
+
+/** Every quarantined row as it came (JSON), with its line and its reason. Null when there is none. */
+export async function writeQuarantine({ duck, blobs }: { duck: Duck; blobs: BlobStore }): Promise<Digest | null> {
+  const path = join(duck.scratch, 'quarantine.parquet');
+  const [row] = await duck.rows<{ rows: number }>("SELECT count(*)::DOUBLE AS rows FROM judged WHERE fate IS NOT NULL AND fate <> 'duplicate'");
+  if ((row?.rows ?? 0) === 0) return null;
+  const columns = await duck.rows<{ column_name: string }>('DESCRIBE SELECT * EXCLUDE (raw_line) FROM raw');
+  const members = columns.map(({ column_name: column }) => `${text(column)}, raw.${name(column)}`).join(', ');
+  await duck.run(`
+    COPY (SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw
+      FROM judged JOIN raw USING (raw_line) WHERE judged.fate IS NOT NULL AND judged.fate <> 'duplicate' ORDER BY raw_line) TO ${text(path)} ${parquet}`);
+  return keep({ path, blobs });
+}
+
+async function keep({ path, blobs }: { path: string; blobs: BlobStore }): Promise<Digest> {
+  const digest = await blobs.putFile(path);
+  await rm(path, { force: true });
+  return digest;
+}

@@ -1,0 +1,34 @@
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type DataState, dataState, type IngestManifest, type SliceReference } from '../../models/contracts/window.ts';
+
+const keyOf = (slice: SliceReference): string => `${slice.day} ${slice.source ?? ''}`;
+
+/**
+ * The data of a surface after one more ingest. A slice replaces the slice of the same day and source; all others stay; so merging one
+ * manifest twice is merging it once. Pure: whoever publishes it creates the generation and merges again when another was first.
+ * @throws UND-INPUT when the manifest is another surface's.
+ */
+export function mergeDataState({
+  previous,
+  manifest,
+  manifestDigest,
+}: {
+  previous: DataState | undefined;
+  manifest: IngestManifest;
+  manifestDigest: string;
+}): DataState {
+  if (previous !== undefined && previous.surface !== manifest.surface) {
+    throw new UnderstudyError('UND-INPUT', `The ingest is of ${manifest.surface}, the data are of ${previous.surface}`);
+  }
+  const slices = new Map<string, SliceReference>();
+  for (const slice of previous?.slices ?? []) slices.set(keyOf(slice), slice);
+  for (const slice of manifest.slices) slices.set(keyOf(slice), slice);
+  return dataState.parse({
+    kind: 'data-state',
+    surface: manifest.surface,
+    generation: (previous?.generation ?? 0) + 1,
+    ingest: manifestDigest,
+    catalog: manifest.catalog,
+    slices: [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+  });
+}

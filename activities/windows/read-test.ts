@@ -1,0 +1,128 @@
+import type { Interactions } from '../../models/algorithms/algorithm.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
+import { eventKinds } from '../../models/contracts/event.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import { catalogDocument } from '../events/build-catalog.ts';
+import { type EventTable, readEvents } from './read-events.ts';
+import type { TrainData, WindowInput } from './read-window.ts';
+import { scopeBiasAsOf } from './scope-as-of.ts';
+import { rowsAfterReturns } from './undo-returns.ts';
+
+export type TestUser = {
+  /** Row of the train interactions. */
+  userIndex: number;
+  /** `u:<user>` */
+  unit: string;
+  /** Vocabulary indexes of the train part, oldest first, with their confidences. */
+  history: number[];
+  historyWeight: number[];
+  /** Items that the charter's repeat policy forbids to show; empty where repeats are allowed. */
+  exclude: number[];
+  /** Vocabulary indexes, ascending: what the user was rewarded for in the test part. Never empty. */
+  relevant: number[];
+  /** Those of them that are not in the history. */
+  relevantNew: number[];
+};
+
+export type TestData = {
+  users: TestUser[];
+  /** float32 [items] as `ScoreRequest.scopeBias`: the scope as of the split. */
+  scopeBias: Float32Array;
+  /** What is not in `users`: users that the train part does not know, sessions without user, (user, item) pairs left out and why. */
+  left: { coldUsers: number; sessions: number; outOfVocabulary: number; outOfScope: number; repeats: number; usersWithoutRelevant: number };
+};
+
+/**
+ * The test part for users that the train part knows. Relevant is what the charter's reward gives something for, net of returns within
+ * the test part, in the vocabulary, in scope as of the split, and, under `exclude-purchased`, not bought before.
+ */
+export async function readTest({ vocabulary, userIds, interactions, ...input }: WindowInput & TrainData): Promise<TestData> {
+  const { window, blobs, charter, workDir, signal } = input;
+  const kinds = rewardingKinds(charter);
+  const events = await readEvents({ slices: window.testSlices, blobs, kinds: [...kinds, 'return'], workDir, signal });
+  const catalog = await getDocument(blobs, window.catalog, catalogDocument);
+  const scopeBias = scopeBiasAsOf({ vocabulary, catalog, charter, ...lastSeen(interactions) });
+  const purchases = charter.repeatPolicy === 'exclude-purchased' ? await purchasesOf(input) : new Map<string, Set<string>>();
+  const left: TestData['left'] = { coldUsers: 0, sessions: 0, outOfVocabulary: 0, outOfScope: 0, repeats: 0, usersWithoutRelevant: 0 };
+  const itemIndex = new Map(vocabulary.map((itemId, index) => [itemId, index]));
+  const userIndexes = new Map(userIds.map((unit, index) => [unit, index]));
+
+  const users: TestUser[] = [];
+  for (const [unit, items] of itemsByUnit(events)) {
+    if (!unit.startsWith('u:')) {
+      left.sessions += 1;
+      continue;
+    }
+    const userIndex = userIndexes.get(unit);
+    if (userIndex === undefined) {
+      left.coldUsers += 1;
+      continue;
+    }
+    const bought = purchases.get(unit);
+    const relevant: number[] = [];
+    for (const itemId of items) {
+      const index = itemIndex.get(itemId);
+      if (index === undefined) left.outOfVocabulary += 1;
+      else if (scopeBias[index] !== 0) left.outOfScope += 1;
+      else if (bought?.has(itemId) === true) left.repeats += 1;
+      else relevant.push(index);
+    }
+    if (relevant.length === 0) {
+      left.usersWithoutRelevant += 1;
+      continue;
+    }
+    users.push({
+      userIndex,
+      unit,
+      relevant: relevant.sort((a, b) => a - b),
+      ...pastOf({ interactions, userIndex, relevant }),
+      exclude: indexesOf(bought, itemIndex),
+    });
+  }
+  return { users, scopeBias, left };
+}
+
+const rewardingKinds = (charter: Pick<Charter, 'reward'>) => eventKinds.filter((kind) => kind !== 'return' && (charter.reward.weights[kind] ?? 0) > 0);
+
+function lastSeen({ itemCount, items, atMs }: Interactions): { lastSeenMs: Float64Array; asOfMs: number } {
+  const lastSeenMs = new Float64Array(itemCount);
+  let asOfMs = 0;
+  items.forEach((item, entry) => {
+    lastSeenMs[item] = Math.max(lastSeenMs[item] ?? 0, atMs[entry] ?? 0);
+    asOfMs = Math.max(asOfMs, atMs[entry] ?? 0);
+  });
+  return { lastSeenMs, asOfMs };
+}
+
+function pastOf({ interactions, userIndex, relevant }: { interactions: Interactions; userIndex: number; relevant: number[] }) {
+  const from = interactions.indptr[userIndex] ?? 0;
+  const to = interactions.indptr[userIndex + 1] ?? 0;
+  const history = Array.from(interactions.items.subarray(from, to));
+  const known = new Set(history);
+  return { history, historyWeight: Array.from(interactions.weights.subarray(from, to)), relevantNew: relevant.filter((item) => !known.has(item)) };
+}
+
+/** The different items of each unit, net of returns; units and items in the order of their names. */
+export function itemsByUnit(events: EventTable): Map<string, Set<string>> {
+  const counts = rowsAfterReturns(events);
+  const items = new Map<string, Set<string>>();
+  for (let row = 0; row < events.rows; row += 1) {
+    if (counts[row] !== 1) continue;
+    const unit = events.units[events.unit[row] ?? 0] ?? '';
+    const own = items.get(unit) ?? new Set<string>();
+    own.add(events.items[events.item[row] ?? 0] ?? '');
+    items.set(unit, own);
+  }
+  return items;
+}
+
+async function purchasesOf({ window, blobs, workDir, signal }: WindowInput): Promise<Map<string, Set<string>>> {
+  return itemsByUnit(await readEvents({ slices: window.trainSlices, blobs, kinds: ['purchase', 'return'], workDir, signal }));
+}
+
+function indexesOf(items: Set<string> | undefined, itemIndex: Map<string, number>): number[] {
+  return [...(items ?? [])]
+    .map((itemId) => itemIndex.get(itemId))
+    .filter((index) => index !== undefined)
+    .sort((a, b) => a - b);
+}
