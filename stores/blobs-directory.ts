@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, rename, unlink, copyFile } from 'node:fs/promises';
+import { access, copyFile, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { digestBytes } from '../models/contracts/digest.ts';
 import { type Digest, digestString } from '../models/contracts/ids.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { BlobStore } from './blobs.ts';
-import { createExclusive, syncDirectory } from './durable-files.ts';
+import { createExclusive, makeDirectory, syncDirectory } from './durable-files.ts';
 
 /** Blobs as files `sha256/ab/<hex>` below `root`. */
 export function openBlobDirectory({ root }: { root: string }): BlobStore {
@@ -33,7 +33,7 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
         await unlink(source);
         return digest;
       }
-      await mkdir(dirname(path), { recursive: true });
+      await makeDirectory(dirname(path));
       await syncFile(source);
       // The name is the content: two who race write the same bytes, so overwriting is harmless.
       await rename(source, path).catch(async (error: NodeJS.ErrnoException) => {

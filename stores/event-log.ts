@@ -10,17 +10,21 @@ export type SealedSegment = { name: string; digest: Digest; records: number; byt
 export interface LogWriter {
   /** @throws UND-LOG-UNAVAILABLE when the disk refuses; then nothing of this call is acknowledged or kept. */
   append(records: readonly unknown[]): Promise<void>;
-  /** Ends the open segment and starts another. Resolves to the sealed one, undefined when it was empty. */
+  /**
+   * Ends the open segment and starts another. Resolves to the sealed one, undefined when it was empty.
+   * @throws UND-LOG-UNAVAILABLE; then the segment stays open, with all that it holds.
+   */
   seal(): Promise<SealedSegment | undefined>;
   close(): Promise<void>;
 }
 
 export interface LogReader {
   sealed(): Promise<SealedSegment[]>;
-  /** Records of sealed segments, in order. */
+  /** Records of sealed segments, in order. @throws UND-DIGEST, behind the records that could be read, when a segment was altered. */
   read(segments: readonly SealedSegment[]): AsyncIterable<unknown>;
   /**
    * Everything acknowledged so far, open segments included, from a cursor on. A torn last line is left for the next call.
+   * What a writer is just about to acknowledge may be among it.
    * The cursor is plain JSON: file name → byte offset.
    */
   tail(cursor: LogCursor): Promise<{ records: unknown[]; cursor: LogCursor }>;

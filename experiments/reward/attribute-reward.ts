@@ -10,7 +10,7 @@ import type { SlateRecord } from '../../models/contracts/slate.ts';
 export type RewardedSlate = Pick<SlateRecord, 'requestId' | 'unit' | 'atMs' | 'items'>;
 export type Reward = Charter['reward'];
 
-type Attribution = { slate: RewardedSlate; slot: number; value: number };
+type Attribution = { slate: RewardedSlate; event: Event; slot: number; value: number };
 
 /** Everything known of one unit; small, so it is worked out again whenever something arrives. */
 class Unit {
@@ -19,10 +19,12 @@ class Unit {
 
   attribute(reward: Reward): Attribution[] {
     const newestFirst = [...this.slates].sort((a, b) => b.atMs - a.atMs || (a.requestId < b.requestId ? 1 : -1));
-    return this.events.flatMap((event) => {
+    // In one order, whatever came first: sums of fractions depend on it in their last bits.
+    const inOrder = [...this.events].sort((a, b) => a.atMs - b.atMs || (a.eventId < b.eventId ? -1 : 1));
+    return inOrder.flatMap((event) => {
       const value = reward.weights[event.kind] ?? 0;
       const slate = newestFirst.find((one) => one.atMs <= event.atMs && event.atMs - one.atMs <= reward.attributionMs && one.items.includes(event.itemId));
-      return slate === undefined ? [] : [{ slate, slot: slate.items.indexOf(event.itemId), value }];
+      return slate === undefined ? [] : [{ slate, event, slot: slate.items.indexOf(event.itemId), value }];
     });
   }
 }
@@ -51,10 +53,10 @@ export class RewardLedger {
     this.unit(unitOf(event)).events.push(event);
   }
 
-  /** Reward of the unit over the slates that `counts` lets in, capped. */
-  rewardOf(unit: string, counts: (slate: RewardedSlate) => boolean = () => true): number {
+  /** Reward of the unit over the slates and events that `counts` lets in, capped. */
+  rewardOf(unit: string, counts: (slate: RewardedSlate, event: Event) => boolean = () => true): number {
     const attributions = this.units.get(unit)?.attribute(this.reward) ?? [];
-    const sum = attributions.reduce((total, one) => total + (counts(one.slate) ? one.value : 0), 0);
+    const sum = attributions.reduce((total, one) => total + (counts(one.slate, one.event) ? one.value : 0), 0);
     return Math.min(this.reward.capPerUnit, sum);
   }
 
@@ -79,7 +81,10 @@ export class RewardLedger {
 }
 
 /** All at once. `byUnit` holds every unit that was shown a slate. */
-export function attributeReward({ slates, events, reward }: { slates: readonly RewardedSlate[]; events: readonly Event[]; reward: Reward }): { bySlate: Map<string, Float64Array>; byUnit: Map<string, number> } {
+export function attributeReward({ slates, events, reward }: { slates: readonly RewardedSlate[]; events: readonly Event[]; reward: Reward }): {
+  bySlate: Map<string, Float64Array>;
+  byUnit: Map<string, number>;
+} {
   const ledger = new RewardLedger(reward);
   for (const slate of slates) ledger.addSlate(slate);
   for (const event of events) ledger.addEvent(event);

@@ -8,6 +8,7 @@ export const problems = {
   'UND-TOO-LARGE': { status: 413, exit: 2, retryable: false, title: 'The body is too large', remedy: 'Send smaller batches.' },
   'UND-UNKNOWN-SURFACE': { status: 404, exit: 2, retryable: false, title: 'No such surface', remedy: 'Run `understudy status` to see the surfaces that exist.' },
   'UND-NOT-FOUND': { status: 404, exit: 2, retryable: false, title: 'There is no such thing here', remedy: 'Check the name or the digest.' },
+  'UND-METHOD': { status: 405, exit: 2, retryable: false, title: 'Not with this method', remedy: 'Use one of the methods in the Allow header; /docs lists the routes.' },
   'UND-UNAUTHORIZED': { status: 401, exit: 3, retryable: false, title: 'A key is needed', remedy: 'Send `Authorization: Bearer <key>`.' },
   'UND-CHARTER': { status: 400, exit: 2, retryable: false, title: 'The charter has mistakes', remedy: 'Mend each of the fields that are named in understudy.config.ts.' },
   'UND-ENVIRONMENT': { status: 500, exit: 2, retryable: false, title: 'The environment has mistakes', remedy: 'Mend each of the variables that are named.' },
@@ -31,6 +32,7 @@ export const problems = {
   'UND-TEMPORAL': { status: 503, exit: 7, retryable: true, title: 'Temporal cannot be reached or had', remedy: 'Set TEMPORAL_ADDRESS, put `temporal` on PATH, or install Go so that it can be built.' },
   'UND-MLFLOW': { status: 503, exit: 7, retryable: true, title: 'MLflow cannot be reached or had', remedy: 'Set MLFLOW_TRACKING_URI, or install Python 3.10 or later with venv or uv.' },
   'UND-SERVING': { status: 503, exit: 7, retryable: true, title: 'The serving tier cannot be reached', remedy: 'Start it with `understudy up`.' },
+  'UND-SETUP': { status: 500, exit: 7, retryable: false, title: 'The system cannot be set up', remedy: 'Mend what is named and start again; `understudy doctor` looks at every part.' },
   'UND-TIMEOUT': { status: 504, exit: 7, retryable: true, title: 'It took too long', remedy: 'Look at `understudy status`; the work may still go on.' },
   'UND-INTERNAL': { status: 500, exit: 1, retryable: true, title: 'Something broke inside', remedy: 'This is a defect. Report it with the request id.' },
 } as const satisfies Record<string, { status: number; exit: number; retryable: boolean; title: string; remedy: string }>;

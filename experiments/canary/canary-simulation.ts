@@ -1,0 +1,124 @@
+import type { ArmCounts, CanaryDecision } from '../../models/contracts/canary.ts';
+import { createRandom } from '../../models/random.ts';
+import { type ArmData, noCounts, type RewardCounts, type Stratum } from './arm-data.ts';
+import { type CanaryInput, decideCanary } from './decide-canary.ts';
+
+/** Probability that the n-th user (from 0) converts with a variant. */
+export type Rates = { champion: (user: number) => number; challenger: (user: number) => number };
+export type SimulatedCanary = { decision: CanaryDecision; users: number; challengerUsers: number; looks: number; moves: number };
+
+type Input = {
+  charter: CanaryInput['charter'];
+  intent: CanaryInput['intent'];
+  rates: Rates;
+  seed: number;
+  usersPerLook: number;
+  /** Users after which time is over. */
+  maxUsers: number;
+  /** Share of the challenger's users that get lost before they are logged. */
+  lost?: number;
+  onDecision?: (decision: CanaryDecision) => void;
+};
+
+/**
+ * Runs a canary to its end on drawn conversions of reward 1, as the release workflow does: look, move the share, count users, look again.
+ * Users' outcomes are ripe at the next look. For tests and for planning how many users a ladder needs.
+ */
+export function simulateCanary({ charter, intent, rates, seed, usersPerLook, maxUsers, lost = 0, onDecision }: Input): SimulatedCanary {
+  const random = createRandom(seed);
+  const counter = createCounter();
+  const timeOver: CanaryInput['charter'] = { ...charter, release: { canary: { ...charter.release.canary, maxDurationMs: maxUsers } } };
+  const lookAt = (look: number, stage: number, share: number) => {
+    const made = decideCanary({
+      charter: timeOver,
+      intent,
+      releaseId: `simulated-${seed}`,
+      look,
+      stage,
+      share,
+      elapsedMs: counter.users + 1,
+      arms: counter.armData(),
+    });
+    onDecision?.(made);
+    return made;
+  };
+  let decision = lookAt(0, 0, 0);
+  let stage = 0;
+  let moves = 0;
+  for (let look = 1; ; look += 1) {
+    if (decision.action === 'promote' || decision.action === 'roll-back')
+      return { decision, users: counter.users, challengerUsers: decision.challenger.enrolled, looks: look - 1, moves };
+    stage = decision.action === 'advance' ? decision.stage + 1 : decision.stage;
+    if (counter.open({ share: decision.share, stage })) moves += 1;
+    for (let user = 0; user < usersPerLook; user += 1) {
+      const isChallenger = random.float() < decision.share;
+      const rate = (isChallenger ? rates.challenger : rates.champion)(counter.users);
+      const reward = random.float() < rate ? 1 : 0;
+      counter.count({ isChallenger, reward, isLost: isChallenger && lost > 0 && random.float() < lost });
+    }
+    decision = lookAt(look, stage, decision.share);
+  }
+}
+
+type OpenStratum = { generation: number; share: number; units: { champion: [number, number]; challenger: [number, number] } };
+
+function createCounter() {
+  const strata: OpenStratum[] = [];
+  const ripeByStage: number[] = [];
+  let stage = 0;
+  let logged = 0;
+  let nextCut = 64;
+  const latest = (): OpenStratum => strata.at(-1) as OpenStratum;
+  const start = (generation: number, share: number): void => void strata.push({ generation, share, units: { champion: [0, 0], challenger: [0, 0] } });
+  return {
+    users: 0,
+    /** True where the share or the rung moves. */
+    open(input: { share: number; stage: number }): boolean {
+      if (strata.length > 0 && latest().share === input.share && stage === input.stage) return false;
+      stage = input.stage;
+      while (ripeByStage.length <= stage) ripeByStage.push(0);
+      start((strata.at(-1)?.generation ?? 0) + 1, input.share);
+      return true;
+    },
+    count({ isChallenger, reward, isLost }: { isChallenger: boolean; reward: 0 | 1; isLost: boolean }): void {
+      this.users += 1;
+      if (isLost) return;
+      if (logged === nextCut) {
+        nextCut *= 2;
+        start(latest().generation, latest().share);
+      }
+      logged += 1;
+      const arm = latest().units[isChallenger ? 'challenger' : 'champion'];
+      arm[reward] += 1;
+      if (isChallenger) ripeByStage[stage] = (ripeByStage[stage] ?? 0) + 1;
+    },
+    armData(): ArmData {
+      const finished: Stratum[] = strata.map(({ units, ...own }) => ({ ...own, champion: armOf(units.champion), challenger: armOf(units.challenger) }));
+      const counts = (variant: 'champion' | 'challenger') => countsOf(strata.map((one) => one.units[variant]));
+      return {
+        champion: counts('champion'),
+        challenger: counts('challenger'),
+        slow: { champion: 0, challenger: 0 },
+        strata: finished,
+        ripeByStage: [...ripeByStage],
+      };
+    },
+  };
+}
+
+function armOf([none, converted]: [number, number]): Stratum['champion'] {
+  const ripe = (
+    [
+      [0, none],
+      [1, converted],
+    ] as RewardCounts
+  ).filter(([, units]) => units > 0);
+  return { enrolled: none + converted, ripe };
+}
+
+function countsOf(units: [number, number][]): ArmCounts {
+  const none = units.reduce((sum, one) => sum + one[0], 0);
+  const converted = units.reduce((sum, one) => sum + one[1], 0);
+  const enrolled = none + converted;
+  return { ...noCounts, enrolled, ripe: enrolled, converted, rewardSum: converted, rewardSquares: converted, slates: enrolled, latencyP99Ms: 10 };
+}

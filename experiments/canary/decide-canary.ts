@@ -1,0 +1,129 @@
+import type { CanaryDecision } from '../../models/contracts/canary.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
+import { digestJson } from '../../models/contracts/digest.ts';
+import type { Interval, Verdict } from '../../models/contracts/verdict.ts';
+import type { ArmData } from './arm-data.ts';
+import { type Bets, liftInterval, logWealth, prepareBets } from './betting.ts';
+import { challengerShare, probabilityBetter } from './challenger-share.ts';
+import { brokenGuardrails, sampleRatioAlpha, sampleRatioPValue } from './guardrails.ts';
+
+export type CanaryInput = {
+  charter: { release: { canary: Charter['release']['canary'] }; reward: Charter['reward'] };
+  intent: 'refresh' | 'replace';
+  releaseId: string;
+  /** Number of the look; 0 comes before any traffic. */
+  look: number;
+  /** Zero-based rung of the ladder that is looked at. */
+  stage: number;
+  /** The challenger's share in force; 0 before the first split. */
+  share: number;
+  /** Since the canary began. */
+  elapsedMs: number;
+  arms: ArmData;
+};
+
+type Judged = { action: CanaryDecision['action']; reasons: string[] };
+
+/**
+ * One look at a canary: wait, go up a rung, promote or roll back, and the challenger's share from now on. Pure: same input, same decision.
+ *
+ * Error rates, whatever the number of looks, the moves of the share, trends in time and the distribution of rewards (see betting.ts), with
+ * `alpha` of the charter, per release:
+ * - a challenger that is not worse is rolled back because of its reward with probability alpha at most;
+ * - with `replace`, a challenger that is not better is promoted with probability alpha at most;
+ * - with `refresh`, one whose mean reward is below (1 - refreshMargin) times the champion's is promoted with probability alpha at most;
+ * - each guardrail and the sample ratio have error rates of their own (guardrails.ts: .001 and .0005).
+ * Not counted in them: a rollback because `maxDurationMs` ran out, which is the answer `not-enough-evidence`.
+ *
+ * `verdict` is about reward alone. `share` is 0 after a rollback and 1 after a promotion, otherwise within [cap/2, cap] of the next rung.
+ */
+export function decideCanary(input: CanaryInput): CanaryDecision {
+  const { charter, releaseId, look, stage, share, arms } = input;
+  const { canary } = charter.release;
+  const bets = prepareBets({ strata: arms.strata, cap: charter.reward.capPerUnit });
+  const lift = liftInterval(bets, canary.alpha);
+  const verdict = verdictOf(bets, canary.alpha);
+  const probability = probabilityBetter(bets);
+  const sampleRatio = sampleRatioPValue(arms.strata);
+  const opening = look === 0 || share === 0;
+  const { action, reasons } = opening
+    ? { action: 'wait' as const, reasons: [`opens rung 1 of ${canary.ladder.length}`] }
+    : judge({ input, bets, lift, verdict, sampleRatio });
+  return {
+    releaseId,
+    look,
+    stage,
+    action,
+    share: shareAfter({ action, opening, stage, ladder: canary.ladder, probability, current: share }),
+    verdict,
+    reasons,
+    champion: arms.champion,
+    challenger: arms.challenger,
+    lift,
+    probabilityBetter: probability,
+    sampleRatioPValue: sampleRatio,
+    evidenceDigest: digestJson(input),
+  };
+}
+
+type Judge = { input: CanaryInput; bets: Bets; lift: Interval; verdict: Verdict; sampleRatio: number };
+
+/** What harms comes first; then the end of the ladder; then time; then the next rung. */
+function judge({ input, bets, lift, verdict, sampleRatio }: Judge): Judged {
+  const { arms, stage, elapsedMs, charter, intent } = input;
+  const { canary } = charter.release;
+  const found = describeLift(lift, arms);
+  if (sampleRatio <= sampleRatioAlpha) return { action: 'roll-back', reasons: [sampleRatioReason(arms, sampleRatio)] };
+  const broken = brokenGuardrails({ arms, canary });
+  if (broken.length > 0) return { action: 'roll-back', reasons: broken };
+  if (verdict === 'worse') return { action: 'roll-back', reasons: [`worse for users: ${found}`] };
+  const ripe = arms.ripeByStage[stage] ?? 0;
+  const needed = canary.minUnits[stage] ?? 0;
+  const last = stage >= canary.ladder.length - 1;
+  const enough = ripe >= needed;
+  if (last && enough) {
+    if (intent === 'replace' && verdict === 'better') return { action: 'promote', reasons: [`better: ${found}`] };
+    if (intent === 'refresh' && notWorseThanMargin(bets, canary))
+      return { action: 'promote', reasons: [`not worse than the margin of ${percent(canary.refreshMargin)}: ${found}`] };
+  }
+  if (elapsedMs > canary.maxDurationMs) return { action: 'roll-back', reasons: [`no verdict after ${Math.round(elapsedMs / 1000)} s: ${found}`] };
+  const counted = `${ripe} of ${needed} users of the challenger on rung ${stage + 1}`;
+  if (enough && !last) return { action: 'advance', reasons: [`${counted}, not worse: ${found}`] };
+  return { action: 'wait', reasons: [enough ? `no verdict yet: ${found}` : `${counted}; ${found}`] };
+}
+
+function verdictOf(bets: Bets, alpha: number): Verdict {
+  const threshold = Math.log(1 / alpha);
+  if (logWealth(bets, { difference: 0, bet: 'below' }) >= threshold) return 'worse';
+  return logWealth(bets, { difference: 0, bet: 'above' }) >= threshold ? 'better' : 'not-enough-evidence';
+}
+
+/** Tested on the ratio itself, so that the champion's mean need not be known. */
+function notWorseThanMargin(bets: Bets, { alpha, refreshMargin }: Charter['release']['canary']): boolean {
+  return logWealth(bets, { difference: 0, bet: 'above', championFactor: 1 - refreshMargin }) >= Math.log(1 / alpha);
+}
+
+type ShareInput = { action: CanaryDecision['action']; opening: boolean; stage: number; ladder: readonly number[]; probability: number; current: number };
+
+function shareAfter({ action, opening, stage, ladder, probability, current }: ShareInput): number {
+  if (action === 'roll-back') return 0;
+  if (action === 'promote') return 1;
+  const cap = ladder[action === 'advance' ? stage + 1 : stage] ?? 0;
+  // Nothing is known before the first user: the lower end of the rung.
+  return opening ? cap / 2 : challengerShare({ cap, probability, current });
+}
+
+function describeLift({ value, low, high }: Interval, { champion, challenger }: ArmData): string {
+  const mean = (sum: number, units: number) => (units === 0 ? '-' : (sum / units).toFixed(4));
+  const arms = `${mean(challenger.rewardSum, challenger.ripe)} a user (${challenger.ripe}) against ${mean(champion.rewardSum, champion.ripe)} (${champion.ripe})`;
+  return `${arms}, lift ${value.toFixed(4)} in [${low.toFixed(4)}, ${high.toFixed(4)}]`;
+}
+
+function sampleRatioReason(arms: ArmData, pValue: number): string {
+  const expected = arms.strata.reduce((sum, { share, champion, challenger }) => sum + share * (champion.enrolled + challenger.enrolled), 0);
+  return `sample ratio: ${arms.challenger.enrolled} users enrolled with the challenger where ${expected.toFixed(0)} were expected (p ${pValue.toExponential(1)})`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}

@@ -1,0 +1,64 @@
+import { type Event, event as eventSchema } from '../models/contracts/event.ts';
+import { inputError, type ProblemDetails, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
+import type { LiveSurface } from './surface.ts';
+
+export type EventAnswer = { eventId: string | null; status: 'accepted' | 'duplicate' | 'rejected'; problem?: ProblemDetails };
+
+/**
+ * Answers each event of a batch, in its order. It resolves when all that is called accepted or duplicate is on disk.
+ * @throws UND-UNKNOWN-SURFACE when no event names a surface that exists; UND-LOG-UNAVAILABLE when a log refuses: then nothing of the batch is
+ * acknowledged, and what did reach the disk is known as a duplicate when it is sent again.
+ */
+export async function acceptEvents({ events, surfaces }: { events: readonly unknown[]; surfaces: ReadonlyMap<string, LiveSurface> }): Promise<EventAnswer[]> {
+  const answers: EventAnswer[] = [];
+  const fresh = new Map<LiveSurface, Event[]>();
+  const waiting: Promise<void>[] = [];
+  const inBatch = new Set<string>();
+  let strangers = 0;
+  for (const one of events) {
+    const parsed = eventSchema.safeParse(one);
+    if (!parsed.success) {
+      answers.push(rejected(eventIdOf(one), inputError('UND-INPUT', 'The event', parsed.error.issues)));
+      continue;
+    }
+    const { eventId, surface: name } = parsed.data;
+    const surface = surfaces.get(name);
+    if (surface === undefined) {
+      strangers += 1;
+      answers.push(rejected(eventId, unknownSurface(name)));
+      continue;
+    }
+    const key = `${name}/${eventId}`;
+    const underway = surface.eventsUnderway.get(eventId);
+    if (inBatch.has(key) || underway !== undefined || surface.eventIds.has(eventId)) {
+      // Another request may still wait for the disk: its event is a duplicate only when it is there.
+      if (underway !== undefined) waiting.push(underway);
+      answers.push({ eventId, status: 'duplicate' });
+      continue;
+    }
+    inBatch.add(key);
+    fresh.set(surface, [...(fresh.get(surface) ?? []), parsed.data]);
+    answers.push({ eventId, status: 'accepted' });
+  }
+  if (strangers > 0 && strangers === events.length) throw unknownSurface((events[0] as Event).surface);
+  await settleAll([...waiting, ...[...fresh].map(([surface, batch]) => surface.logEvents(batch))]);
+  return answers;
+}
+
+/** Waits for all, so that nothing is left running, then fails if one failed. */
+async function settleAll(work: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(work)) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+export function unknownSurface(name: string): UnderstudyError {
+  return new UnderstudyError('UND-UNKNOWN-SURFACE', `There is no surface ${JSON.stringify(name)}`);
+}
+
+function rejected(eventId: string | null, error: UnderstudyError): EventAnswer {
+  return { eventId, status: 'rejected', problem: toProblemDetails(error) };
+}
+
+function eventIdOf(input: unknown): string | null {
+  const id = typeof input === 'object' && input !== null ? (input as { eventId?: unknown }).eventId : undefined;
+  return typeof id === 'string' ? id.slice(0, 128) : null;
+}

@@ -1,0 +1,48 @@
+import type { CanarySpec, VariantName } from '../models/contracts/deployment.ts';
+import type { SlateRecord } from '../models/contracts/slate.ts';
+import { bucketOf } from '../models/slate/assign.ts';
+
+export type Enrolment = NonNullable<SlateRecord['enrolment']>;
+export type Assignment = { variant: VariantName; enrolment: Enrolment | null };
+
+/**
+ * Who belongs to which variant of the running release. A unit is enrolled at its first request, at the share that is then in force, and
+ * stays what it became until another release begins: a share that moves later moves nobody.
+ */
+export type Enrolments = {
+  assign(input: { canary: CanarySpec | null; unit: string | null; generation: number; nowMs: number }): Assignment;
+  /** Takes an enrolment from the log. Of several the oldest counts. */
+  restore(record: Pick<SlateRecord, 'releaseId' | 'unit' | 'enrolment'>): void;
+};
+
+const championAlone: Assignment = { variant: 'champion', enrolment: null };
+
+/** @param releaseId the release whose enrolments `restore` is to take; others are passed over. */
+export function createEnrolments({ releaseId = null }: { releaseId?: string | null } = {}): Enrolments {
+  let release = releaseId;
+  let units = new Map<string, Enrolment>();
+  const variantOf = (enrolment: Enrolment): VariantName => (enrolment.bucket < enrolment.share ? 'challenger' : 'champion');
+
+  return {
+    assign({ canary, unit, generation, nowMs }) {
+      // A visitor without user and session cannot be kept to a variant, so has none.
+      if (canary === null || canary.mode !== 'canary' || unit === null) return championAlone;
+      if (canary.releaseId !== release) {
+        release = canary.releaseId;
+        units = new Map();
+      }
+      let enrolment = units.get(unit);
+      if (enrolment === undefined) {
+        enrolment = { share: canary.share, bucket: bucketOf({ salt: canary.salt, unit }), atMs: nowMs, generation };
+        units.set(unit, enrolment);
+      }
+      return { variant: variantOf(enrolment), enrolment };
+    },
+
+    restore(record) {
+      if (record.enrolment === null || record.releaseId !== release) return;
+      const known = units.get(record.unit);
+      if (known === undefined || known.atMs > record.enrolment.atMs) units.set(record.unit, record.enrolment);
+    },
+  };
+}

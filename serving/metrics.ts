@@ -1,0 +1,55 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Everything this replica counts, in a registry of its own. */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const latencyBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5];
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'understudy_http_request_seconds',
+      help: 'Time from the first byte of a request to its answer',
+      labelNames: ['route', 'status'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    slates: new Counter({
+      name: 'understudy_slates_total',
+      help: 'Slates by variant and by the rung that answered',
+      labelNames: ['surface', 'variant', 'rung'],
+      registers,
+    }),
+    model: new Histogram({
+      name: 'understudy_model_seconds',
+      help: 'Time inside one graph',
+      labelNames: ['surface', 'variant'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    modelFailures: new Counter({ name: 'understudy_model_failures_total', help: 'Questions that a model did not answer', labelNames: ['surface'], registers }),
+    modelThreads: new Counter({
+      name: 'understudy_model_thread_events_total',
+      help: 'Model threads that crashed, hung or were started again',
+      labelNames: ['surface', 'event'],
+      registers,
+    }),
+    events: new Counter({ name: 'understudy_events_total', help: 'Posted events by what became of them', labelNames: ['surface', 'status'], registers }),
+    logFailures: new Counter({ name: 'understudy_log_failures_total', help: 'Records that a log refused', labelNames: ['surface', 'stream'], registers }),
+    tornBytes: new Counter({
+      name: 'understudy_log_torn_bytes_total',
+      help: 'Bytes of half-written records cut off at start',
+      labelNames: ['surface', 'stream'],
+      registers,
+    }),
+    generation: new Gauge({ name: 'understudy_deployment_generation', help: 'Generation in force', labelNames: ['surface'], registers }),
+    refused: new Gauge({
+      name: 'understudy_deployment_refused_generation',
+      help: 'Newest generation that this replica refused; 0 for none',
+      labelNames: ['surface'],
+      registers,
+    }),
+  };
+}
+export type Metrics = ReturnType<typeof createMetrics>;

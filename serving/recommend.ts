@@ -1,0 +1,193 @@
+import { unitOf } from '../models/contracts/event.ts';
+import type { RecommendRequest, RecommendResponse, SlateRecord } from '../models/contracts/slate.ts';
+import type { Random } from '../models/random.ts';
+import { exploreSlate } from '../models/slate/explore.ts';
+import type { Assignment, Enrolments } from './enrolments.ts';
+import { runChain } from './fallback/chain.ts';
+import { modelRung } from './fallback/model.ts';
+import type { FallbackRung, Ranking } from './fallback/rung.ts';
+import { type ModelAnswer, type ModelQuestion, noAnswer } from './models/model-messages.ts';
+import type { ProfileStore } from './profiles.ts';
+import type { ServedModel, Snapshot } from './snapshot.ts';
+
+export type RecommendInput = {
+  request: RecommendRequest;
+  /** In force when the request came; it stays the request's own to its end. */
+  snapshot: Snapshot;
+  profiles: Pick<ProfileStore, 'profileOf'>;
+  enrolments: Pick<Enrolments, 'assign'>;
+  /** The rungs below the model, in order. */
+  rungs: readonly FallbackRung[];
+  requestId: string;
+  replica: string;
+  nowMs: number;
+  random: Random;
+};
+export type Recommended = { response: RecommendResponse; record: SlateRecord; modelLatencyMs: number | null };
+
+/** What the visitor brings into the request. */
+type Visit = { unit: string | null; history: string[]; historyWeights: number[]; excluded: Set<string>; count: number };
+
+const historyAtMost = 100;
+
+/**
+ * One slate: history and exclusions, assignment, the models, the fallback chain, and exploration as the last step. Nothing changes the slate
+ * after it. It does not throw because of a model.
+ */
+export async function recommend(input: RecommendInput): Promise<Recommended> {
+  const startedAt = performance.now();
+  const { request, snapshot, requestId, nowMs } = input;
+  const { spec, charter, scope } = snapshot;
+  const visit = readVisit(input);
+  const assignment = input.enrolments.assign({ canary: spec.canary, unit: visit.unit, generation: spec.generation, nowMs });
+  const artifact = assignment.variant === 'challenger' ? (spec.canary?.artifact ?? spec.champion) : spec.champion;
+  const other = otherArtifact(snapshot, assignment);
+  const depth = Math.max(visit.count, charter.exploration.poolDepth);
+  const [own, others] = await askModels(snapshot, visit, [
+    { artifact, count: depth },
+    ...(other === null ? [] : [{ artifact: other, count: visit.count + charter.exploration.challengerDepth }]),
+  ]);
+  const ranking = own?.ranking ?? { items: [], scores: [], why: 'not loaded' };
+  const ranked = await runChain({
+    rungs: [modelRung(ranking), ...input.rungs],
+    request: { history: visit.history, historyWeights: visit.historyWeights, excluded: visit.excluded, scope, depth },
+    size: visit.count,
+  });
+  const explored = exploreSlate({
+    baseItems: ranked.items.slice(0, visit.count),
+    nextItems: ranked.items.slice(visit.count),
+    challengerItems: others?.ranking.items ?? [],
+    scope,
+    excluded: visit.excluded,
+    settings: charter.exploration,
+    seed: input.random.uint32(),
+    drawId: requestId,
+  });
+  const scoreOf = new Map(ranked.items.map((itemId, place) => [itemId, ranked.scores[place] as number]));
+  // An item that only another ranking knows has no score on this one's scale.
+  const scores = explored.items.map((itemId) => Number((scoreOf.get(itemId) ?? 0).toPrecision(7)));
+  const reason = ranked.reason === undefined ? {} : { reason: ranked.reason };
+  const answered = {
+    requestId,
+    surface: request.surface,
+    variant: assignment.variant,
+    artifact: snapshot.models.has(artifact) ? artifact : null,
+    generation: spec.generation,
+    rung: ranked.rung,
+    ...reason,
+  };
+  const response: RecommendResponse = {
+    ...answered,
+    items: explored.items.map((itemId, position) => ({ itemId, score: scores[position] as number, position })),
+  };
+  const record: SlateRecord = {
+    schemaVersion: 1,
+    ...answered,
+    unit: visit.unit ?? `s:${requestId}`,
+    ...(request.userId === undefined ? {} : { userId: request.userId }),
+    ...(request.sessionId === undefined ? {} : { sessionId: request.sessionId }),
+    atMs: nowMs,
+    replica: input.replica,
+    releaseId: spec.canary?.releaseId ?? null,
+    stage: spec.canary?.stage ?? null,
+    enrolment: assignment.enrolment,
+    rulesDigest: snapshot.rulesDigest,
+    history: visit.history,
+    historyWeights: visit.historyWeights,
+    excluded: [...visit.excluded],
+    items: explored.items,
+    scores,
+    propensities: explored.propensities.map(shorter),
+    conditionalPropensities: explored.conditionalPropensities.map(shorter),
+    exploration: explored.exploration === null ? null : { ...explored.exploration, poolProbabilities: explored.exploration.poolProbabilities.map(shorter) },
+    latencyMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
+    ...shadowOf(snapshot, others, visit.count),
+  };
+  return { response, record, modelLatencyMs: own !== undefined && own.answer.error === null ? own.answer.latencyMs : null };
+}
+
+/** Twelve decimals: exact for every use, and half the bytes of a slate record. */
+function shorter(probability: number): number {
+  return Math.round(probability * 1e12) / 1e12;
+}
+
+function readVisit({ request, snapshot, profiles }: RecommendInput): Visit {
+  const { charter } = snapshot;
+  const { userId, sessionId } = request;
+  const unit = userId === undefined && sessionId === undefined ? null : unitOf({ userId, sessionId: sessionId ?? '' });
+  const known = unit === null ? undefined : profiles.profileOf(unit);
+  const told = request.context.history;
+  const history: string[] = [];
+  const historyWeights: number[] = [];
+  for (const { itemId, kind } of told ?? []) {
+    const weight = charter.confidence[kind] ?? 0;
+    if (weight <= 0) continue;
+    history.push(itemId);
+    historyWeights.push(weight);
+  }
+  const excluded = new Set(request.exclude);
+  if (charter.repeatPolicy === 'exclude-purchased') {
+    for (const itemId of known?.purchased ?? []) excluded.add(itemId);
+    for (const { itemId, kind } of told ?? []) if (kind === 'purchase') excluded.add(itemId);
+  }
+  return {
+    unit,
+    history: told === undefined ? (known?.items ?? []) : history.slice(-historyAtMost),
+    historyWeights: told === undefined ? (known?.weights ?? []) : historyWeights.slice(-historyAtMost),
+    excluded,
+    count: request.count ?? charter.slate.size,
+  };
+}
+
+/** The artifact that answers beside the visitor's own: for the exploration pool, and unseen in shadow mode. */
+function otherArtifact({ spec, charter }: Snapshot, { variant }: Assignment): string | null {
+  if (spec.canary?.mode === 'shadow') return spec.canary.artifact;
+  if (charter.exploration.slots === 0 || charter.exploration.challengerDepth === 0) return null;
+  if (variant === 'challenger') return spec.champion;
+  return spec.challenger;
+}
+
+type Answered = { answer: ModelAnswer; ranking: Ranking };
+
+/** All questions of a request travel together to one thread; the visitor's own is answered first. */
+async function askModels(snapshot: Snapshot, visit: Visit, wanted: readonly { artifact: string; count: number }[]): Promise<Answered[]> {
+  const { host, models } = snapshot;
+  if (host === null) return wanted.map(() => answeredOf(noAnswer('no artifact could be loaded'), undefined));
+  const questions = wanted.map(({ artifact, count }) => questionOf(models.get(artifact), { artifact, count, visit }));
+  const answers = await host.ask(questions);
+  return answers.map((answer, place) => answeredOf(answer, models.get(wanted[place]?.artifact ?? '')));
+}
+
+function questionOf(model: ServedModel | undefined, { artifact, count, visit }: { artifact: string; count: number; visit: Visit }): ModelQuestion {
+  const question: ModelQuestion = { artifact, history: [], historyWeight: [], exclude: [], count };
+  if (model === undefined) return question;
+  visit.history.forEach((itemId, place) => {
+    const index = model.indexOf.get(itemId);
+    if (index === undefined) return;
+    question.history.push(index);
+    question.historyWeight.push(visit.historyWeights[place] as number);
+  });
+  for (const itemId of visit.excluded) {
+    const index = model.indexOf.get(itemId);
+    if (index !== undefined) question.exclude.push(index);
+  }
+  return question;
+}
+
+function answeredOf(answer: ModelAnswer, model: ServedModel | undefined): Answered {
+  if (answer.error !== null || model === undefined) return { answer, ranking: { items: [], scores: [], why: answer.error ?? 'not loaded' } };
+  return { answer, ranking: { items: answer.items.map((index) => model.vocabulary[index] as string), scores: answer.scores } };
+}
+
+function shadowOf({ spec }: Snapshot, others: Answered | undefined, count: number): Pick<SlateRecord, 'shadow'> {
+  if (spec.canary?.mode !== 'shadow' || others === undefined) return {};
+  const { answer, ranking } = others;
+  return {
+    shadow: {
+      artifact: spec.canary.artifact,
+      items: ranking.items.slice(0, count),
+      latencyMs: Math.round(answer.latencyMs * 1000) / 1000,
+      error: answer.error,
+    },
+  };
+}

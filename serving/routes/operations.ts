@@ -1,0 +1,86 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+import { surfaceName } from '../../models/contracts/ids.ts';
+import { inputError } from '../../models/contracts/problem.ts';
+import { unknownSurface } from '../accept-events.ts';
+import type { Metrics } from '../metrics.ts';
+import type { LiveSurface } from '../surface.ts';
+import type { SurfaceStanding } from '../watch-deployments.ts';
+
+export const sealRequest = z.strictObject({ surface: surfaceName });
+
+/** POST /v1/admin/seal: ends the open segments of both logs, so that the pipeline can pin them. */
+export function sealRoute({ surfaces }: { surfaces: ReadonlyMap<string, LiveSurface> }): RequestHandler {
+  return async (request, response) => {
+    const parsed = sealRequest.safeParse(request.body);
+    if (!parsed.success) throw inputError('UND-INPUT', 'The request', parsed.error.issues);
+    const surface = surfaces.get(parsed.data.surface);
+    if (surface === undefined) throw unknownSurface(parsed.data.surface);
+    const { events, slates } = await surface.seal();
+    response.json({ surface: surface.name, events: events ?? null, slates: slates ?? null });
+  };
+}
+
+type Standings = { surfaces: ReadonlyMap<string, LiveSurface>; standings: ReadonlyMap<string, SurfaceStanding> };
+
+/** GET /v1/surfaces/:surface: what is in force here. */
+export function surfaceRoute({ surfaces, standings }: Standings): RequestHandler {
+  return (request, response) => {
+    const name = String(request.params.surface);
+    const surface = surfaces.get(name);
+    if (surface === undefined) throw unknownSurface(name);
+    const { spec, charter, scope, rulesDigest, models, host } = surface.snapshot;
+    response.json({
+      surface: name,
+      title: charter.title,
+      generation: spec.generation,
+      champion: spec.champion,
+      challenger: spec.challenger,
+      canary: spec.canary,
+      paused: spec.paused,
+      charter: spec.charter,
+      catalog: spec.catalog,
+      rulesDigest,
+      itemsInScope: scope.allowedIds.length,
+      slateSize: charter.slate.size,
+      modelsLoaded: [...models.keys()],
+      modelThreads: host?.readyThreads() ?? 0,
+      refused: standings.get(name)?.refused ?? null,
+    });
+  };
+}
+
+/** GET /livez: the process answers. */
+export const liveRoute: RequestHandler = (_request, response) => {
+  response.json({ status: 'alive' });
+};
+
+/**
+ * GET /readyz: 200 when every surface has something in force. `degraded` says what is not as it should be while slates are still served: no replica
+ * gets better by being left out for it.
+ */
+export function readyRoute({ surfaces, standings, draining }: Standings & { draining: () => boolean }): RequestHandler {
+  return (_request, response) => {
+    const troubles = [...surfaces.values()].flatMap((surface) => surface.troubles());
+    const byName: Record<string, unknown> = {};
+    for (const [name, { generation, refused }] of standings) {
+      const threads = surfaces.get(name)?.snapshot.host?.readyThreads() ?? 0;
+      byName[name] = { generation, modelThreads: threads, ...(refused === undefined ? {} : { refused }) };
+      if (refused !== undefined) troubles.push(`${name}: generation ${refused.generation} is refused: ${refused.problem.code}`);
+      if (surfaces.has(name) && threads === 0) troubles.push(`${name}: no model answers, the fallback does`);
+    }
+    const missing = [...standings.keys()].filter((name) => !surfaces.has(name));
+    const ready = missing.length === 0 && !draining();
+    const status = draining() ? 'draining' : !ready ? 'not-ready' : troubles.length > 0 ? 'degraded' : 'ready';
+    response.status(ready ? 200 : 503).json({ status, surfaces: byName, troubles });
+  };
+}
+
+/** GET /metrics, for Prometheus. */
+export function metricsRoute({ metrics }: { metrics: Metrics }): RequestHandler {
+  return async (_request, response) => {
+    const text = await metrics.registry.metrics();
+    response.writeHead(200, { 'content-type': metrics.registry.contentType });
+    response.end(text);
+  };
+}

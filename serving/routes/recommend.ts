@@ -1,0 +1,56 @@
+import type { RequestHandler } from 'express';
+import { inputError } from '../../models/contracts/problem.ts';
+import { recommendRequest } from '../../models/contracts/slate.ts';
+import type { Random } from '../../models/random.ts';
+import { unknownSurface } from '../accept-events.ts';
+import type { Metrics } from '../metrics.ts';
+import { recommend } from '../recommend.ts';
+import type { LiveSurface } from '../surface.ts';
+
+type Options = {
+  surfaces: ReadonlyMap<string, LiveSurface>;
+  replica: string;
+  clock: () => number;
+  random: Random;
+  newRequestId: () => string;
+  metrics: Metrics;
+};
+
+/** POST /v1/recommend */
+export function recommendRoute({ surfaces, replica, clock, random, newRequestId, metrics }: Options): RequestHandler {
+  return async (request, response) => {
+    const parsed = recommendRequest.safeParse(request.body);
+    if (!parsed.success) throw inputError('UND-INPUT', 'The request', parsed.error.issues);
+    const surface = surfaces.get(parsed.data.surface);
+    if (surface === undefined) throw unknownSurface(parsed.data.surface);
+    const { snapshot, profiles, enrolments, rungs } = surface;
+    snapshot.host?.retain();
+    try {
+      const {
+        response: slate,
+        record,
+        modelLatencyMs,
+      } = await recommend({
+        request: parsed.data,
+        snapshot,
+        profiles,
+        enrolments,
+        rungs,
+        requestId: newRequestId(),
+        replica,
+        nowMs: clock(),
+        random,
+      });
+      surface.logSlate(record);
+      const { name } = surface;
+      metrics.slates.inc({ surface: name, variant: slate.variant, rung: slate.rung });
+      if (modelLatencyMs === null) metrics.modelFailures.inc({ surface: name });
+      else metrics.model.observe({ surface: name, variant: slate.variant }, modelLatencyMs / 1000);
+      const body = JSON.stringify(slate);
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'cache-control': 'no-store' });
+      response.end(body);
+    } finally {
+      snapshot.host?.release();
+    }
+  };
+}

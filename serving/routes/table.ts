@@ -1,0 +1,119 @@
+import type { z } from 'zod';
+import { recommendRequest, recommendResponse } from '../../models/contracts/slate.ts';
+import { event } from '../../models/contracts/event.ts';
+import { eventBatch } from './events.ts';
+import { sealRequest } from './operations.ts';
+
+/** Everything the tier answers to: routing, 405, OpenAPI and the docs page all read this one table. */
+export type RouteInfo = {
+  method: 'get' | 'post';
+  path: string;
+  summary: string;
+  description: string;
+  access: 'open' | 'key' | 'admin';
+  body?: { schema: z.ZodType; example: unknown; maxBytes: number };
+  /** Schema of one entry where the body holds a list that is checked entry by entry. */
+  entry?: { name: string; schema: z.ZodType };
+  answer: { description: string; schema?: z.ZodType; type?: string };
+  problems: readonly string[];
+};
+
+export const routes = {
+  recommend: {
+    method: 'post',
+    path: '/v1/recommend',
+    summary: 'A slate for a visitor',
+    description:
+      'Answers the best items in scope. Name the user, the session, or both; a visitor without either gets a slate but belongs to no variant. Without `context.history` the replica uses what it remembers. It answers 200 even when the model does not: `rung` says which link of the fallback chain answered and `reason` why the slate is short or not from the model.',
+    access: 'key',
+    body: { schema: recommendRequest, example: { surface: 'home', sessionId: 'me', count: 5 }, maxBytes: 131_072 },
+    answer: { description: 'The slate', schema: recommendResponse },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+  },
+  events: {
+    method: 'post',
+    path: '/v1/events',
+    summary: 'What visitors did',
+    description:
+      'Takes up to 1000 events and 1 MiB. Each is answered by itself: accepted, duplicate (an event with this id is on disk) or rejected with the problem. The answer comes when everything accepted is on disk. After a 503 nothing of the batch is acknowledged: send the same events, with the same ids, again.',
+    access: 'key',
+    body: {
+      schema: eventBatch,
+      example: {
+        events: [{ eventId: 'e-1', kind: 'click', surface: 'home', sessionId: 'me', itemId: '22423', atMs: 1_790_000_000_000, requestId: 'r-1', position: 0 }],
+      },
+      maxBytes: 1_048_576,
+    },
+    entry: { name: 'Event', schema: event },
+    answer: { description: 'Counts, and one result an event in the order of the batch' },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE'],
+  },
+  surface: {
+    method: 'get',
+    path: '/v1/surfaces/:surface',
+    summary: 'What is in force on a surface',
+    description: 'Generation, champion, challenger, canary and what this replica refused.',
+    access: 'key',
+    answer: { description: 'The surface as this replica serves it' },
+    problems: ['UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+  },
+  seal: {
+    method: 'post',
+    path: '/v1/admin/seal',
+    summary: 'Seal the logs of a surface',
+    description: 'Ends the open segments of the event log and of the slate log, so that the pipeline can read them as immutable.',
+    access: 'admin',
+    body: { schema: sealRequest, example: { surface: 'home' }, maxBytes: 4_096 },
+    answer: { description: 'The sealed segments; null where nothing was open' },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+  },
+  live: {
+    method: 'get',
+    path: '/livez',
+    summary: 'Does the process answer?',
+    description: '',
+    access: 'open',
+    answer: { description: 'It does' },
+    problems: [],
+  },
+  ready: {
+    method: 'get',
+    path: '/readyz',
+    summary: 'Has every surface something in force?',
+    description:
+      '`degraded` (still 200) names what is not as it should be: a log that cannot be written, a generation that was refused, models that do not answer.',
+    access: 'open',
+    answer: { description: 'ready or degraded; 503 when not-ready or draining' },
+    problems: [],
+  },
+  metrics: {
+    method: 'get',
+    path: '/metrics',
+    summary: 'Counters for Prometheus',
+    description: '',
+    access: 'open',
+    answer: { description: 'Prometheus text', type: 'text/plain' },
+    problems: [],
+  },
+  openapi: {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This interface as OpenAPI 3.1',
+    description: '',
+    access: 'open',
+    answer: { description: 'The document' },
+    problems: [],
+  },
+  docs: {
+    method: 'get',
+    path: '/docs',
+    summary: 'This interface to read',
+    description: '',
+    access: 'open',
+    answer: { description: 'A page', type: 'text/html' },
+    problems: [],
+  },
+} as const satisfies Record<string, RouteInfo>;
+
+export const routeList: readonly RouteInfo[] = Object.values(routes);
+export type RouteName = keyof typeof routes;

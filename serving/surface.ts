@@ -1,0 +1,185 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Event, event as eventSchema, unitOf } from '../models/contracts/event.ts';
+import { UnderstudyError } from '../models/contracts/problem.ts';
+import type { SlateRecord } from '../models/contracts/slate.ts';
+import type { LogReader, LogWriter, SealedSegment } from '../stores/event-log.ts';
+import { openLogReader, openLogWriter, type SegmentFiles } from '../stores/event-log-files.ts';
+import { createEnrolments, type Enrolments } from './enrolments.ts';
+import { rungsBelowModel } from './fallback/chain.ts';
+import { createPopularityCounts } from './fallback/popularity.ts';
+import type { FallbackRung } from './fallback/rung.ts';
+import { createCoVisits } from './fallback/session.ts';
+import type { Metrics } from './metrics.ts';
+import { createProfileStore, type ProfileSnapshot, type ProfileStore } from './profiles.ts';
+import { createRecentIds, type RecentIds } from './recent-ids.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** A surface as this replica serves it: the snapshot in force, its logs, and what it remembers of visitors. */
+export type LiveSurface = {
+  readonly name: string;
+  /** In force; the watcher replaces it as a whole. */
+  snapshot: Snapshot;
+  readonly enrolments: Enrolments;
+  readonly profiles: ProfileStore;
+  readonly rungs: readonly FallbackRung[];
+  readonly eventIds: RecentIds;
+  /** Events that wait for the disk, by id. */
+  readonly eventsUnderway: ReadonlyMap<string, Promise<void>>;
+  /** @throws UND-LOG-UNAVAILABLE; then none of them is acknowledged. */
+  logEvents(events: readonly Event[]): Promise<void>;
+  /** Does not wait for the disk, and never throws: a slate is worth more than its record. */
+  logSlate(record: SlateRecord): void;
+  seal(): Promise<{ events: SealedSegment | undefined; slates: SealedSegment | undefined }>;
+  setProfiles(snapshot: ProfileSnapshot): void;
+  /** Why the replica is not whole, empty when it is. */
+  troubles(): string[];
+  close(): Promise<void>;
+};
+
+type Options = {
+  name: string;
+  stateDir: string;
+  replica: string;
+  metrics: Metrics;
+  log: (line: string) => void;
+  files?: SegmentFiles | undefined;
+  /** The first that is in force. */
+  snapshot: Snapshot;
+};
+
+const eventIdsAtLeast = 200_000;
+/** More slates than this waiting for the disk, and new ones go unrecorded: memory must not fill because a disk does not answer. */
+const slatesWaitingAtMost = 20_000;
+
+/** Opens the logs, seals what an earlier life left open, and reads back what the replica must know: event ids, profiles, enrolments. */
+export async function openSurface(options: Options): Promise<LiveSurface> {
+  const { name, stateDir, replica, metrics, log, files } = options;
+  const directoryOf = (stream: 'events' | 'slates') => join(stateDir, 'log', name, stream);
+  const openWriter = (stream: 'events' | 'slates'): Promise<LogWriter> =>
+    openLogWriter({
+      directory: directoryOf(stream),
+      writer: replica,
+      ...(files === undefined ? {} : { files }),
+      onTornTail: ({ segment, bytes }) => {
+        metrics.tornBytes.inc({ surface: name, stream }, bytes);
+        log(`${name}: cut ${bytes} bytes of a half-written record from ${segment}`);
+      },
+    });
+  const eventLog = await openWriter('events');
+  const slateLog = await openWriter('slates');
+  const popularity = createPopularityCounts();
+  const coVisits = createCoVisits();
+  const eventIds = createRecentIds({ capacity: eventIdsAtLeast });
+  const eventsUnderway = new Map<string, Promise<void>>();
+  const enrolments = createEnrolments({ releaseId: options.snapshot.spec.canary?.releaseId ?? null });
+  const failing = { events: false, slates: false };
+  let slatesWaiting = 0;
+  let countedProfiles = false;
+  const surface: LiveSurface = {
+    name,
+    snapshot: options.snapshot,
+    enrolments,
+    profiles: createProfileStore({ charter: () => surface.snapshot.charter }),
+    rungs: rungsBelowModel({ coVisits, popularity }),
+    eventIds,
+    eventsUnderway,
+
+    async logEvents(events) {
+      const written = eventLog.append(events);
+      for (const one of events) eventsUnderway.set(one.eventId, written);
+      try {
+        await written;
+        failing.events = false;
+        for (const one of events) remember(one);
+      } catch (error) {
+        failing.events = true;
+        metrics.logFailures.inc({ surface: name, stream: 'events' }, events.length);
+        throw error;
+      } finally {
+        for (const one of events) eventsUnderway.delete(one.eventId);
+      }
+    },
+
+    logSlate(record) {
+      if (slatesWaiting >= slatesWaitingAtMost) return slateLost(new UnderstudyError('UND-OVERLOADED', `${slatesWaiting} slate records wait for the disk`));
+      slatesWaiting += 1;
+      slateLog.append([record]).then(
+        () => {
+          slatesWaiting -= 1;
+          failing.slates = false;
+        },
+        (error) => {
+          slatesWaiting -= 1;
+          slateLost(error);
+        },
+      );
+    },
+
+    async seal() {
+      const [events, slates] = await Promise.all([eventLog.seal(), slateLog.seal()]);
+      return { events, slates };
+    },
+
+    setProfiles(next) {
+      surface.profiles.setSnapshot(next);
+      if (countedProfiles) return;
+      countedProfiles = true;
+      for (const entries of next.profiles.values()) {
+        const items = entries.map(([itemId]) => itemId);
+        entries.forEach(([itemId, weight], place) => {
+          popularity.add(itemId, weight);
+          coVisits.add({ previous: items.slice(Math.max(0, place - 3), place), itemId });
+        });
+      }
+    },
+
+    troubles: () => (['events', 'slates'] as const).filter((stream) => failing[stream]).map((stream) => `${name}: the ${stream} log cannot be written`),
+
+    async close() {
+      await Promise.all([eventLog.close(), slateLog.close()]);
+    },
+  };
+
+  function slateLost(error: unknown): void {
+    if (!failing.slates) log(`${name}: slate records are lost: ${error instanceof Error ? error.message : error}`);
+    failing.slates = true;
+    metrics.logFailures.inc({ surface: name, stream: 'slates' });
+  }
+
+  function remember(event: Event): void {
+    eventIds.add(event.eventId);
+    const weight = surface.snapshot.charter.confidence[event.kind] ?? 0;
+    if (weight > 0) {
+      coVisits.add({ previous: surface.profiles.profileOf(unitOf(event)).items.slice(-3), itemId: event.itemId });
+      popularity.add(event.itemId, weight);
+    }
+    surface.profiles.accept(event);
+  }
+
+  await forEachRecord(openLogReader({ directory: directoryOf('events') }), (record) => {
+    const parsed = eventSchema.safeParse(record);
+    if (parsed.success) remember(parsed.data);
+  }).catch((error) => log(`${name}: the event log cannot be read back whole: ${error.message}`));
+  if (options.snapshot.spec.canary !== null) {
+    await forEachRecord(openLogReader({ directory: directoryOf('slates') }), (record) => {
+      const parsed = enrolmentOfRecord.safeParse(record);
+      if (parsed.success) enrolments.restore(parsed.data);
+    }).catch((error) => log(`${name}: the slate log cannot be read back whole: ${error.message}`));
+  }
+  return surface;
+}
+
+const enrolmentOfRecord = z.object({
+  releaseId: z.string().nullable(),
+  unit: z.string(),
+  enrolment: z.object({ share: z.number(), bucket: z.number(), atMs: z.number(), generation: z.number() }).nullable(),
+});
+
+/** Sealed segments as a stream, then what other replicas have written into open ones. */
+async function forEachRecord(reader: LogReader, take: (record: unknown) => void): Promise<void> {
+  const sealed = await reader.sealed();
+  for await (const record of reader.read(sealed)) take(record);
+  const { records } = await reader.tail(Object.fromEntries(sealed.map(({ name, bytes }) => [`${name}.jsonl`, bytes])));
+  records.forEach(take);
+}

@@ -1,0 +1,47 @@
+import { randomInt } from 'node:crypto';
+import { defineConfig } from 'vitest/config';
+
+/** One seed for everything random in the tests; printed, so that a failure can be had again: UNDERSTUDY_TEST_SEED=n npm test. */
+const seed = Number(process.env.UNDERSTUDY_TEST_SEED ?? randomInt(1, 2 ** 31));
+
+const shared = {
+  pool: 'forks' as const,
+  environment: 'node' as const,
+  // Two cores are the machine that everything must run on.
+  maxWorkers: 2,
+  env: { UNDERSTUDY_TEST_SEED: String(seed) },
+  setupFiles: ['test/support/seed.ts'],
+};
+const never = ['**/node_modules/**', '**/.understudy/**'];
+const withServers = ['cli/system/start-system.test.ts', 'test/**/*.test.ts', 'workflows/**/*.test.ts', 'stores/mlflow/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    reporters: ['default', ['./test/support/plain-summary.ts', { seed }]],
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...never, ...withServers],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'system',
+          include: withServers,
+          exclude: never,
+          globalSetup: ['test/servers.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
