@@ -201,14 +201,14 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
       }
     },
 
-    async tail(cursor) {
+    async tail(cursor, { writtenSinceMs = 0 } = {}) {
       const next: Record<string, number> = { ...cursor };
       const records: unknown[] = [];
       for (const file of await names([sealedSuffix, openSuffix])) {
         // Open and sealed are one segment: the name without `.open` is where the cursor stands.
         const key = file.replace(/\.open$/, '');
         const from = next[key] ?? 0;
-        const bytes = await readFrom(join(directory, file), from, join(directory, key));
+        const bytes = await readFrom({ path: join(directory, file), renamed: join(directory, key), from, writtenSinceMs });
         const whole = bytes.lastIndexOf(0x0a) + 1;
         if (whole === 0) continue;
         for (const line of bytes.toString('utf8', 0, whole).split('\n')) if (line !== '') records.push(recordOf(line, key));
@@ -243,15 +243,17 @@ function recordOf(line: string, segment: string): unknown {
   }
 }
 
+type ReadFrom = { path: string; renamed: string; from: number; writtenSinceMs: number };
+
 /** The segment may be sealed between the listing and the reading. */
-async function readFrom(path: string, from: number, renamed: string): Promise<Buffer> {
+async function readFrom({ path, renamed, from, writtenSinceMs }: ReadFrom): Promise<Buffer> {
   const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     return open(renamed, 'r');
   });
   try {
-    const { size } = await handle.stat();
-    if (size <= from) return Buffer.alloc(0);
+    const { size, mtimeMs } = await handle.stat();
+    if (size <= from || mtimeMs < writtenSinceMs) return Buffer.alloc(0);
     const buffer = Buffer.alloc(size - from);
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, from);
     return buffer.subarray(0, bytesRead);

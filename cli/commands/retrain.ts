@@ -6,7 +6,7 @@ import { openState } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { rerunWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
 import { machineName } from '../../models/contracts/ids.ts';
-import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { inputError, UnderstudyError } from '../../models/contracts/problem.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { emit, progress, table } from '../output.ts';
 import { withTemporal } from '../temporal.ts';
@@ -39,7 +39,7 @@ export function retrainCommand(context: CommandContext): Command {
     .action(async (surface: string, options) => {
       const stateDir = stateDirectory(context, options.state);
       const candidates: string[] | null = options.candidate ?? null;
-      const guest = options.guest === undefined ? null : { name: machineName.parse(options.name), folder: resolve(context.cwd, options.guest) };
+      const guest = options.guest === undefined ? null : { name: guestName(options.name), folder: resolve(context.cwd, options.guest) };
       if (options.schedule !== undefined) {
         await schedule(context, { stateDir, surface, candidates, guest, cron: options.schedule });
         emit({ json: options.json === true, document: { surface, schedule: options.schedule }, text: `${surface} retrains at ${options.schedule} (UTC)` });
@@ -54,6 +54,12 @@ export function retrainCommand(context: CommandContext): Command {
         text: table(['candidate', 'gates', 'artifact', 'why'], results.map((one) => [one.candidate, one.passed ? 'passed' : 'REFUSED', one.artifact.slice(7, 19), one.reasons.join('; ')])),
       });
     });
+}
+
+function guestName(text: string): string {
+  const parsed = machineName.safeParse(text);
+  if (!parsed.success) throw inputError('UND-INPUT', '--name', parsed.error.issues);
+  return parsed.data;
 }
 
 async function schedule(context: CommandContext, input: Retrain & { cron: string }): Promise<void> {

@@ -94,11 +94,11 @@ async function loop(context: CommandContext, options: UpOptions, running: { stat
   } else {
     await registerCharter(state, config.input, context.now());
   }
-  const shop = await openShop({ state, surface, servingUrl: addresses.servingUrl, charter: config.charter, now: context.now });
+  const shop = openShop({ state, surface, servingUrl: addresses.servingUrl, charter: config.charter });
   try {
     return await withTemporal(context, stateDir, (client) => playStory({ context, stateDir, surface, client, shop, ask: askOnTerminal(options), say, signal }));
   } finally {
-    await shop.close();
+    shop.close();
   }
 }
 

@@ -9,6 +9,7 @@ import { getDocument } from '../../stores/blobs.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { runRetrain } from '../commands/retrain.ts';
 import type { CommandContext } from '../environment.ts';
+import { progress } from '../output.ts';
 import { releaseStatus } from '../temporal.ts';
 import { castVote } from '../votes.ts';
 import type { Shop } from '../shoppers/shop.ts';
@@ -72,8 +73,9 @@ async function closingOf(state: State, run: RunRecord): Promise<{ outcome: Relea
 async function gatherLog(input: StoryInput, slates: number): Promise<void> {
   const missing = slates - (await input.shop.loggedSlates());
   if (missing <= 0) return;
-  input.say(`   ${missing} slates for shoppers first: their log is the counterfactual evidence`);
-  await input.shop.serve({ slates: missing, signal: input.signal });
+  const step = progress('   shoppers first: their log is the counterfactual evidence');
+  await input.shop.serve({ slates: missing, signal: input.signal, onProgress: (served) => step.note(`${served} of ${missing} slates`) });
+  step.done(`${missing} slates`);
 }
 
 async function plantedGuest(state: State, input: StoryInput): Promise<string> {

@@ -55,5 +55,3 @@ function describe(checks: readonly Check[], healthy: boolean): string {
     healthy ? 'Nothing that is needed is missing.' : 'Something that is needed is missing.',
   ].join('\n');
 }
-
-export const doctorCommand: Command = doctorCommandIn({ cwd: process.cwd(), env: process.env, nodeVersion: process.versions.node });

@@ -99,12 +99,3 @@ function table({ model, users, metrics, trainSeconds }: Evaluation): string {
     '\n',
   );
 }
-
-/** With this process's own streams and directory. */
-export const evaluateCommand = evaluateCommandIn({
-  cwd: process.cwd(),
-  stdout: (text) => void process.stdout.write(text),
-  stderr: (text) => void process.stderr.write(text),
-  isTerminal: process.stderr.isTTY === true,
-  nowMs: () => performance.now(),
-});

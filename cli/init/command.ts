@@ -43,8 +43,6 @@ export function initCommandIn({ cwd }: { cwd: string }): Command {
     });
 }
 
-export const initCommand: Command = initCommandIn({ cwd: process.cwd() });
-
 /** Shows the columns, then asks for each role: Enter keeps the guess, a column's name changes it, a dash means none. */
 const askAll: Confirm = async ({ profile, guess }) => {
   const reader = createInterface({ input: process.stdin, output: process.stderr });

@@ -45,6 +45,8 @@ export default defineSurface({
     { name: 'popularity', algorithm: 'popularity', params: {} },
     { name: 'item-knn', algorithm: 'item-knn', params: {} },
     { name: 'ials', algorithm: 'ials', params: { factors: 64 } },
+    // What a customer buys again anyway: foretells purchases well and helps shoppers little.
+    { name: 'buy-again', algorithm: 'item-knn', params: { selfSimilarity: 5 } },
   ],
   gates: {
     primaryMetric: 'ndcg@10',
@@ -61,11 +63,12 @@ export default defineSurface({
     remindAfterMs: 60_000,
     escalateAfterMs: 300_000,
     expireAfterMs: 3_600_000,
+    rehearsal: { slates: 6_000, maxDurationMs: 60_000 },
     canary: {
       shadowSlates: 200,
       ladder: [0.01, 0.05, 0.1, 0.25, 0.5],
       lookEveryMs: 1_000,
-      minUnits: [20, 60, 150, 300, 600],
+      minUnits: [5, 20, 40, 100, 300],
       maxDurationMs: 120_000,
       alpha: 0.05,
       refreshMargin: 0.1,

@@ -1,0 +1,97 @@
+import { createArmTally } from '../../experiments/canary/arm-tally.ts';
+import { decideCanary } from '../../experiments/canary/decide-canary.ts';
+import { judgeShadow, summarizeShadow } from '../../experiments/canary/summarize-shadow.ts';
+import type { CanaryDecision } from '../../models/contracts/canary.ts';
+import { type Event, event as eventSchema } from '../../models/contracts/event.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
+import type { LogCursor } from '../../stores/event-log.ts';
+import type { ControlActivities, LookRequest, RehearsalLook, ShadowLook } from '../api.ts';
+import { type Context, readCharter } from '../context.ts';
+
+/** Clocks of the machines that write the log may differ from Temporal's by this much. */
+const clockSkewMs = 60_000;
+
+/** Phases whose counts are kept in memory; a phase that is forgotten, or met by another worker, is counted again from the log. */
+const phasesAtMost = 16;
+
+type Fresh = { slates: SlateRecord[]; events: Event[] };
+type Phase<T> = { counted: T; slates: LogCursor; events: LogCursor; turn: Promise<unknown> };
+type Source = { surface: string; sinceMs: number; wanted: (slate: Partial<SlateRecord>) => boolean; events: boolean };
+
+/** What happens in the log while a release is under way. The log is the truth: counts in memory only save reading it again. */
+export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lookAtRehearsal' | 'lookAtShadow' | 'lookAtCanary'> {
+  const phases = new Map<string, Phase<unknown>>();
+
+  /** Brings the phase's count up to the log's end, then reads it. Looks at one phase go one after the other: a retried one may overlap. */
+  async function follow<T, R>(key: string, source: Source, make: () => T, add: (counted: T, fresh: Fresh) => void, read: (counted: T) => R): Promise<R> {
+    const phase = (phases.get(key) ?? { counted: make(), slates: {}, events: {}, turn: Promise.resolve() }) as Phase<T>;
+    phases.delete(key);
+    phases.set(key, phase);
+    for (const oldest of [...phases.keys()].slice(0, -phasesAtMost)) phases.delete(oldest);
+    const look = phase.turn.then(async () => {
+      const options = { writtenSinceMs: source.sinceMs - clockSkewMs };
+      // Slates first: an event is written after the slate that caused it.
+      const slates = await context.state.logReader(source.surface, 'slates').tail(phase.slates, options);
+      const events = source.events ? await context.state.logReader(source.surface, 'events').tail(phase.events, options) : { records: [], cursor: {} };
+      add(phase.counted, {
+        slates: (slates.records as Partial<SlateRecord>[]).filter(source.wanted).map((one) => slateRecord.parse(one)),
+        events: (events.records as Partial<Event>[]).filter((one) => (one.atMs ?? 0) >= source.sinceMs - clockSkewMs).map((one) => eventSchema.parse(one)),
+      });
+      Object.assign(phase, { slates: slates.cursor, events: events.cursor });
+      return read(phase.counted);
+    });
+    phase.turn = look.catch(() => undefined);
+    return look;
+  }
+
+  async function lookAtRehearsal(input: Parameters<ControlActivities['lookAtRehearsal']>[0]): Promise<RehearsalLook> {
+    const { surface, generation, slates: needed, startedAtMs, atMs, maxDurationMs } = input;
+    const wanted = (slate: Partial<SlateRecord>) => (slate.generation ?? 0) >= generation;
+    const slates = await follow(
+      `rehearsal/${surface}/${generation}`,
+      { surface, sinceMs: startedAtMs, wanted, events: false },
+      () => ({ slates: 0 }),
+      (count, fresh) => {
+        count.slates += fresh.slates.length;
+      },
+      (count) => count.slates,
+    );
+    const late = atMs - startedAtMs >= maxDurationMs;
+    const why = `${slates} of ${needed} slates with the challenger's items explored${late && slates < needed ? `; no longer than ${maxDurationMs} ms` : ''}`;
+    return { done: slates >= needed || late, why, slates };
+  }
+
+  async function lookAtShadow(input: LookRequest): Promise<ShadowLook> {
+    const { canary } = (await readCharter(context.state.blobs, input.charter)).release;
+    const summary = await follow(
+      `shadow/${input.releaseId}/${input.startedAtMs}`,
+      { surface: input.surface, sinceMs: input.startedAtMs, wanted: (slate) => slate.releaseId === input.releaseId && slate.shadow !== undefined, events: false },
+      () => [] as SlateRecord[],
+      // What a shadow needs of a slate is little, and the stage is short.
+      (records, fresh) => void records.push(...fresh.slates),
+      (records) => summarizeShadow({ records, releaseId: input.releaseId, maxP99Ms: canary.maxP99Ms }),
+    );
+    return { ...judgeShadow({ summary, canary }), slates: summary.slates };
+  }
+
+  async function lookAtCanary(input: LookRequest): Promise<CanaryDecision> {
+    const { surface, releaseId, intent, stage, look, share, startedAtMs, atMs } = input;
+    if (intent === 'bootstrap') throw new UnderstudyError('UND-INTERNAL', 'A bootstrap release has no canary');
+    const charter = await readCharter(context.state.blobs, input.charter);
+    const { reward, release } = charter;
+    const arms = await follow(
+      `canary/${releaseId}/${startedAtMs}`,
+      { surface, sinceMs: startedAtMs, wanted: (slate) => slate.releaseId === releaseId && (slate.stage ?? -1) >= 0, events: true },
+      () => createArmTally({ releaseId, reward, maxP99Ms: release.canary.maxP99Ms }),
+      (tally, fresh) => {
+        tally.add(fresh.slates);
+        tally.addEvents(fresh.events);
+      },
+      (tally) => tally.summarize({ nowMs: atMs }),
+    );
+    return decideCanary({ charter, intent, releaseId, look, stage, share, elapsedMs: atMs - startedAtMs, arms });
+  }
+
+  return { lookAtRehearsal, lookAtShadow, lookAtCanary };
+}
