@@ -31,7 +31,10 @@ export async function playStory(input: StoryInput): Promise<ActResult[]> {
   const results: ActResult[] = [];
   for (const act of acts) {
     input.say(`── ${act.title}`);
-    results.push(await play(input, act));
+    const result = await play(input, act);
+    results.push(result);
+    // What follows builds on it.
+    if (result.outcome !== act.expected) break;
   }
   return results;
 }

@@ -4,7 +4,7 @@ import type { Event } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 
 const slate = z.object({ requestId: z.string(), items: z.array(z.object({ itemId: z.string() })) });
-const answers = z.object({ events: z.array(z.object({ status: z.enum(['accepted', 'duplicate', 'rejected']), problem: z.unknown().optional() })) });
+const answers = z.object({ results: z.array(z.object({ status: z.enum(['accepted', 'duplicate', 'rejected']), problem: z.unknown().optional() })) });
 
 export type Ask = { surface: string; userId: string; sessionId: string; history: readonly string[] };
 export type ServingClient = {
@@ -46,7 +46,7 @@ export function openServingClient({ servingUrl, connections }: { servingUrl: str
     },
     async sendEvents(events) {
       if (events.length === 0) return;
-      const refused = answers.parse(await post('/v1/events', { events })).events.find(({ status }) => status === 'rejected');
+      const refused = answers.parse(await post('/v1/events', { events })).results.find(({ status }) => status === 'rejected');
       if (refused !== undefined) throw new UnderstudyError('UND-SERVING', `An event was refused: ${JSON.stringify(refused.problem)}`);
     },
     close: () => agent.destroy(),

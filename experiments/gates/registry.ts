@@ -7,8 +7,8 @@ import { parityGate } from './parity.ts';
 import { sizeGate } from './size.ts';
 import { usersGate } from './users.ts';
 
-const always: readonly Gate[] = [parityGate, sizeGate, usersGate, coverageGate];
-const againstChampion: readonly Gate[] = [...always, offlineLiftGate, counterfactualGate];
+const always: readonly Gate[] = [parityGate, sizeGate, usersGate];
+const againstChampion: readonly Gate[] = [...always, coverageGate, offlineLiftGate, counterfactualGate];
 
-/** Which gates stand in the way of which kind of release. With nothing live there is nothing to compare with. */
+/** Which gates stand in the way of which kind of release. With nothing live there is nothing to compare with or to narrow. */
 export const gatesOf: Readonly<Record<ReleaseIntent, readonly Gate[]>> = { bootstrap: always, refresh: againstChampion, replace: againstChampion };
