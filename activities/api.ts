@@ -8,33 +8,82 @@ import type { PublishResult } from '../stores/deployments.ts';
  * this folder. Two sets, since training and evaluation may run on machines of their own.
  */
 
-export type IngestRequest = { surface: string; charter: string; mapping: string; source: { path: string; name: string; digest: string }; endsAt: string | null };
-export type IngestResult = { manifest: string; generation: number; counts: { input: number; accepted: number; quarantined: number; duplicates: number }; days: number };
+export type IngestRequest = {
+  surface: string;
+  charter: string;
+  mapping: string;
+  source: { path: string; name: string; digest: string };
+  endsAt: string | null;
+};
+export type IngestResult = {
+  manifest: string;
+  generation: number;
+  counts: { input: number; accepted: number; quarantined: number; duplicates: number };
+  days: number;
+};
 
 /** `guest`: a model folder that is not in the charter. No candidates and no guest: all of the charter's candidates. */
 export type PrepareRequest = { surface: string; candidates: string[] | null; guest: { name: string; folder: string } | null; charter: string | null };
 export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string };
 
-export type Trained = { artifact: string; parityRequests: number; parityError: number; parityPassed: boolean; trainSeconds: number; bytes: number; resumedFrom: number };
+export type Trained = {
+  artifact: string;
+  parityRequests: number;
+  parityError: number;
+  parityPassed: boolean;
+  trainSeconds: number;
+  bytes: number;
+  resumedFrom: number;
+};
 export type SealedLog = { segments: string | null; slates: number };
-export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log: SealedLog };
+/** `sinceGeneration`: slates of earlier generations of the deployment do not count as evidence. */
+export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; sinceGeneration: number };
 export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null };
 export type Finished = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; evaluated: Evaluated };
 export type Registered = { mlflowRunId: string; modelVersion: string };
 export type RetrainResult = { runId: string; candidate: string; artifact: string; report: string; passed: boolean; reasons: string[] };
 
-export type RerunResult = { runId: string; equal: boolean; artifact: { first: string; again: string }; metrics: { first: string; again: string }; firstDifference: string | null };
+export type RerunResult = {
+  runId: string;
+  equal: boolean;
+  artifact: { first: string; again: string };
+  metrics: { first: string; again: string };
+  firstDifference: string | null;
+};
 
 /** What making the evidence again needs. */
 export type Rehearsal = { slates: number; maxDurationMs: number; retrain: PreparedRetrain; trained: Trained };
 
 export type OpenedRelease =
-  | { kind: 'opened'; releaseId: string; intent: ReleaseIntent; evidence: string; policy: ApprovalPolicy; approvalNeeded: boolean; canaryNeeded: boolean; generation: number; charter: string; lookEveryMs: number; catalog: string; reasons: string[]; rehearsal: Rehearsal | null }
+  | {
+      kind: 'opened';
+      releaseId: string;
+      intent: ReleaseIntent;
+      evidence: string;
+      policy: ApprovalPolicy;
+      approvalNeeded: boolean;
+      canaryNeeded: boolean;
+      generation: number;
+      charter: string;
+      lookEveryMs: number;
+      catalog: string;
+      reasons: string[];
+      rehearsal: Rehearsal | null;
+    }
   /** The champion changed since the evidence was made. */
   | { kind: 'stale'; releaseId: string; why: string; retrain: PreparedRetrain; trained: Trained }
   | { kind: 'refused'; releaseId: string; why: string };
 
-export type VoteRequest = { surface: string; releaseId: string; evidence: string | null; policy: ApprovalPolicy | null; vote: Vote; earlier: VoteResult[]; sequence: number; atMs: number };
+export type VoteRequest = {
+  surface: string;
+  releaseId: string;
+  evidence: string | null;
+  policy: ApprovalPolicy | null;
+  vote: Vote;
+  earlier: VoteResult[];
+  sequence: number;
+  atMs: number;
+};
 export type PublishRequest = {
   surface: string;
   releaseId: string;
@@ -51,10 +100,31 @@ export type PublishRequest = {
 };
 export type Published = PublishResult | { status: 'frozen'; generation: number; untilMs: number; why: string };
 export type ReplicasReport = { status: 'ready' | 'refused' | 'none'; why: string; replicas: number };
-export type LookRequest = { surface: string; releaseId: string; charter: string; intent: ReleaseIntent; artifact: string; champion: string | null; stage: number; look: number; share: number; startedAtMs: number; atMs: number };
+export type LookRequest = {
+  surface: string;
+  releaseId: string;
+  charter: string;
+  intent: ReleaseIntent;
+  artifact: string;
+  champion: string | null;
+  stage: number;
+  look: number;
+  share: number;
+  startedAtMs: number;
+  atMs: number;
+};
 export type RehearsalLook = { done: boolean; why: string; slates: number };
 export type ShadowLook = { done: boolean; failed: boolean; why: string; slates: number };
-export type CloseRequest = { surface: string; releaseId: string; candidate: string; artifact: string; runId: string; outcome: ReleaseOutcome; why: string; generation: number };
+export type CloseRequest = {
+  surface: string;
+  releaseId: string;
+  candidate: string;
+  artifact: string;
+  runId: string;
+  outcome: ReleaseOutcome;
+  why: string;
+  generation: number;
+};
 
 export interface ControlActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
@@ -71,7 +141,14 @@ export interface ControlActivities {
   notify(input: { surface: string; releaseId: string; what: 'opened' | 'reminder' | 'escalation' | 'waiting'; message: string }): Promise<void>;
   publishSpec(input: PublishRequest): Promise<Published>;
   awaitReplicas(input: { surface: string; generation: number }): Promise<ReplicasReport>;
-  lookAtRehearsal(input: { surface: string; generation: number; slates: number; maxDurationMs: number; startedAtMs: number; atMs: number }): Promise<RehearsalLook>;
+  lookAtRehearsal(input: {
+    surface: string;
+    generation: number;
+    slates: number;
+    maxDurationMs: number;
+    startedAtMs: number;
+    atMs: number;
+  }): Promise<RehearsalLook>;
   lookAtShadow(input: LookRequest): Promise<ShadowLook>;
   lookAtCanary(input: LookRequest): Promise<CanaryDecision>;
   closeRelease(input: CloseRequest): Promise<void>;

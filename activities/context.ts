@@ -41,7 +41,11 @@ export async function readCharter(blobs: BlobStore, digest: string): Promise<Cha
 }
 
 /** The newest document of a series, checked; undefined when the series is empty. */
-export async function readLatest<T>(generations: GenerationStore, series: string, schema: z.ZodType<T>): Promise<{ generation: number; document: T } | undefined> {
+export async function readLatest<T>(
+  generations: GenerationStore,
+  series: string,
+  schema: z.ZodType<T>,
+): Promise<{ generation: number; document: T } | undefined> {
   const latest = await generations.latest(series);
   return latest === undefined ? undefined : { generation: latest.generation, document: schema.parse(latest.document) };
 }

@@ -58,7 +58,12 @@ async function main(): Promise<void> {
     servingKey: env.UNDERSTUDY_ADMIN_KEY ?? null,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };
-  const workers = await createWorkers({ context, roles: env.UNDERSTUDY_ROLES as Role[], connection: { address: env.TEMPORAL_ADDRESS }, namespace: env.TEMPORAL_NAMESPACE });
+  const workers = await createWorkers({
+    context,
+    roles: env.UNDERSTUDY_ROLES as Role[],
+    connection: { address: env.TEMPORAL_ADDRESS },
+    namespace: env.TEMPORAL_NAMESPACE,
+  });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.shutdown());
   process.stdout.write(`${JSON.stringify({ ready: true, roles: env.UNDERSTUDY_ROLES, pid: process.pid })}\n`);
   await workers.run();

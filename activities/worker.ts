@@ -101,7 +101,13 @@ function coded<T extends Record<keyof T, (input: any) => Promise<any>>>(activiti
 export type Role = 'control' | 'training';
 
 /** One Temporal worker a role. `run` resolves when all have stopped. */
-export async function createWorkers(input: { context: Context; roles: readonly Role[]; connection: NativeConnectionOptions; namespace: string; workflowBundle?: WorkerOptions['workflowBundle'] }): Promise<{ run: () => Promise<void>; shutdown: () => void }> {
+export async function createWorkers(input: {
+  context: Context;
+  roles: readonly Role[];
+  connection: NativeConnectionOptions;
+  namespace: string;
+  workflowBundle?: WorkerOptions['workflowBundle'];
+}): Promise<{ run: () => Promise<void>; shutdown: () => void }> {
   const connection = await NativeConnection.connect(input.connection);
   const shared = { connection, namespace: input.namespace, shutdownGraceTime: '2 s', shutdownForceTime: '5 s' } as const;
   const workers: Worker[] = [];
@@ -112,7 +118,9 @@ export async function createWorkers(input: { context: Context; roles: readonly R
             ...shared,
             taskQueue: taskQueues.control,
             activities: controlActivities(input.context),
-            ...(input.workflowBundle === undefined ? { workflowsPath: fileURLToPath(new URL('../workflows/bundle.ts', import.meta.url)) } : { workflowBundle: input.workflowBundle }),
+            ...(input.workflowBundle === undefined
+              ? { workflowsPath: fileURLToPath(new URL('../workflows/bundle.ts', import.meta.url)) }
+              : { workflowBundle: input.workflowBundle }),
           }
         : { ...shared, taskQueue: taskQueues.training, activities: trainingActivities(input.context), maxConcurrentActivityTaskExecutions: 1 };
     workers.push(await Worker.create(options));

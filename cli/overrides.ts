@@ -11,7 +11,11 @@ import { releaseStatus, withTemporal } from './temporal.ts';
  * Writes the fencing generation first: it needs the state directory and nothing else. Then it tells the workflow, if
  * Temporal can be reached; a workflow that is not told finds itself fenced at its next write.
  */
-export async function orderOverride(context: CommandContext, stateDir: string, order: Pick<Override, 'action' | 'surface' | 'by' | 'why'>): Promise<OverrideResult & { told: boolean }> {
+export async function orderOverride(
+  context: CommandContext,
+  stateDir: string,
+  order: Pick<Override, 'action' | 'surface' | 'by' | 'why'>,
+): Promise<OverrideResult & { told: boolean }> {
   const state = openState(stateDir);
   const nowMs = context.now();
   const before = await latestDeployment(state.generations, order.surface);
@@ -27,7 +31,12 @@ export async function orderOverride(context: CommandContext, stateDir: string, o
     releaseId: result.fencedRelease,
     detail: { why: order.why, generation: result.generation, champion: result.champion, note: result.note },
   });
-  const told = await tell(context, stateDir, order.surface, { releaseId: result.fencedRelease, generation: result.generation, action: order.action, why: `${order.by}: ${order.why}` });
+  const told = await tell(context, stateDir, order.surface, {
+    releaseId: result.fencedRelease,
+    generation: result.generation,
+    action: order.action,
+    why: `${order.by}: ${order.why}`,
+  });
   return { ...result, told };
 }
 

@@ -23,5 +23,11 @@ export async function loadSurfaceConfig(path: string): Promise<SurfaceConfig> {
   }
   const charter = parseCharter(module.default);
   const source = module.source as { file: string; mapping: Mapping } | undefined;
-  return { path: full, folder: dirname(full), input: module.default, charter, source: source === undefined ? undefined : { ...source, file: resolve(dirname(full), source.file) } };
+  return {
+    path: full,
+    folder: dirname(full),
+    input: module.default,
+    charter,
+    source: source === undefined ? undefined : { ...source, file: resolve(dirname(full), source.file) },
+  };
 }

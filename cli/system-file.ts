@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 
-const systemFile = z.object({ temporalAddress: z.string(), temporalUiUrl: z.string().nullable(), mlflowUrl: z.string(), servingUrl: z.string(), pid: z.number().int() });
+const systemFile = z.object({
+  temporalAddress: z.string(),
+  temporalUiUrl: z.string().nullable(),
+  mlflowUrl: z.string(),
+  servingUrl: z.string(),
+  pid: z.number().int(),
+});
 /** Where the system of a state directory listens: written by `up`, read by every other command. */
 export type SystemFile = z.infer<typeof systemFile>;
 

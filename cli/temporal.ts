@@ -9,7 +9,8 @@ import { readSystemFile } from './system-file.ts';
 /** TEMPORAL_ADDRESS, or the server that `up` started for this state directory. */
 export async function temporalAddress(context: CommandContext, stateDir: string): Promise<string> {
   const address = context.env.TEMPORAL_ADDRESS ?? (await readSystemFile(stateDir))?.temporalAddress;
-  if (address === undefined) throw new UnderstudyError('UND-TEMPORAL', `No Temporal is known: nothing was started with ${stateDir}, and TEMPORAL_ADDRESS is not set`);
+  if (address === undefined)
+    throw new UnderstudyError('UND-TEMPORAL', `No Temporal is known: nothing was started with ${stateDir}, and TEMPORAL_ADDRESS is not set`);
   return address;
 }
 
@@ -37,12 +38,16 @@ export function fromTemporal(error: unknown): unknown {
   while (inner instanceof Error) {
     if (inner instanceof ApplicationFailure && inner.type && inner.type in problems) {
       const details = inner.details?.[0];
-      return new UnderstudyError(inner.type as ProblemCode, inner.message, { cause: error, ...(typeof details === 'object' && details !== null ? { details: details as Record<string, unknown> } : {}) });
+      return new UnderstudyError(inner.type as ProblemCode, inner.message, {
+        cause: error,
+        ...(typeof details === 'object' && details !== null ? { details: details as Record<string, unknown> } : {}),
+      });
     }
     inner = inner.cause;
   }
   if (error instanceof WorkflowNotFoundError) return new UnderstudyError('UND-NO-REQUEST', 'No such workflow runs', { cause: error });
-  if (error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError) return new UnderstudyError('UND-INTERNAL', `${error.message}: ${error.cause?.message ?? ''}`, { cause: error });
+  if (error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)
+    return new UnderstudyError('UND-INTERNAL', `${error.message}: ${error.cause?.message ?? ''}`, { cause: error });
   if (error instanceof ServiceError) return new UnderstudyError('UND-TEMPORAL', error.message, { cause: error });
   return error;
 }

@@ -12,10 +12,12 @@ export async function castVote(client: Client, ballot: Ballot): Promise<VoteResu
   const status = await releaseStatus(client, ballot.surface);
   if (status === undefined) throw new UnderstudyError('UND-NO-REQUEST', `No release runs for ${ballot.surface}`);
   const evidence = ballot.evidence ?? status.evidence;
-  if (evidence === null || status.releaseId === null) throw new UnderstudyError('UND-NO-REQUEST', `Nothing of ${ballot.surface} waits for a decision: ${status.phase}, ${status.why}`);
+  if (evidence === null || status.releaseId === null)
+    throw new UnderstudyError('UND-NO-REQUEST', `Nothing of ${ballot.surface} waits for a decision: ${status.phase}, ${status.why}`);
   const { releaseId } = status;
   const { decision, by, why } = ballot;
-  const proof: Vote['proof'] = ballot.key === undefined ? { kind: 'unauthenticated' } : { kind: 'hmac-sha256', signature: signVote(ballot.key, { releaseId, decision, by, evidence }) };
+  const proof: Vote['proof'] =
+    ballot.key === undefined ? { kind: 'unauthenticated' } : { kind: 'hmac-sha256', signature: signVote(ballot.key, { releaseId, decision, by, evidence }) };
   const vote: Vote = { decision, by, evidence, why, proof };
   const result = await client.workflow.getHandle(releaseWorkflowId(ballot.surface)).executeUpdate<VoteResult, [Vote]>(releaseMessages.decide, { args: [vote] });
   return { ...result, evidence, releaseId };

@@ -13,18 +13,26 @@ const parityAttestation = z.strictObject({ kind: z.literal('parity'), artifact: 
 const paritySeries = (artifact: Digest) => `parity/${artifact.slice('sha256:'.length)}`;
 
 /** Stores files, parity record and manifest, in this order: an artifact that has a name is whole. */
-export async function putArtifact(input: { blobs: BlobStore; generations: GenerationStore; manifest: ArtifactManifest; files: ArtifactFiles; parity: ParityRecord }): Promise<Digest> {
+export async function putArtifact(input: {
+  blobs: BlobStore;
+  generations: GenerationStore;
+  manifest: ArtifactManifest;
+  files: ArtifactFiles;
+  parity: ParityRecord;
+}): Promise<Digest> {
   const { blobs, generations } = input;
   const manifest = artifactManifest.parse(input.manifest);
   const artifact = digestBytes(canonicalJson(manifest));
   for (const [name, digest] of Object.entries(manifest.files)) {
     const bytes = input.files[name];
-    if (bytes === undefined || digestBytes(bytes) !== digest) throw new UnderstudyError('UND-ARTIFACT', `The manifest names ${name} as ${digest}, and that is not what was given`);
+    if (bytes === undefined || digestBytes(bytes) !== digest)
+      throw new UnderstudyError('UND-ARTIFACT', `The manifest names ${name} as ${digest}, and that is not what was given`);
     await blobs.put(bytes);
   }
   const record = await putDocument(blobs, parityRecord.parse(input.parity));
   // The first attestation stays: the artifact is its deterministic core, and who makes it again finds its record.
-  if ((await generations.latest(paritySeries(artifact))) === undefined) await generations.create(paritySeries(artifact), 1, { kind: 'parity', artifact, record });
+  if ((await generations.latest(paritySeries(artifact))) === undefined)
+    await generations.create(paritySeries(artifact), 1, { kind: 'parity', artifact, record });
   return blobs.put(canonicalJson(manifest));
 }
 
@@ -37,8 +45,11 @@ export async function loadArtifact(input: { blobs: BlobStore; generations: Gener
     if (file === undefined) throw new UnderstudyError('UND-ARTIFACT', `The artifact ${digest} has no ${name}`);
     return file;
   };
-  const vocabulary = await checked('vocabulary', async () => z.array(externalId).parse(JSON.parse(Buffer.from(await blobs.get(fileOf('vocabulary.json'))).toString('utf8'))));
-  if (vocabulary.length !== manifest.itemCount) throw new UnderstudyError('UND-ARTIFACT', `The vocabulary has ${vocabulary.length} items, the manifest says ${manifest.itemCount}`);
+  const vocabulary = await checked('vocabulary', async () =>
+    z.array(externalId).parse(JSON.parse(Buffer.from(await blobs.get(fileOf('vocabulary.json'))).toString('utf8'))),
+  );
+  if (vocabulary.length !== manifest.itemCount)
+    throw new UnderstudyError('UND-ARTIFACT', `The vocabulary has ${vocabulary.length} items, the manifest says ${manifest.itemCount}`);
   const graphPath = await blobs.localPath(fileOf('recommend.onnx'));
   const attestation = await generations.latest(paritySeries(digest));
   if (attestation === undefined) throw new UnderstudyError('UND-ARTIFACT', `The artifact ${digest} has no parity record`);

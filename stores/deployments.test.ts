@@ -22,7 +22,10 @@ async function liveSurface(): Promise<{ generations: GenerationStore; surface: s
   const generations = openGenerationDirectory({ root });
   series += 1;
   const surface = `home-${series}`;
-  const result = await publishDeployment(generations, { ...step(surface, 'r0', 'bootstrap', 0), change: { champion: first, championRelease: 'r0', charter, catalog } });
+  const result = await publishDeployment(generations, {
+    ...step(surface, 'r0', 'bootstrap', 0),
+    change: { champion: first, championRelease: 'r0', charter, catalog },
+  });
   expect(result).toEqual({ status: 'published', generation: 1 });
   return { generations, surface };
 }
@@ -37,7 +40,14 @@ const step = (surface: string, releaseId: string, name: string, expectedGenerati
 });
 const canary = (releaseId: string) => ({ releaseId, artifact: second, mode: 'canary' as const, stage: 0, cap: 0.01, share: 0.01, salt: releaseId });
 const promotion = (releaseId: string) => ({ champion: second, championRelease: releaseId, previousChampion: first, canary: null, challenger: null });
-const order = (surface: string, action: 'abort' | 'rollback' | 'pause' | 'resume') => ({ action, surface, by: 'lead', why: 'test', operationId: `o-${action}`, nowMs: 2 });
+const order = (surface: string, action: 'abort' | 'rollback' | 'pause' | 'resume') => ({
+  action,
+  surface,
+  by: 'lead',
+  why: 'test',
+  operationId: `o-${action}`,
+  nowMs: 2,
+});
 
 describe('deployment specs', () => {
   it('publishes the next generation once, however often the step is retried', async () => {

@@ -19,8 +19,18 @@ export async function createDeployment(generations: GenerationStore, spec: Deplo
   return checked;
 }
 
-export type Change = Partial<Pick<DeploymentSpec, 'champion' | 'championRelease' | 'previousChampion' | 'canary' | 'challenger' | 'charter' | 'catalog' | 'paused' | 'fencedReleases'>>;
-type Publication = { surface: string; expectedGeneration: number; operationId: string; releaseId: string; change: Change; author: DeploymentSpec['author']; nowMs: number };
+export type Change = Partial<
+  Pick<DeploymentSpec, 'champion' | 'championRelease' | 'previousChampion' | 'canary' | 'challenger' | 'charter' | 'catalog' | 'paused' | 'fencedReleases'>
+>;
+type Publication = {
+  surface: string;
+  expectedGeneration: number;
+  operationId: string;
+  releaseId: string;
+  change: Change;
+  author: DeploymentSpec['author'];
+  nowMs: number;
+};
 export type PublishResult =
   | { status: 'published'; generation: number }
   /** Somebody else wrote the number that this release was to write. */
@@ -55,7 +65,9 @@ export async function publishDeployment(generations: GenerationStore, input: Pub
     if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
     const winner = await readDeployment(generations, input.surface, next.generation);
     if (winner.operationId === input.operationId) return { status: 'published', generation: winner.generation };
-    return refusal(input, winner) ?? { status: 'fenced', generation: winner.generation, why: `generation ${winner.generation} was written by ${winner.author.name}` };
+    return (
+      refusal(input, winner) ?? { status: 'fenced', generation: winner.generation, why: `generation ${winner.generation} was written by ${winner.author.name}` }
+    );
   }
 }
 
@@ -128,7 +140,8 @@ export async function overrideDeployment(generations: GenerationStore, input: Ov
 }
 
 function overriding(input: Override, latest: DeploymentSpec, targetRelease: string | null): { change: Change; fenced: string | null; note: string } {
-  if (input.action === 'pause') return { change: { paused: true }, fenced: null, note: 'Releases write nothing until `resume`; the split of traffic stays as it is.' };
+  if (input.action === 'pause')
+    return { change: { paused: true }, fenced: null, note: 'Releases write nothing until `resume`; the split of traffic stays as it is.' };
   if (input.action === 'resume') return { change: { paused: false }, fenced: null, note: 'Releases go on.' };
   const running = targetRelease ?? latest.canary?.releaseId ?? null;
   const promotedMeanwhile = running !== null && latest.championRelease === running;

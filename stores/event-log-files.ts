@@ -201,7 +201,7 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
       }
     },
 
-    async tail(cursor, { writtenSinceMs = 0 } = {}) {
+    async tail(cursor, { writtenSinceMs = 0, containing = '' } = {}) {
       const next: Record<string, number> = { ...cursor };
       const records: unknown[] = [];
       for (const file of await names([sealedSuffix, openSuffix])) {
@@ -211,7 +211,7 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
         const bytes = await readFrom({ path: join(directory, file), renamed: join(directory, key), from, writtenSinceMs });
         const whole = bytes.lastIndexOf(0x0a) + 1;
         if (whole === 0) continue;
-        for (const line of bytes.toString('utf8', 0, whole).split('\n')) if (line !== '') records.push(recordOf(line, key));
+        for (const line of bytes.toString('utf8', 0, whole).split('\n')) if (line !== '' && line.includes(containing)) records.push(recordOf(line, key));
         next[key] = from + whole;
       }
       return { records, cursor: next as LogCursor };

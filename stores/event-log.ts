@@ -25,8 +25,9 @@ export interface LogReader {
   /**
    * Everything acknowledged so far, open segments included, from a cursor on. A torn last line is left for the next call.
    * What a writer is just about to acknowledge may be among it.
-   * The cursor is plain JSON: file name → byte offset. Segments that were last written before `writtenSinceMs` are passed over.
+   * The cursor is plain JSON: file name → byte offset. Segments that were last written before `writtenSinceMs` are passed
+   * over, and so are records whose JSON does not hold `containing`: much cheaper than reading them.
    */
-  tail(cursor: LogCursor, options?: { writtenSinceMs?: number }): Promise<{ records: unknown[]; cursor: LogCursor }>;
+  tail(cursor: LogCursor, options?: { writtenSinceMs?: number; containing?: string }): Promise<{ records: unknown[]; cursor: LogCursor }>;
 }
 export type LogCursor = Readonly<Record<string, number>>;

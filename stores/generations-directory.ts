@@ -15,7 +15,8 @@ export function openGenerationDirectory({ root }: { root: string }): GenerationS
     return join(root, ...series.split('/'));
   };
   const pathOf = (series: string, generation: number): string => {
-    if (!Number.isSafeInteger(generation) || generation < 1 || generation > 99_999_999) throw new UnderstudyError('UND-INPUT', `${generation} is not a generation`);
+    if (!Number.isSafeInteger(generation) || generation < 1 || generation > 99_999_999)
+      throw new UnderstudyError('UND-INPUT', `${generation} is not a generation`);
     return join(directoryOf(series), `${String(generation).padStart(8, '0')}.json`);
   };
   const read = async (series: string, generation: number): Promise<unknown> => {
@@ -50,7 +51,8 @@ export function openGenerationDirectory({ root }: { root: string }): GenerationS
         for (const entry of entries) if (entry.isDirectory()) await walk([...path, entry.name]);
       };
       const from = prefix.split('/').slice(0, -1);
-      if (from.some((part) => part === '..' || part.includes(sep))) throw new UnderstudyError('UND-INPUT', `${JSON.stringify(prefix)} is not a prefix of series`);
+      if (from.some((part) => part === '..' || part.includes(sep)))
+        throw new UnderstudyError('UND-INPUT', `${JSON.stringify(prefix)} is not a prefix of series`);
       await walk(from);
       return found.filter((series) => series.startsWith(prefix)).sort();
     },

@@ -11,7 +11,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-const entry = (operationId: string) => ({ operationId, atMs: 1, surface: 'home', action: 'vote-approve', by: 'lead', releaseId: 'r1', detail: { why: operationId } });
+const entry = (operationId: string) => ({
+  operationId,
+  atMs: 1,
+  surface: 'home',
+  action: 'vote-approve',
+  by: 'lead',
+  releaseId: 'r1',
+  detail: { why: operationId },
+});
 
 it('keeps every entry of writers that race, once each, in one chain', async () => {
   const writers = [1, 2, 3].map(() => openGenerationDirectory({ root }));

@@ -105,7 +105,8 @@ function generationStoreSuite(name: string, make: () => () => GenerationStore): 
 
     it('refuses names that leave its room', async () => {
       const store = make()();
-      for (const series of ['../x', 'a/../b', '/etc/passwd', 'a', 'A/b', 'a//b', '']) await expect(store.create(series, 1, {})).rejects.toMatchObject({ code: 'UND-INPUT' });
+      for (const series of ['../x', 'a/../b', '/etc/passwd', 'a', 'A/b', 'a//b', ''])
+        await expect(store.create(series, 1, {})).rejects.toMatchObject({ code: 'UND-INPUT' });
       await expect(store.create('a/b', 0, {})).rejects.toMatchObject({ code: 'UND-INPUT' });
     });
   });

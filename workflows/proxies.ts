@@ -10,4 +10,9 @@ export const control = proxyActivities<ControlActivities>({ taskQueue: taskQueue
 /** Effects that take their time and heartbeat, so that a dead worker is noticed in seconds and its successor resumes. */
 export const patient = proxyActivities<ControlActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '6 hours', heartbeatTimeout: '10 s', retry });
 
-export const training = proxyActivities<TrainingActivities>({ taskQueue: taskQueues.training, startToCloseTimeout: '24 hours', heartbeatTimeout: '30 s', retry });
+export const training = proxyActivities<TrainingActivities>({
+  taskQueue: taskQueues.training,
+  startToCloseTimeout: '24 hours',
+  heartbeatTimeout: '30 s',
+  retry,
+});

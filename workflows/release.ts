@@ -1,4 +1,14 @@
-import { ApplicationFailure, allHandlersFinished, condition, continueAsNew, defineQuery, defineSignal, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Evaluated, OpenedRelease, PublishRequest, Published, Rehearsal } from '../activities/api.ts';
 import type { CandidateSubmission, OverrideNotice, ReleaseOutcome, ReleaseStatus, Vote, VoteResult } from '../models/contracts/release.ts';
 import { releaseMessages } from '../models/contracts/messages.ts';
@@ -72,7 +82,15 @@ class Publisher {
     this.override = null;
     this.votes = 0;
     this.step = 0;
-    this.status = { ...idle(this.status.surface), last: this.status.last, closed: this.status.closed, phase: 'opening', candidate: submission.candidate, artifact: submission.artifact, why: 'reading the evidence' };
+    this.status = {
+      ...idle(this.status.surface),
+      last: this.status.last,
+      closed: this.status.closed,
+      phase: 'opening',
+      candidate: submission.candidate,
+      artifact: submission.artifact,
+      why: 'reading the evidence',
+    };
     return submission;
   }
 
@@ -108,7 +126,7 @@ class Publisher {
     if (opened.kind !== 'stale') return opened;
     this.status.why = opened.why;
     const log = await control.sealLog({ surface: submission.surface });
-    const evaluated: Evaluated = await training.evaluateCandidate({ retrain: opened.retrain, trained: opened.trained, log });
+    const evaluated: Evaluated = await training.evaluateCandidate({ retrain: opened.retrain, trained: opened.trained, log, sinceGeneration: 0 });
     submission.report = evaluated.report;
     return control.openRelease({ submission, continuing: null });
   }
@@ -119,7 +137,14 @@ class Publisher {
     const startedAtMs = Date.now();
     const { generation } = this.status;
     for (;;) {
-      const look = await control.lookAtRehearsal({ surface: submission.surface, generation, slates: rehearsal.slates, maxDurationMs: rehearsal.maxDurationMs, startedAtMs, atMs: Date.now() });
+      const look = await control.lookAtRehearsal({
+        surface: submission.surface,
+        generation,
+        slates: rehearsal.slates,
+        maxDurationMs: rehearsal.maxDurationMs,
+        startedAtMs,
+        atMs: Date.now(),
+      });
       this.status.why = look.why;
       if (look.done) break;
       if (await condition(() => this.aborted() || this.pending !== null, '1 s')) {
@@ -127,9 +152,9 @@ class Publisher {
         return { outcome: 'superseded', why: `${this.pending?.candidate} is newer` };
       }
     }
-    this.status.why = 'making the evidence again on the rehearsal\'s log';
+    this.status.why = "making the evidence again on the rehearsal's log";
     const log = await control.sealLog({ surface: submission.surface });
-    const evaluated = await training.evaluateCandidate({ retrain: rehearsal.retrain, trained: rehearsal.trained, log });
+    const evaluated = await training.evaluateCandidate({ retrain: rehearsal.retrain, trained: rehearsal.trained, log, sinceGeneration: generation });
     submission.report = evaluated.report;
     const reopened = await control.openRelease({ submission, continuing: this.status.releaseId });
     return reopened.kind === 'opened' ? reopened : { outcome: 'refused', why: reopened.why };
@@ -144,7 +169,9 @@ class Publisher {
     const steps = [
       { afterMs: remindAfterMs, what: 'reminder' as const },
       { afterMs: escalateAfterMs, what: 'escalation' as const },
-    ].filter((one) => one.afterMs < expireAfterMs).sort((a, b) => a.afterMs - b.afterMs);
+    ]
+      .filter((one) => one.afterMs < expireAfterMs)
+      .sort((a, b) => a.afterMs - b.afterMs);
     let waitedMs = 0;
     for (const step of steps) {
       if (await condition(settled, Math.max(1, step.afterMs - waitedMs))) break;
@@ -202,7 +229,11 @@ class Publisher {
   private async promote(submission: CandidateSubmission, opened: Opened): Promise<Ending> {
     this.status.phase = 'promoting';
     const why = this.status.why;
-    const ending = await this.publish(submission, { kind: 'promote', charter: opened.charter, catalog: opened.catalog }, opened.canaryNeeded ? 'the canary is done' : 'bootstrap');
+    const ending = await this.publish(
+      submission,
+      { kind: 'promote', charter: opened.charter, catalog: opened.catalog },
+      opened.canaryNeeded ? 'the canary is done' : 'bootstrap',
+    );
     return ending ?? { outcome: 'promoted', why: opened.canaryNeeded ? why : opened.reasons.join('; ') };
   }
 
@@ -290,9 +321,23 @@ class Publisher {
   async close(submission: CandidateSubmission, ending: Ending): Promise<void> {
     this.status.phase = 'closing';
     await condition(allHandlersFinished);
-    await patient.closeRelease({ surface: submission.surface, releaseId: this.status.releaseId ?? 'none', candidate: submission.candidate, artifact: submission.artifact, runId: submission.runId, ...ending, generation: this.status.generation });
+    await patient.closeRelease({
+      surface: submission.surface,
+      releaseId: this.status.releaseId ?? 'none',
+      candidate: submission.candidate,
+      artifact: submission.artifact,
+      runId: submission.runId,
+      ...ending,
+      generation: this.status.generation,
+    });
     const last = { releaseId: this.status.releaseId ?? 'none', candidate: submission.candidate, ...ending };
-    this.status = { ...idle(this.status.surface), generation: this.status.generation, last, closed: this.status.closed + 1, waiting: this.pending?.candidate ?? null };
+    this.status = {
+      ...idle(this.status.surface),
+      generation: this.status.generation,
+      last,
+      closed: this.status.closed + 1,
+      waiting: this.pending?.candidate ?? null,
+    };
   }
 
   private async tell(opened: Opened, what: 'opened' | 'reminder' | 'escalation', message: string): Promise<void> {
@@ -300,7 +345,17 @@ class Publisher {
   }
 
   private lookRequest(submission: CandidateSubmission, opened: Opened, startedAtMs: number) {
-    return { surface: submission.surface, releaseId: opened.releaseId, charter: opened.charter, intent: opened.intent, artifact: submission.artifact, champion: null, look: this.status.look, startedAtMs, atMs: Date.now() };
+    return {
+      surface: submission.surface,
+      releaseId: opened.releaseId,
+      charter: opened.charter,
+      intent: opened.intent,
+      artifact: submission.artifact,
+      champion: null,
+      look: this.status.look,
+      startedAtMs,
+      atMs: Date.now(),
+    };
   }
 }
 

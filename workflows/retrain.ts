@@ -18,7 +18,7 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   const trained = await training.trainCandidate(input);
   where.phase = 'evaluating';
   const log = await control.sealLog({ surface: input.surface });
-  const evaluated = await training.evaluateCandidate({ retrain: input, trained, log });
+  const evaluated = await training.evaluateCandidate({ retrain: input, trained, log, sinceGeneration: 0 });
   const finished = { retrain: input, trained, log, evaluated };
   where.phase = 'registering';
   where.why = evaluated.reasons.join('; ');
@@ -65,7 +65,7 @@ export async function rerun(input: { runId: string }): Promise<RerunResult> {
   where.phase = 'training again';
   const trained = await training.trainCandidate(first.retrain);
   where.phase = 'evaluating again';
-  const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log });
+  const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log, sinceGeneration: 0 });
   where.phase = 'comparing';
   const result = await control.compareRerun({ ...first, runId: input.runId, trained, evaluated });
   where.phase = 'done';

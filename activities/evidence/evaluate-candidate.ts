@@ -18,15 +18,22 @@ import { measureOffline } from './measure-offline.ts';
 /** Makes the report on a candidate: ranking metrics on the time split, the counterfactual estimate, the gates' answers. */
 export async function evaluateCandidate(context: Context, request: EvaluateRequest, { beat, signal }: Beat): Promise<Evaluated> {
   const { state } = context;
-  const { retrain, trained, log } = request;
-  const [charter, window, spec] = await Promise.all([readCharter(state.blobs, retrain.charter), getDocument(state.blobs, retrain.window, windowManifest), latestDeployment(state.generations, retrain.surface)]);
+  const { retrain, trained, log, sinceGeneration } = request;
+  const [charter, window, spec] = await Promise.all([
+    readCharter(state.blobs, retrain.charter),
+    getDocument(state.blobs, retrain.window, windowManifest),
+    latestDeployment(state.generations, retrain.surface),
+  ]);
   // Against itself a champion has no evidence to give: a rerun of the live model is measured alone.
   const champion = spec === undefined || spec.champion === trained.artifact ? null : spec.champion;
   const seed = window.seed;
   const offline = await measureOffline(state, { window, charter, candidate: trained.artifact, champion, seed, beat, signal });
   const catalog = await getDocument(state.blobs, window.catalog, z.array(catalogItem));
   const { allowed } = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
-  const counterfactual = champion === null || log.segments === null ? null : await measureCounterfactual(state, { charter, candidate: trained.artifact, champion, segments: log.segments, seed, allowed, beat });
+  const counterfactual =
+    champion === null || log.segments === null
+      ? null
+      : await measureCounterfactual(state, { charter, candidate: trained.artifact, champion, segments: log.segments, sinceGeneration, seed, allowed, beat });
   const manifest = await getDocument(state.blobs, trained.artifact, artifactManifest);
   const judged = judgeReport({
     charter,
@@ -49,7 +56,13 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
   });
   const report = await putDocument(state.blobs, reportSchema.parse(judged));
   // What a rerun must reproduce: the candidate's own figures, whoever is champion by then.
-  const metrics = await putDocument(state.blobs, { kind: 'metrics', artifact: trained.artifact, window: retrain.window, users: offline.users, metrics: offline.metrics });
+  const metrics = await putDocument(state.blobs, {
+    kind: 'metrics',
+    artifact: trained.artifact,
+    window: retrain.window,
+    users: offline.users,
+    metrics: offline.metrics,
+  });
   return { report, metrics, passed: judged.passed, reasons: judged.reasons, intent: judged.intent, champion: judged.champion };
 }
 
@@ -59,4 +72,3 @@ async function intentOf(context: Context, input: { candidate: string; recipe: st
   const live = await getDocument(context.state.blobs, input.spec.champion, artifactManifest);
   return live.recipe === input.recipe ? 'refresh' : 'replace';
 }
-

@@ -1,7 +1,7 @@
 import { type LoggedSlate, estimateCounterfactual } from '../../experiments/counterfactual/estimate-counterfactual.ts';
 import { attributeReward } from '../../experiments/reward/attribute-reward.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
-import { type Event, event as eventSchema } from '../../models/contracts/event.ts';
+import { type Event, type EventKind, event as eventSchema } from '../../models/contracts/event.ts';
 import type { CounterfactualResult } from '../../models/contracts/report.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
 import { slotPropensities } from '../../models/slate/explore.ts';
@@ -10,23 +10,38 @@ import type { State } from '../context.ts';
 import type { LogSegments } from '../release/seal-log.ts';
 import { type Ranker, openRanker } from './ranker.ts';
 
-/** The newest slates of the log that are replayed: enough for the intervals, few enough for a minute's work. */
-const slatesAtMost = 20_000;
+type Input = {
+  charter: Charter;
+  candidate: string;
+  champion: string;
+  segments: string;
+  sinceGeneration: number;
+  seed: number;
+  allowed: (itemId: string) => boolean;
+  beat: () => void;
+};
 
-type Input = { charter: Charter; candidate: string; champion: string; segments: string; seed: number; allowed: (itemId: string) => boolean; beat: () => void };
-
-/** Replays logged requests through both artifacts and estimates what each would have earned. Null when the log has no slate. */
+/**
+ * Replays logged requests through both artifacts and estimates what each would have earned. Null when the log has no such slate. A
+ * rehearsal passes the generation that put the challenger's items into the exploration pool: before it they could hardly be shown.
+ */
 export async function measureCounterfactual(state: State, input: Input): Promise<CounterfactualResult | null> {
   const { charter, beat } = input;
   const segments = JSON.parse(Buffer.from(await state.blobs.get(input.segments)).toString('utf8')) as LogSegments;
   const surface = segments.surface;
-  const records = await newest(state.logReader(surface, 'slates'), segments.slates, slatesAtMost, beat);
+  const records = await newest(state.logReader(surface, 'slates'), {
+    segments: segments.slates,
+    atMost: charter.gates.maxReplayedSlates,
+    sinceGeneration: input.sinceGeneration,
+    beat,
+  });
   if (records.length === 0) return null;
   const since = records[0]?.atMs ?? 0;
   const events: Event[] = [];
+  const telling = (kind: EventKind) => kind === 'click' || (charter.reward.weights[kind] ?? 0) > 0;
   for await (const one of state.logReader(surface, 'events').read(segments.events)) {
-    const parsed = eventSchema.safeParse(one);
-    if (parsed.success && parsed.data.atMs >= since) events.push(parsed.data);
+    const { atMs, kind } = one as Event;
+    if (atMs >= since && telling(kind)) events.push(eventSchema.parse(one));
   }
   const usable = records.filter((record) => record.exploration !== null && record.propensities !== null && record.items.length === charter.slate.size);
   const { bySlate } = attributeReward({ slates: usable, events, reward: charter.reward });
@@ -39,25 +54,41 @@ export async function measureCounterfactual(state: State, input: Input): Promise
       log.push(await replay(record, { candidate, champion, size: charter.slate.size, rewards: bySlate.get(record.requestId) ?? [], engagements }));
       if (number % 200 === 0) beat();
     }
-    return estimateCounterfactual({ log, voided: records.length - usable.length, size: charter.slate.size, minEffectiveSampleSize: charter.gates.minEffectiveSampleSize, seed: input.seed });
+    return estimateCounterfactual({
+      log,
+      voided: records.length - usable.length,
+      size: charter.slate.size,
+      minEffectiveSampleSize: charter.gates.minEffectiveSampleSize,
+      seed: input.seed,
+    });
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));
   }
 }
 
-async function newest(reader: LogReader, segments: readonly SealedSegment[], atMost: number, beat: () => void): Promise<SlateRecord[]> {
-  let skip = Math.max(0, segments.reduce((sum, segment) => sum + segment.records, 0) - atMost);
+type Newest = { segments: readonly SealedSegment[]; atMost: number; sinceGeneration: number; beat: () => void };
+
+/** Oldest first. Segments of one writer follow each other in time, so each writer's are read from the last one backwards, as many as are needed. */
+async function newest(reader: LogReader, { segments, atMost, sinceGeneration, beat }: Newest): Promise<SlateRecord[]> {
+  const byWriter = Map.groupBy(segments, ({ name }) => name.slice(0, name.lastIndexOf('-')));
   const records: SlateRecord[] = [];
-  for await (const one of reader.read(segments)) {
-    if (skip > 0) {
-      skip -= 1;
-      continue;
+  for (const written of byWriter.values()) {
+    let found = 0;
+    for (const segment of written.toReversed()) {
+      if (found >= atMost) break;
+      let taken = 0;
+      for await (const one of reader.read([segment])) {
+        if (((one as Partial<SlateRecord>).generation ?? 0) < sinceGeneration) continue;
+        records.push(slateRecord.parse(one));
+        taken += 1;
+        if (records.length % 1000 === 0) beat();
+      }
+      found += taken;
+      // What is older is of earlier generations still.
+      if (taken === 0 && sinceGeneration > 0) break;
     }
-    const parsed = slateRecord.safeParse(one);
-    if (parsed.success) records.push(parsed.data);
-    if (records.length % 1000 === 0) beat();
   }
-  return records.sort((a, b) => a.atMs - b.atMs || (a.requestId < b.requestId ? -1 : 1));
+  return records.sort((a, b) => a.atMs - b.atMs || (a.requestId < b.requestId ? -1 : 1)).slice(-atMost);
 }
 
 type Replay = { candidate: Ranker; champion: Ranker; size: number; rewards: ArrayLike<number>; engagements: ReadonlySet<string> };
@@ -80,4 +111,3 @@ async function replay(record: SlateRecord, { candidate, champion, size, rewards,
     champion: await champion.rank(request),
   };
 }
-

@@ -14,7 +14,10 @@ type Measured = { byUser: UserMetrics; coverage: number };
 const cutoffs = [10, 20];
 
 /** Ranks the full catalog for the test part's users, with candidate and champion, and compares them user by user. */
-export async function measureOffline(state: State, input: { window: WindowManifest; charter: Charter; candidate: string; champion: string | null; seed: number; beat: () => void; signal: AbortSignal }): Promise<OfflineEvidence> {
+export async function measureOffline(
+  state: State,
+  input: { window: WindowManifest; charter: Charter; candidate: string; champion: string | null; seed: number; beat: () => void; signal: AbortSignal },
+): Promise<OfflineEvidence> {
   const { window, charter, seed, beat, signal } = input;
   const source = { window, blobs: state.blobs, charter, signal };
   const train = await readTrain(source);
@@ -32,7 +35,10 @@ export async function measureOffline(state: State, input: { window: WindowManife
   };
 }
 
-async function measure(state: State, { artifact, train, test, beat }: { artifact: string; train: TrainData; test: TestData; beat: () => void }): Promise<Measured> {
+async function measure(
+  state: State,
+  { artifact, train, test, beat }: { artifact: string; train: TrainData; test: TestData; beat: () => void },
+): Promise<Measured> {
   const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
   const ranker = await openRanker(state, { artifact, allowed: (itemId) => inScope.has(itemId) });
   try {
@@ -48,4 +54,3 @@ async function measure(state: State, { artifact, train, test, beat }: { artifact
     await ranker.close();
   }
 }
-

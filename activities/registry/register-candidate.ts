@@ -15,11 +15,38 @@ export async function registerCandidate(context: Context, input: Finished): Prom
   const runId = retrainWorkflowId(retrain.surface, retrain.window, retrain.recipe);
   const recipe = await readRecipe(context, retrain.recipe);
   const report = await getDocument(blobs, evaluated.report, reportSchema);
-  const run = await mlflow.findOrCreateRun({ experiment: `understudy/${retrain.surface}`, key: runId, name: retrain.candidate, tags: { 'understudy.surface': retrain.surface, 'understudy.artifact': trained.artifact, 'understudy.evidence': evaluated.report, 'understudy.intent': evaluated.intent } });
-  await mlflow.logParams({ runId: run.runId, params: { algorithm: recipe.algorithm, seed: String(recipe.seed), window: retrain.window, recipe: retrain.recipe, charter: retrain.charter, ...Object.fromEntries(Object.entries(recipe.params).map(([name, value]) => [`params.${name}`, typeof value === 'string' ? value : JSON.stringify(value)])) } });
+  const run = await mlflow.findOrCreateRun({
+    experiment: `understudy/${retrain.surface}`,
+    key: runId,
+    name: retrain.candidate,
+    tags: {
+      'understudy.surface': retrain.surface,
+      'understudy.artifact': trained.artifact,
+      'understudy.evidence': evaluated.report,
+      'understudy.intent': evaluated.intent,
+    },
+  });
+  await mlflow.logParams({
+    runId: run.runId,
+    params: {
+      algorithm: recipe.algorithm,
+      seed: String(recipe.seed),
+      window: retrain.window,
+      recipe: retrain.recipe,
+      charter: retrain.charter,
+      ...Object.fromEntries(
+        Object.entries(recipe.params).map(([name, value]) => [`params.${name}`, typeof value === 'string' ? value : JSON.stringify(value)]),
+      ),
+    },
+  });
   const metrics: Record<string, number> = { train_seconds: trained.trainSeconds, parity_error: trained.parityError, artifact_bytes: trained.bytes };
   for (const [name, value] of Object.entries(report.metrics)) metrics[name.replaceAll('@', '_at_')] = value.value;
-  if (report.counterfactual !== null) Object.assign(metrics, { counterfactual_snips: report.counterfactual.snips.value, counterfactual_ips: report.counterfactual.ips.value, effective_sample_size: report.counterfactual.effectiveSampleSize });
+  if (report.counterfactual !== null)
+    Object.assign(metrics, {
+      counterfactual_snips: report.counterfactual.snips.value,
+      counterfactual_ips: report.counterfactual.ips.value,
+      effective_sample_size: report.counterfactual.effectiveSampleSize,
+    });
   await mlflow.logMetrics({ runId: run.runId, metrics, atMs: run.startedAtMs });
   const manifest = await blobs.get(trained.artifact);
   const { files } = JSON.parse(Buffer.from(manifest).toString('utf8')) as { files: Record<string, string> };
@@ -27,7 +54,13 @@ export async function registerCandidate(context: Context, input: Finished): Prom
   await mlflow.uploadArtifact({ runId: run.runId, path: 'model/artifact.json', bytes: manifest });
   for (const [name, digest] of Object.entries(files)) await mlflow.uploadArtifact({ runId: run.runId, path: `model/${name}`, bytes: await blobs.get(digest) });
   await mlflow.createRegisteredModel({ model: modelName(retrain.surface) });
-  const version = await mlflow.createModelVersion({ model: modelName(retrain.surface), runId: run.runId, path: 'model', artifact: trained.artifact, tags: { 'understudy.candidate': retrain.candidate, 'understudy.passed': String(evaluated.passed) } });
+  const version = await mlflow.createModelVersion({
+    model: modelName(retrain.surface),
+    runId: run.runId,
+    path: 'model',
+    artifact: trained.artifact,
+    tags: { 'understudy.candidate': retrain.candidate, 'understudy.passed': String(evaluated.passed) },
+  });
   if (evaluated.passed) await mlflow.setAlias({ model: modelName(retrain.surface), alias: 'challenger', version: version.version });
   await mlflow.endRun({ runId: run.runId, status: 'FINISHED' });
   return { mlflowRunId: run.runId, modelVersion: version.version };

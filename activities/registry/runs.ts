@@ -30,7 +30,15 @@ export function preparedFrom(run: RunRecord): PreparedRetrain {
 }
 
 export function trainedFrom(run: RunRecord): Trained {
-  return { artifact: run.artifact, parityRequests: run.parity.requests, parityError: run.parity.error, parityPassed: run.parity.passed, trainSeconds: run.trainSeconds, bytes: run.bytes, resumedFrom: 0 };
+  return {
+    artifact: run.artifact,
+    parityRequests: run.parity.requests,
+    parityError: run.parity.error,
+    parityPassed: run.parity.passed,
+    trainSeconds: run.trainSeconds,
+    bytes: run.bytes,
+    resumedFrom: 0,
+  };
 }
 
 function resultOf(run: RunRecord): RetrainResult {
@@ -43,7 +51,11 @@ export async function findRun(context: Context, input: PreparedRetrain): Promise
 }
 
 /** Number 1 of the run's series. Two activities that race on it made the same thing; the first record stays. */
-export async function recordRun(context: Context, input: Finished & { registered: Registered }, recipe: { algorithm: string; seed: number }): Promise<RetrainResult> {
+export async function recordRun(
+  context: Context,
+  input: Finished & { registered: Registered },
+  recipe: { algorithm: string; seed: number },
+): Promise<RetrainResult> {
   const { retrain, trained, evaluated, registered, log } = input;
   const runId = retrainWorkflowId(retrain.surface, retrain.window, retrain.recipe);
   const earlier = await findRunRecord(context, runId);
@@ -106,12 +118,15 @@ export async function compareRerun(context: Context, input: Finished & { runId: 
 }
 
 async function firstDifferenceOf(context: Context, first: string, again: string): Promise<string> {
-  const [before, after] = await Promise.all([first, again].map(async (digest) => JSON.parse(Buffer.from(await context.state.blobs.get(digest)).toString('utf8')) as unknown));
+  const [before, after] = await Promise.all(
+    [first, again].map(async (digest) => JSON.parse(Buffer.from(await context.state.blobs.get(digest)).toString('utf8')) as unknown),
+  );
   return describe(before, after) ?? ' (same document, other bytes)';
 }
 
 function describe(before: unknown, after: unknown): string | undefined {
-  if (typeof before !== 'object' || before === null || typeof after !== 'object' || after === null) return Object.is(before, after) ? undefined : `: ${JSON.stringify(before)} became ${JSON.stringify(after)}`;
+  if (typeof before !== 'object' || before === null || typeof after !== 'object' || after === null)
+    return Object.is(before, after) ? undefined : `: ${JSON.stringify(before)} became ${JSON.stringify(after)}`;
   for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
     const inside = describe((before as Record<string, unknown>)[key], (after as Record<string, unknown>)[key]);
     if (inside !== undefined) return `/${key}${inside}`;

@@ -10,7 +10,10 @@ const replicaReport = z.object({
   url: z.string(),
   pid: z.number().int(),
   atMs: z.number(),
-  surfaces: z.record(z.string(), z.object({ generation: z.number().int(), refused: z.object({ generation: z.number().int(), problem: z.unknown() }).nullish() })),
+  surfaces: z.record(
+    z.string(),
+    z.object({ generation: z.number().int(), refused: z.object({ generation: z.number().int(), problem: z.unknown() }).nullish() }),
+  ),
 });
 export type Replica = z.infer<typeof replicaReport>;
 
@@ -23,7 +26,9 @@ export async function liveReplicas(context: Pick<Context, 'state' | 'now'>): Pro
   const names = await readdir(directory).catch(() => []);
   const replicas: Replica[] = [];
   for (const name of names.filter((one) => one.endsWith('.json')).sort()) {
-    const parsed = await readFile(join(directory, name), 'utf8').then((text) => replicaReport.safeParse(JSON.parse(text))).catch(() => null);
+    const parsed = await readFile(join(directory, name), 'utf8')
+      .then((text) => replicaReport.safeParse(JSON.parse(text)))
+      .catch(() => null);
     if (parsed?.success && context.now() - parsed.data.atMs < staleAfterMs && isAlive(parsed.data.pid)) replicas.push(parsed.data);
   }
   return replicas;
@@ -39,13 +44,18 @@ function isAlive(pid: number): boolean {
 }
 
 /** Waits until every live replica serves the generation, or one of them refuses it. With no replica it waits for one. */
-export async function awaitReplicas(context: Context, input: { surface: string; generation: number }, hooks: { beat: (note: string) => void; signal: AbortSignal }): Promise<ReplicasReport> {
+export async function awaitReplicas(
+  context: Context,
+  input: { surface: string; generation: number },
+  hooks: { beat: (note: string) => void; signal: AbortSignal },
+): Promise<ReplicasReport> {
   for (;;) {
     const replicas = await liveReplicas(context);
     const reports = replicas.map((replica) => ({ replica: replica.replica, ...replica.surfaces[input.surface] }));
     const refused = reports.find((report) => report.refused?.generation === input.generation);
     if (refused !== undefined) return { status: 'refused', why: `${refused.replica}: ${JSON.stringify(refused.refused?.problem)}`, replicas: replicas.length };
-    if (reports.length > 0 && reports.every((report) => (report.generation ?? 0) >= input.generation)) return { status: 'ready', why: `${reports.length} serve generation ${input.generation}`, replicas: replicas.length };
+    if (reports.length > 0 && reports.every((report) => (report.generation ?? 0) >= input.generation))
+      return { status: 'ready', why: `${reports.length} serve generation ${input.generation}`, replicas: replicas.length };
     hooks.beat(`${reports.length} replicas, waiting for generation ${input.generation}`);
     await delay(100, undefined, { signal: hooks.signal });
   }

@@ -10,7 +10,8 @@ import { liveReplicas } from './await-replicas.ts';
 export async function closeRelease(context: Context, request: CloseRequest): Promise<void> {
   const { generations } = context.state;
   const run = await findRunRecord(context, request.runId);
-  if (run?.modelVersion) await context.mlflow.setVersionTag({ model: modelName(request.surface), version: run.modelVersion, key: 'understudy.outcome', value: request.outcome });
+  if (run?.modelVersion)
+    await context.mlflow.setVersionTag({ model: modelName(request.surface), version: run.modelVersion, key: 'understudy.outcome', value: request.outcome });
   await projectAliases(context, request.surface);
   const disagreement = await disagreementOf(context, request.surface);
   const spec = await latestDeployment(generations, request.surface);
@@ -21,7 +22,14 @@ export async function closeRelease(context: Context, request: CloseRequest): Pro
     action: `release-${request.outcome}`,
     by: request.runId,
     releaseId: request.releaseId,
-    detail: { candidate: request.candidate, artifact: request.artifact, why: request.why, generation: spec?.generation ?? 0, champion: spec?.champion ?? null, disagreement },
+    detail: {
+      candidate: request.candidate,
+      artifact: request.artifact,
+      why: request.why,
+      generation: spec?.generation ?? 0,
+      champion: spec?.champion ?? null,
+      disagreement,
+    },
   });
   if (disagreement !== null) context.log(`ALARM ${request.surface}: ${disagreement}`);
 }
@@ -29,7 +37,10 @@ export async function closeRelease(context: Context, request: CloseRequest): Pro
 /** `champion` and `challenger` in MLflow follow the spec: a projection, made again from the source each time. */
 export async function projectAliases(context: Context, surface: string): Promise<void> {
   const spec = await latestDeployment(context.state.generations, surface);
-  for (const [alias, artifact] of [['champion', spec?.champion ?? null], ['challenger', spec?.challenger ?? null]] as const) {
+  for (const [alias, artifact] of [
+    ['champion', spec?.champion ?? null],
+    ['challenger', spec?.challenger ?? null],
+  ] as const) {
     const current = await context.mlflow.getByAlias({ model: modelName(surface), alias });
     const wanted = artifact === null ? undefined : await context.mlflow.findVersion({ model: modelName(surface), artifact });
     if (current?.version === wanted?.version) continue;

@@ -17,7 +17,7 @@ const phasesAtMost = 16;
 
 type Fresh = { slates: SlateRecord[]; events: Event[] };
 type Phase<T> = { counted: T; slates: LogCursor; events: LogCursor; turn: Promise<unknown> };
-type Source = { surface: string; sinceMs: number; wanted: (slate: Partial<SlateRecord>) => boolean; events: boolean };
+type Source = { surface: string; sinceMs: number; containing: string; wanted: (slate: Partial<SlateRecord>) => boolean; events: boolean };
 
 /** What happens in the log while a release is under way. The log is the truth: counts in memory only save reading it again. */
 export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lookAtRehearsal' | 'lookAtShadow' | 'lookAtCanary'> {
@@ -32,7 +32,7 @@ export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lo
     const look = phase.turn.then(async () => {
       const options = { writtenSinceMs: source.sinceMs - clockSkewMs };
       // Slates first: an event is written after the slate that caused it.
-      const slates = await context.state.logReader(source.surface, 'slates').tail(phase.slates, options);
+      const slates = await context.state.logReader(source.surface, 'slates').tail(phase.slates, { ...options, containing: source.containing });
       const events = source.events ? await context.state.logReader(source.surface, 'events').tail(phase.events, options) : { records: [], cursor: {} };
       add(phase.counted, {
         slates: (slates.records as Partial<SlateRecord>[]).filter(source.wanted).map((one) => slateRecord.parse(one)),
@@ -50,7 +50,7 @@ export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lo
     const wanted = (slate: Partial<SlateRecord>) => (slate.generation ?? 0) >= generation;
     const slates = await follow(
       `rehearsal/${surface}/${generation}`,
-      { surface, sinceMs: startedAtMs, wanted, events: false },
+      { surface, sinceMs: startedAtMs, containing: '', wanted, events: false },
       () => ({ slates: 0 }),
       (count, fresh) => {
         count.slates += fresh.slates.length;
@@ -66,7 +66,13 @@ export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lo
     const { canary } = (await readCharter(context.state.blobs, input.charter)).release;
     const summary = await follow(
       `shadow/${input.releaseId}/${input.startedAtMs}`,
-      { surface: input.surface, sinceMs: input.startedAtMs, wanted: (slate) => slate.releaseId === input.releaseId && slate.shadow !== undefined, events: false },
+      {
+        surface: input.surface,
+        sinceMs: input.startedAtMs,
+        containing: input.releaseId,
+        wanted: (slate) => slate.releaseId === input.releaseId && slate.shadow !== undefined,
+        events: false,
+      },
       () => [] as SlateRecord[],
       // What a shadow needs of a slate is little, and the stage is short.
       (records, fresh) => void records.push(...fresh.slates),
@@ -82,7 +88,7 @@ export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lo
     const { reward, release } = charter;
     const arms = await follow(
       `canary/${releaseId}/${startedAtMs}`,
-      { surface, sinceMs: startedAtMs, wanted: (slate) => slate.releaseId === releaseId && (slate.stage ?? -1) >= 0, events: true },
+      { surface, sinceMs: startedAtMs, containing: releaseId, wanted: (slate) => slate.releaseId === releaseId && (slate.stage ?? -1) >= 0, events: true },
       () => createArmTally({ releaseId, reward, maxP99Ms: release.canary.maxP99Ms }),
       (tally, fresh) => {
         tally.add(fresh.slates);

@@ -10,7 +10,10 @@ import { type Context, readCharter } from '../context.ts';
 import { findRunRecord, preparedFrom, trainedFrom } from '../registry/runs.ts';
 
 /** Reads the evidence, freezes the approval policy and says what this release needs. */
-export async function openRelease(context: Context, { submission, continuing }: { submission: CandidateSubmission; continuing: string | null }): Promise<OpenedRelease> {
+export async function openRelease(
+  context: Context,
+  { submission, continuing }: { submission: CandidateSubmission; continuing: string | null },
+): Promise<OpenedRelease> {
   const { blobs, generations } = context.state;
   const evidence = await getDocument(blobs, submission.report, reportSchema);
   const spec = await latestDeployment(generations, submission.surface);
@@ -24,7 +27,12 @@ export async function openRelease(context: Context, { submission, continuing }: 
     action: `release-${opened.kind}`,
     by: submission.runId,
     releaseId,
-    detail: { candidate: submission.candidate, artifact: submission.artifact, evidence: submission.report, why: opened.kind === 'opened' ? evidence.reasons.join('; ') : opened.why },
+    detail: {
+      candidate: submission.candidate,
+      artifact: submission.artifact,
+      evidence: submission.report,
+      why: opened.kind === 'opened' ? evidence.reasons.join('; ') : opened.why,
+    },
   });
   return opened;
 
@@ -51,12 +59,18 @@ export async function openRelease(context: Context, { submission, continuing }: 
       catalog: window.catalog,
       lookEveryMs: charter.release.canary.lookEveryMs,
       reasons: evidence.reasons,
-      rehearsal: spec === undefined || charter.release.rehearsal.slates === 0 ? null : { ...charter.release.rehearsal, retrain: preparedFrom(run), trained: trainedFrom(run) },
+      rehearsal:
+        spec === undefined || charter.release.rehearsal.slates === 0
+          ? null
+          : { ...charter.release.rehearsal, retrain: preparedFrom(run), trained: trainedFrom(run) },
     };
   }
 }
 
-function policyOf(release: { approvers: ApprovalPolicy['approvers']; fourEyes: boolean } & Omit<ApprovalPolicy, 'approvers' | 'votesNeeded'>, evidence: Report): ApprovalPolicy {
+function policyOf(
+  release: { approvers: ApprovalPolicy['approvers']; fourEyes: boolean } & Omit<ApprovalPolicy, 'approvers' | 'votesNeeded'>,
+  evidence: Report,
+): ApprovalPolicy {
   const loosened = evidence.charterDiff.some((one) => one.loosens);
   return {
     approvers: release.approvers,

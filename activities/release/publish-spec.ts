@@ -49,7 +49,15 @@ function changeOf(request: PublishRequest, champion: string | null, ladder: read
     case 'split':
       return { challenger: artifact, canary: canary({ stage: change.stage, cap: ladder[change.stage] ?? change.share, share: change.share }) };
     case 'promote':
-      return { champion: artifact, championRelease: releaseId, previousChampion: champion, canary: null, challenger: null, charter: change.charter, catalog: change.catalog };
+      return {
+        champion: artifact,
+        championRelease: releaseId,
+        previousChampion: champion,
+        canary: null,
+        challenger: null,
+        charter: change.charter,
+        catalog: change.catalog,
+      };
     case 'withdraw':
       return { canary: null, challenger: null };
   }

@@ -17,7 +17,16 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 const evidence = `sha256:${'e'.repeat(64)}`;
 const stale = `sha256:${'f'.repeat(64)}`;
-const policy: ApprovalPolicy = { approvers: [{ name: 'lead', role: 'ml-lead' }, { name: 'sre', role: 'sre' }], votesNeeded: 2, remindAfterMs: 1, escalateAfterMs: 2, expireAfterMs: 3 };
+const policy: ApprovalPolicy = {
+  approvers: [
+    { name: 'lead', role: 'ml-lead' },
+    { name: 'sre', role: 'sre' },
+  ],
+  votesNeeded: 2,
+  remindAfterMs: 1,
+  escalateAfterMs: 2,
+  expireAfterMs: 3,
+};
 
 function contextWith(approverKeys: Record<string, string> = {}): Context {
   return { state: { generations: openGenerationDirectory({ root }) }, approverKeys } as unknown as Context;
@@ -26,7 +35,16 @@ const cast = (over: Partial<Vote> = {}): Vote => ({ decision: 'approve', by: 'le
 function vote(one: Vote, over: { earlier?: VoteResult[]; open?: boolean; keys?: Record<string, string> } = {}): Promise<VoteResult> {
   sequence += 1;
   const open = over.open ?? true;
-  return recordVote(contextWith(over.keys), { surface: 'home', releaseId: 'r1', evidence: open ? evidence : null, policy: open ? policy : null, vote: one, earlier: over.earlier ?? [], sequence, atMs: 1 });
+  return recordVote(contextWith(over.keys), {
+    surface: 'home',
+    releaseId: 'r1',
+    evidence: open ? evidence : null,
+    policy: open ? policy : null,
+    vote: one,
+    earlier: over.earlier ?? [],
+    sequence,
+    atMs: 1,
+  });
 }
 
 describe('votes', () => {
@@ -56,16 +74,26 @@ describe('votes', () => {
     const signature = signVote(keys.lead, { releaseId: 'r1', decision: 'approve', by: 'lead', evidence });
     expect(await vote(cast(), { keys })).toMatchObject({ accepted: false, code: 'UND-UNAUTHORIZED' });
     expect(await vote(cast({ proof: { kind: 'hmac-sha256', signature } }), { keys })).toMatchObject({ accepted: true });
-    expect(await vote(cast({ decision: 'reject', proof: { kind: 'hmac-sha256', signature } }), { keys })).toMatchObject({ accepted: false, code: 'UND-UNAUTHORIZED' });
+    expect(await vote(cast({ decision: 'reject', proof: { kind: 'hmac-sha256', signature } }), { keys })).toMatchObject({
+      accepted: false,
+      code: 'UND-UNAUTHORIZED',
+    });
     expect(await vote(cast({ by: 'sre' }), { keys })).toMatchObject({ accepted: true });
   });
 
   it('keeps keys out of the ledger', async () => {
-    await vote(cast({ proof: { kind: 'hmac-sha256', signature: signVote('a key of the lead', { releaseId: 'r1', decision: 'approve', by: 'lead', evidence }) } }), { keys: { lead: 'a key of the lead' } });
+    await vote(
+      cast({ proof: { kind: 'hmac-sha256', signature: signVote('a key of the lead', { releaseId: 'r1', decision: 'approve', by: 'lead', evidence }) } }),
+      { keys: { lead: 'a key of the lead' } },
+    );
     expect(JSON.stringify(await readLedger(openGenerationDirectory({ root }), 'home'))).not.toContain('a key of the lead');
   });
 
   it('lets one rejection decide', async () => {
-    expect(await vote(cast({ decision: 'reject', why: 'coverage' }))).toMatchObject({ accepted: true, outcome: 'rejected', message: expect.stringContaining('coverage') });
+    expect(await vote(cast({ decision: 'reject', why: 'coverage' }))).toMatchObject({
+      accepted: true,
+      outcome: 'rejected',
+      message: expect.stringContaining('coverage'),
+    });
   });
 });

@@ -10,7 +10,9 @@ type Refusal = { code: ProblemCode; message: string };
 /** Judges one vote and records it, accepted or refused. A retry finds its own entry. */
 export async function recordVote(context: Context, request: VoteRequest): Promise<VoteResult> {
   const parsed = voteSchema.safeParse(request.vote);
-  const cast: Vote = parsed.success ? parsed.data : { decision: 'reject', by: 'unknown', evidence: `sha256:${'0'.repeat(64)}`, why: '', proof: { kind: 'unauthenticated' } };
+  const cast: Vote = parsed.success
+    ? parsed.data
+    : { decision: 'reject', by: 'unknown', evidence: `sha256:${'0'.repeat(64)}`, why: '', proof: { kind: 'unauthenticated' } };
   const refusal: Refusal | null = parsed.success
     ? refuseVote(context, request, cast)
     : { code: 'UND-INPUT', message: `The vote is malformed: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}` };
@@ -36,10 +38,12 @@ function refuseVote(context: Context, request: VoteRequest, cast: Vote): Refusal
   if (!request.policy.approvers.some((approver) => approver.name === cast.by)) {
     return { code: 'UND-NOT-APPROVER', message: `${cast.by} is not one of ${request.policy.approvers.map((one) => one.name).join(', ')}` };
   }
-  if (cast.evidence !== request.evidence) return { code: 'UND-STALE-EVIDENCE', message: `The vote names ${cast.evidence.slice(0, 19)}…, under decision is ${request.evidence.slice(0, 19)}…` };
+  if (cast.evidence !== request.evidence)
+    return { code: 'UND-STALE-EVIDENCE', message: `The vote names ${cast.evidence.slice(0, 19)}…, under decision is ${request.evidence.slice(0, 19)}…` };
   if (request.earlier.some((one) => one.accepted && one.by === cast.by)) return { code: 'UND-ALREADY-VOTED', message: `${cast.by} has voted` };
   const key = context.approverKeys[cast.by];
-  if (key !== undefined && !signed(key, request.releaseId, cast)) return { code: 'UND-UNAUTHORIZED', message: `${cast.by} has a key, and the vote is not signed with it` };
+  if (key !== undefined && !signed(key, request.releaseId, cast))
+    return { code: 'UND-UNAUTHORIZED', message: `${cast.by} has a key, and the vote is not signed with it` };
   return null;
 }
 
@@ -57,7 +61,8 @@ export function signVote(key: string, vote: { releaseId: string; decision: strin
 function count(request: VoteRequest, cast: Vote): VoteResult {
   const name = request.policy?.approvers.find((approver) => approver.name === cast.by);
   const who = `${cast.by} (${name?.role ?? ''}${cast.proof.kind === 'unauthenticated' ? ', unauthenticated' : ''})`;
-  if (cast.decision === 'reject') return { accepted: true, outcome: 'rejected', code: null, message: `${who} rejected: ${cast.why || 'no reason given'}`, by: cast.by, decision: 'reject' };
+  if (cast.decision === 'reject')
+    return { accepted: true, outcome: 'rejected', code: null, message: `${who} rejected: ${cast.why || 'no reason given'}`, by: cast.by, decision: 'reject' };
   const approvals = 1 + request.earlier.filter((one) => one.accepted && one.decision === 'approve').length;
   const needed = request.policy?.votesNeeded ?? 1;
   const outcome = approvals >= needed ? 'approved' : 'waiting';

@@ -17,7 +17,8 @@ export async function sealLog(context: Context, input: { surface: string }): Pro
       body: JSON.stringify({ surface: input.surface }),
       signal: AbortSignal.timeout(20_000),
     });
-    if (!response.ok) throw new UnderstudyError('UND-SERVING', `${replica.replica} could not seal its log: ${response.status} ${(await response.text()).slice(0, 300)}`);
+    if (!response.ok)
+      throw new UnderstudyError('UND-SERVING', `${replica.replica} could not seal its log: ${response.status} ${(await response.text()).slice(0, 300)}`);
   }
   const [slates, events] = await Promise.all((['slates', 'events'] as const).map((stream) => context.state.logReader(input.surface, stream).sealed()));
   if (slates === undefined || events === undefined || slates.length === 0) return { segments: null, slates: 0 };

@@ -9,7 +9,11 @@ import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts'
 const guestParams = z.looseObject({ folder: z.string().min(1) });
 
 /** `guest.json` in the folder: what cannot be read off the graph. */
-export const guestManifest = z.strictObject({ interface: z.literal(recommendGraphInterface), name: z.string().min(1).max(200), maxHistory: z.number().int().min(1).max(1000) });
+export const guestManifest = z.strictObject({
+  interface: z.literal(recommendGraphInterface),
+  name: z.string().min(1).max(200),
+  maxHistory: z.number().int().min(1).max(1000),
+});
 export type GuestManifest = z.infer<typeof guestManifest>;
 
 const guestFiles = z.strictObject({ kind: z.literal('guest'), manifest: guestManifest, files: z.record(z.string(), digestString) });
@@ -21,7 +25,7 @@ const maxBytes = 2 ** 31;
  * @throws UND-ARTIFACT naming what is missing or wrong.
  */
 export async function storeGuestFolder(blobs: BlobStore, params: unknown): Promise<string> {
-  const { folder } = checked(guestParams.safeParse(params), 'The guest candidate\'s params');
+  const { folder } = checked(guestParams.safeParse(params), "The guest candidate's params");
   const names = await readdir(folder).catch((cause) => {
     throw new UnderstudyError('UND-ARTIFACT', `The guest folder ${folder} cannot be read`, { cause });
   });
@@ -42,7 +46,13 @@ export async function loadGuest(blobs: BlobStore, digest: string): Promise<{ man
   const stored = await getDocument(blobs, digest, guestFiles);
   const [graph, vocabularyBytes] = await Promise.all(needed.map((name) => blobs.get(stored.files[name] ?? '')));
   if (graph === undefined || vocabularyBytes === undefined) throw new UnderstudyError('UND-ARTIFACT', 'The guest lacks a file');
-  const vocabulary = checked(z.array(externalId).min(1).safeParse(parse(Buffer.from(vocabularyBytes).toString('utf8'), 'vocabulary.json')), 'vocabulary.json');
+  const vocabulary = checked(
+    z
+      .array(externalId)
+      .min(1)
+      .safeParse(parse(Buffer.from(vocabularyBytes).toString('utf8'), 'vocabulary.json')),
+    'vocabulary.json',
+  );
   if (new Set(vocabulary).size !== vocabulary.length) throw new UnderstudyError('UND-ARTIFACT', 'vocabulary.json names an item twice');
   return { manifest: stored.manifest, files: { 'recommend.onnx': graph, 'vocabulary.json': vocabularyBytes }, vocabulary };
 }

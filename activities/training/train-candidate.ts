@@ -49,7 +49,15 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
       files: Object.fromEntries(Object.entries(exported.files).map(([name, file]) => [name, digestBytes(file)])),
     };
     const artifact = await putArtifact({ blobs, generations, manifest, files: exported.files, parity });
-    return { artifact, parityRequests: checked.requests, parityError: checked.largestError, parityPassed: checked.passed, trainSeconds: exported.trainSeconds, bytes, resumedFrom: exported.resumedFrom };
+    return {
+      artifact,
+      parityRequests: checked.requests,
+      parityError: checked.largestError,
+      parityPassed: checked.passed,
+      trainSeconds: exported.trainSeconds,
+      bytes,
+      resumedFrom: exported.resumedFrom,
+    };
   } finally {
     await graph.close();
   }
@@ -61,7 +69,11 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
   const params = parseParams(algorithm, recipe.params);
   const window = await getDocument(blobs, input.window, windowManifest);
   const charter = await readCharter(blobs, input.charter);
-  const { interactions, vocabulary } = await readTrain({ window, blobs, charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy } });
+  const { interactions, vocabulary } = await readTrain({
+    window,
+    blobs,
+    charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy },
+  });
   const resume = checkpointOf(resumeDetails);
   const startedMs = context.now();
   let savedMs = startedMs;
@@ -79,7 +91,13 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     },
   );
   const trainSeconds = (context.now() - startedMs) / 1000;
-  const parity = makeParityRecord({ model, itemCount: vocabulary.length, maxHistory: model.maxHistory, seed: recipe.seed, histories: sampleHistories(interactions, model) });
+  const parity = makeParityRecord({
+    model,
+    itemCount: vocabulary.length,
+    maxHistory: model.maxHistory,
+    seed: recipe.seed,
+    histories: sampleHistories(interactions, model),
+  });
   return {
     files: { 'recommend.onnx': model.exportGraph(), 'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)) },
     maxHistory: model.maxHistory,
@@ -108,7 +126,14 @@ function sampleHistories(interactions: Interactions, model: Model): Pick<ScoreRe
 
 async function guest(context: Context, recipe: Recipe): Promise<Export> {
   const loaded = await loadGuest(context.state.blobs, recipe.guest ?? '');
-  return { files: loaded.files, maxHistory: loaded.manifest.maxHistory, vocabulary: loaded.vocabulary, parity: { requests: [], tolerance: 1e-4 }, trainSeconds: 0, resumedFrom: 0 };
+  return {
+    files: loaded.files,
+    maxHistory: loaded.manifest.maxHistory,
+    vocabulary: loaded.vocabulary,
+    parity: { requests: [], tolerance: 1e-4 },
+    trainSeconds: 0,
+    resumedFrom: 0,
+  };
 }
 
 /** A guest has no trainer here: what its graph answers now is what every replica must answer. */

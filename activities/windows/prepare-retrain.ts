@@ -31,7 +31,8 @@ function chosen(charter: Charter, { candidates, guest }: PrepareRequest): Candid
   if (candidates === null) return guest === null ? charter.candidates : guests;
   const named = candidates.map((name) => {
     const found = charter.candidates.find((one) => one.name === name);
-    if (found === undefined) throw new UnderstudyError('UND-INPUT', `The charter has no candidate ${name}; it has ${charter.candidates.map((one) => one.name).join(', ')}`);
+    if (found === undefined)
+      throw new UnderstudyError('UND-INPUT', `The charter has no candidate ${name}; it has ${charter.candidates.map((one) => one.name).join(', ')}`);
     return found;
   });
   return [...named, ...guests];

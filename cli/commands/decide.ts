@@ -9,7 +9,7 @@ function voteCommand(context: CommandContext, decision: 'approve' | 'reject'): C
   const command = new Command(decision)
     .description(decision === 'approve' ? 'say yes to the candidate under decision' : 'say no to the candidate under decision')
     .argument('<surface>')
-    .requiredOption('--by <name>', 'who decides: one of the charter\'s approvers')
+    .requiredOption('--by <name>', "who decides: one of the charter's approvers")
     .option('--evidence <digest>', 'the report that was looked at; without it, the one under decision now')
     .option('--state <dir>', 'state directory')
     .option('--json', 'one JSON document on stdout')
@@ -20,7 +20,9 @@ function voteCommand(context: CommandContext, decision: 'approve' | 'reject'): C
       );
       emit({ json: options.json === true, document: result, text: `${result.message} (${result.releaseId}): ${result.outcome}` });
     });
-  return decision === 'reject' ? command.requiredOption('--why <reason>', 'the reason, kept in the ledger') : command.option('--why <reason>', 'a remark, kept in the ledger');
+  return decision === 'reject'
+    ? command.requiredOption('--why <reason>', 'the reason, kept in the ledger')
+    : command.option('--why <reason>', 'a remark, kept in the ledger');
 }
 
 const overrideHelp = {

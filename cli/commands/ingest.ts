@@ -20,7 +20,8 @@ type Ingest = { stateDir: string; config: SurfaceConfig; file: string | undefine
 /** Registers the charter and runs the ingest workflow; the same file with the same mapping is ingested once. */
 export async function runIngest(context: CommandContext, input: Ingest): Promise<IngestResult & { workflowId: string; surface: string }> {
   const { config } = input;
-  if (config.source === undefined) throw new UnderstudyError('UND-CHARTER', `${config.path} has no \`source\`: the events of ${config.charter.surface} come from elsewhere`);
+  if (config.source === undefined)
+    throw new UnderstudyError('UND-CHARTER', `${config.path} has no \`source\`: the events of ${config.charter.surface} come from elsewhere`);
   const path = input.file ?? config.source.file;
   const state = openState(input.stateDir);
   const { charter, digest } = await registerCharter(state, config.input, context.now());
@@ -54,7 +55,7 @@ async function digestFile(path: string): Promise<string> {
 export function ingestCommand(context: CommandContext): Command {
   return new Command('ingest')
     .description('validate a file into immutable day slices, with a reason for every row that does not fit')
-    .requiredOption('--config <file>', 'the surface\'s understudy.config.ts')
+    .requiredOption('--config <file>', "the surface's understudy.config.ts")
     .option('--file <file>', 'another file than the config names')
     .option('--ends-at <day>', 'shift the timestamps by whole weeks so that the file ends about this day (YYYY-MM-DD)')
     .option('--state <dir>', 'state directory')

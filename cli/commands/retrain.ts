@@ -28,11 +28,11 @@ export async function runRetrain(context: CommandContext, input: Retrain): Promi
 
 export function retrainCommand(context: CommandContext): Command {
   return new Command('retrain')
-    .description('cut the newest window and train, evaluate and register the charter\'s candidates')
+    .description("cut the newest window and train, evaluate and register the charter's candidates")
     .argument('<surface>')
     .option('--candidate <name...>', 'only these candidates')
     .option('--guest <folder>', 'a model folder of your own (see examples/bring-your-own)')
-    .option('--name <name>', 'the guest\'s name', 'guest')
+    .option('--name <name>', "the guest's name", 'guest')
     .option('--schedule <cron>', 'do it on this schedule instead of now (UTC), for example "0 4 * * *"')
     .option('--state <dir>', 'state directory')
     .option('--json', 'one JSON document on stdout')
@@ -51,7 +51,10 @@ export function retrainCommand(context: CommandContext): Command {
       emit({
         json: options.json === true,
         document: { surface, runs: results },
-        text: table(['candidate', 'gates', 'artifact', 'why'], results.map((one) => [one.candidate, one.passed ? 'passed' : 'REFUSED', one.artifact.slice(7, 19), one.reasons.join('; ')])),
+        text: table(
+          ['candidate', 'gates', 'artifact', 'why'],
+          results.map((one) => [one.candidate, one.passed ? 'passed' : 'REFUSED', one.artifact.slice(7, 19), one.reasons.join('; ')]),
+        ),
       });
     });
 }
@@ -65,12 +68,21 @@ function guestName(text: string): string {
 async function schedule(context: CommandContext, input: Retrain & { cron: string }): Promise<void> {
   await withTemporal(context, input.stateDir, async (client) => {
     const scheduleId = `retrain/${input.surface}`;
-    await client.schedule.getHandle(scheduleId).delete().catch(() => undefined);
+    await client.schedule
+      .getHandle(scheduleId)
+      .delete()
+      .catch(() => undefined);
     await client.schedule.create({
       scheduleId,
       spec: { cronExpressions: [input.cron] },
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 hour' },
-      action: { type: 'startWorkflow', workflowType: workflowNames.requestRetrain, workflowId: `request-retrain/${input.surface}`, taskQueue: taskQueues.control, args: [{ surface: input.surface, candidates: input.candidates, guest: input.guest, charter: null }] },
+      action: {
+        type: 'startWorkflow',
+        workflowType: workflowNames.requestRetrain,
+        workflowId: `request-retrain/${input.surface}`,
+        taskQueue: taskQueues.control,
+        args: [{ surface: input.surface, candidates: input.candidates, guest: input.guest, charter: null }],
+      },
     });
   });
 }
@@ -85,11 +97,23 @@ export function rerunCommand(context: CommandContext): Command {
     .action(async (runId: string, options) => {
       const stateDir = stateDirectory(context, options.state);
       const step = progress(`rerunning ${runId}`);
-      const result = await withTemporal(context, stateDir, async (client) =>
-        (await client.workflow.execute(workflowNames.rerun, { workflowId: rerunWorkflowId(runId), taskQueue: taskQueues.control, workflowIdConflictPolicy: 'USE_EXISTING', args: [{ runId }] })) as RerunResult,
+      const result = await withTemporal(
+        context,
+        stateDir,
+        async (client) =>
+          (await client.workflow.execute(workflowNames.rerun, {
+            workflowId: rerunWorkflowId(runId),
+            taskQueue: taskQueues.control,
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            args: [{ runId }],
+          })) as RerunResult,
       );
       step.done();
-      emit({ json: options.json === true, document: result, text: result.equal ? `equal: artifact ${result.artifact.again}, metrics ${result.metrics.again}` : `DIFFERS at ${result.firstDifference}` });
+      emit({
+        json: options.json === true,
+        document: result,
+        text: result.equal ? `equal: artifact ${result.artifact.again}, metrics ${result.metrics.again}` : `DIFFERS at ${result.firstDifference}`,
+      });
       if (options.check === true && !result.equal) throw new UnderstudyError('UND-RERUN-DIFFERS', `${runId} differs at ${result.firstDifference}`);
     });
 }

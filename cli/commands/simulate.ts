@@ -8,10 +8,10 @@ import { requireSystemFile } from '../system-file.ts';
 
 export function simulateCommand(context: CommandContext): Command {
   return new Command('simulate')
-    .description('send simulated shoppers, made after the data\'s own customers, to the running system')
+    .description("send simulated shoppers, made after the data's own customers, to the running system")
     .argument('<surface>')
     .option('--slates <n>', 'until they were shown this many slates', wholeNumber, 1_000)
-    .option('--seed <n>', 'which shoppers (default: the charter\'s seed)', wholeNumber)
+    .option('--seed <n>', "which shoppers (default: the charter's seed)", wholeNumber)
     .option('--state <dir>', 'state directory')
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options: { slates: number; seed?: number; state?: string; json?: boolean }) => {

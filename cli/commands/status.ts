@@ -35,12 +35,16 @@ function describe(one: SurfaceStatus, runs: readonly RunRecord[]): string {
     `champion    ${nameOf(one.deployment?.champion)}, generation ${one.deployment?.generation ?? 0}${one.deployment?.paused ? ', PAUSED' : ''}`,
   ];
   const canary = one.deployment?.canary;
-  if (canary) lines.push(`challenger  ${nameOf(canary.artifact)}, ${canary.mode}${canary.mode === 'canary' ? `, rung ${canary.stage + 1}, ${(canary.share * 100).toFixed(2)} % of new visitors (cap ${canary.cap * 100} %)` : ''}`);
+  if (canary)
+    lines.push(
+      `challenger  ${nameOf(canary.artifact)}, ${canary.mode}${canary.mode === 'canary' ? `, rung ${canary.stage + 1}, ${(canary.share * 100).toFixed(2)} % of new visitors (cap ${canary.cap * 100} %)` : ''}`,
+    );
   if (one.temporal === 'not reached') lines.push('release     Temporal is not reached; what serves does not depend on it');
   else if (one.release === null) lines.push('release     none yet');
   else {
     lines.push(`release     ${one.release.phase}: ${one.release.why}`);
-    if (one.release.evidence !== null && one.release.phase === 'approval') lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}`);
+    if (one.release.evidence !== null && one.release.phase === 'approval')
+      lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}`);
     if (one.release.last !== null) lines.push(`last        ${one.release.last.candidate} ${one.release.last.outcome}: ${one.release.last.why}`);
   }
   return lines.join('\n');
@@ -57,14 +61,41 @@ export function statusCommand(context: CommandContext): Command {
       const stateDir = stateDirectory(context, options.state);
       const state = openState(stateDir);
       const surfaces = surface === undefined ? await listSurfaces(state) : [surface];
-      const statuses = await Promise.all(surfaces.map(async (name) => ({ ...(await surfaceStatus(context, stateDir, name)), ...(options.ledger ? { ledger: await readLedger(state.generations, name) } : {}) })));
-      const texts = await Promise.all(statuses.map(async (one) => describe(one, await listRuns(state, one.surface)) + ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : '')));
-      emit({ json: options.json === true, document: { surfaces: statuses }, text: texts.length === 0 ? `No surface yet in ${stateDir}. \`understudy up\` runs the example; \`understudy init\` makes one from your file.` : texts.join('\n\n') });
+      const statuses = await Promise.all(
+        surfaces.map(async (name) => ({
+          ...(await surfaceStatus(context, stateDir, name)),
+          ...(options.ledger ? { ledger: await readLedger(state.generations, name) } : {}),
+        })),
+      );
+      const texts = await Promise.all(
+        statuses.map(
+          async (one) =>
+            describe(one, await listRuns(state, one.surface)) +
+            ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : ''),
+        ),
+      );
+      emit({
+        json: options.json === true,
+        document: { surfaces: statuses },
+        text:
+          texts.length === 0
+            ? `No surface yet in ${stateDir}. \`understudy up\` runs the example; \`understudy init\` makes one from your file.`
+            : texts.join('\n\n'),
+      });
     });
 }
 
 function ledgerTable(entries: Awaited<ReturnType<typeof readLedger>>): string {
-  return table(['#', 'when', 'what', 'by', 'why'], entries.map((entry) => [String(entry.sequence), new Date(entry.atMs).toISOString(), entry.action, entry.by, String(entry.detail.message ?? entry.detail.why ?? entry.detail.reason ?? '').slice(0, 100)]));
+  return table(
+    ['#', 'when', 'what', 'by', 'why'],
+    entries.map((entry) => [
+      String(entry.sequence),
+      new Date(entry.atMs).toISOString(),
+      entry.action,
+      entry.by,
+      String(entry.detail.message ?? entry.detail.why ?? entry.detail.reason ?? '').slice(0, 100),
+    ]),
+  );
 }
 
 export function runsCommand(context: CommandContext): Command {
@@ -80,7 +111,20 @@ export function runsCommand(context: CommandContext): Command {
       emit({
         json: options.json === true,
         document: { surface, runs },
-        text: runs.length === 0 ? `${surface} has no runs yet` : table(['run', 'candidate', 'intent', 'gates', 'artifact', 'train s'], runs.map((run) => [run.runId, run.candidate, run.intent, run.passed ? 'passed' : 'REFUSED', run.artifact.slice(7, 19), run.trainSeconds.toFixed(1)])),
+        text:
+          runs.length === 0
+            ? `${surface} has no runs yet`
+            : table(
+                ['run', 'candidate', 'intent', 'gates', 'artifact', 'train s'],
+                runs.map((run) => [
+                  run.runId,
+                  run.candidate,
+                  run.intent,
+                  run.passed ? 'passed' : 'REFUSED',
+                  run.artifact.slice(7, 19),
+                  run.trainSeconds.toFixed(1),
+                ]),
+              ),
       });
     });
 }

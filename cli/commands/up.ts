@@ -26,7 +26,7 @@ export function upCommand(context: CommandContext): Command {
     .option('--once', 'stop when the loop is done: exit 0, or a coded error')
     .option('--yes', 'approve as `demo` instead of asking')
     .option('--no-story', 'start the system only')
-    .option('--ends-at <day>', 'the day that the example\'s data end on, about (YYYY-MM-DD; default yesterday)')
+    .option('--ends-at <day>', "the day that the example's data end on, about (YYYY-MM-DD; default yesterday)")
     .option('--port <port>', 'port of the serving tier (default 4600; moves when taken)')
     .option('--json', 'one JSON document on stdout when the loop is done')
     .action((options: UpOptions) => up(context, options));
@@ -56,12 +56,22 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
   });
   try {
     starting.done();
-    const addresses: SystemFile = { temporalAddress: system.temporalAddress, temporalUiUrl: system.temporalUiUrl, mlflowUrl: system.mlflowUrl, servingUrl: system.servingUrl, pid: process.pid };
+    const addresses: SystemFile = {
+      temporalAddress: system.temporalAddress,
+      temporalUiUrl: system.temporalUiUrl,
+      mlflowUrl: system.mlflowUrl,
+      servingUrl: system.servingUrl,
+      pid: process.pid,
+    };
     await writeSystemFile(stateDir, addresses);
     if (options.story) {
       const results = await loop(context, options, { stateDir, addresses, signal: stopping.signal });
       const seconds = (context.now() - startedMs) / 1000;
-      emit({ json: options.json === true, document: { seconds, ...addresses, acts: results.map(actDocument) }, text: `\n${storyTable(results)}\n\nThe loop took ${seconds.toFixed(0)} s.` });
+      emit({
+        json: options.json === true,
+        document: { seconds, ...addresses, acts: results.map(actDocument) },
+        text: `\n${storyTable(results)}\n\nThe loop took ${seconds.toFixed(0)} s.`,
+      });
       checkStory(results);
     }
     if (options.once === true || stopping.signal.aborted) return;
@@ -79,7 +89,11 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
   }
 }
 
-async function loop(context: CommandContext, options: UpOptions, running: { stateDir: string; addresses: SystemFile; signal: AbortSignal }): Promise<ActResult[]> {
+async function loop(
+  context: CommandContext,
+  options: UpOptions,
+  running: { stateDir: string; addresses: SystemFile; signal: AbortSignal },
+): Promise<ActResult[]> {
   const { stateDir, addresses, signal } = running;
   const config = await loadSurfaceConfig(resolve(context.cwd, options.config));
   const { surface } = config.charter;
@@ -87,7 +101,7 @@ async function loop(context: CommandContext, options: UpOptions, running: { stat
   const data = await readLatest(state.generations, `data/${surface}`, dataState);
   // The data of an earlier start stay: another end day would be another window, and the story would begin again.
   if (data === undefined || options.endsAt !== undefined) {
-    const step = progress('reading the shop\'s events');
+    const step = progress("reading the shop's events");
     const ingested = await runIngest(context, { stateDir, config, file: undefined, endsAt: options.endsAt ?? yesterday(context.now()) });
     const { counts } = ingested;
     step.done(`${counts.input} rows: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${ingested.days} days`);
@@ -155,5 +169,6 @@ Ctrl-C stops everything in order; the next start goes on from here.`;
 /** The story's promise: each act ends as it should. @throws UND-GATE naming the first that did not. */
 export function checkStory(results: readonly ActResult[]): void {
   const wrong = results.find((result) => result.outcome !== result.act.expected);
-  if (wrong !== undefined) throw new UnderstudyError('UND-GATE', `${wrong.act.candidate} ended ${wrong.outcome} (${wrong.why}), expected ${wrong.act.expected}`);
+  if (wrong !== undefined)
+    throw new UnderstudyError('UND-GATE', `${wrong.act.candidate} ended ${wrong.outcome} (${wrong.why}), expected ${wrong.act.expected}`);
 }

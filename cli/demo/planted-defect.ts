@@ -16,5 +16,8 @@ export async function writeMisalignedGuest(state: State, input: { artifact: stri
   await mkdir(input.folder, { recursive: true });
   await writeFile(join(input.folder, 'recommend.onnx'), graph ?? new Uint8Array());
   await writeFile(join(input.folder, 'vocabulary.json'), JSON.stringify(shifted));
-  await writeFile(join(input.folder, 'guest.json'), JSON.stringify({ interface: recommendGraphInterface, name: 'vocabulary off by one', maxHistory: manifest.maxHistory }));
+  await writeFile(
+    join(input.folder, 'guest.json'),
+    JSON.stringify({ interface: recommendGraphInterface, name: 'vocabulary off by one', maxHistory: manifest.maxHistory }),
+  );
 }

@@ -19,7 +19,16 @@ import { writeMisalignedGuest } from './planted-defect.ts';
 export type ActResult = { act: Act; run: RunRecord; outcome: ReleaseOutcome; why: string; seconds: number; evidence: string };
 /** Asks the user; undefined where nobody is there to be asked. */
 export type Ask = ((status: ReleaseStatus, summary: string) => Promise<'approve' | 'reject'>) | undefined;
-export type StoryInput = { context: CommandContext; stateDir: string; surface: string; client: Client; shop: Shop; ask: Ask; say: (line: string) => void; signal: AbortSignal };
+export type StoryInput = {
+  context: CommandContext;
+  stateDir: string;
+  surface: string;
+  client: Client;
+  shop: Shop;
+  ask: Ask;
+  say: (line: string) => void;
+  signal: AbortSignal;
+};
 
 const outcomes: readonly ReleaseOutcome[] = ['promoted', 'refused', 'rejected', 'expired', 'superseded', 'aborted', 'rolled-back'];
 
@@ -49,7 +58,12 @@ async function play(input: StoryInput, act: Act): Promise<ActResult> {
   }
   if (act.slatesBefore > 0) await gatherLog(input, act.slatesBefore);
   const guest = act.guest === null ? null : { name: act.candidate, folder: await plantedGuest(state, input) };
-  const [trained] = await runRetrain(input.context, { stateDir: input.stateDir, surface: input.surface, candidates: guest === null ? [act.candidate] : null, guest });
+  const [trained] = await runRetrain(input.context, {
+    stateDir: input.stateDir,
+    surface: input.surface,
+    candidates: guest === null ? [act.candidate] : null,
+    guest,
+  });
   if (trained === undefined) throw new UnderstudyError('UND-INTERNAL', `${act.candidate} gave no run`);
   const run = await findRunRecord({ state }, trained.runId);
   if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${trained.runId}`);
@@ -68,7 +82,9 @@ async function decided(state: State, surface: string, act: Act): Promise<Omit<Ac
 
 async function closingOf(state: State, run: RunRecord): Promise<{ outcome: ReleaseOutcome; why: string } | undefined> {
   const entries: LedgerEntry[] = await readLedger(state.generations, run.surface);
-  const closing = entries.findLast((entry) => entry.by === run.runId && outcomes.some((outcome) => entry.action === `release-${outcome}`) && entry.detail.generation !== undefined);
+  const closing = entries.findLast(
+    (entry) => entry.by === run.runId && outcomes.some((outcome) => entry.action === `release-${outcome}`) && entry.detail.generation !== undefined,
+  );
   return closing === undefined ? undefined : { outcome: closing.action.slice('release-'.length) as ReleaseOutcome, why: String(closing.detail.why) };
 }
 
@@ -95,8 +111,16 @@ export async function summarize(state: State, run: RunRecord): Promise<string> {
   const metric = report.metrics['ndcg@10']?.value ?? 0;
   const champion = report.championMetrics?.['ndcg@10']?.value;
   const against = champion === undefined ? '' : ` (champion ${champion.toFixed(4)})`;
-  const counterfactual = report.counterfactual === null ? '' : `; on the log: ${report.counterfactual.verdict}, effective sample ${Math.round(report.counterfactual.effectiveSampleSize)}`;
-  const gates = report.passed ? 'gates passed' : `REFUSED by ${report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate).join(', ')}`;
+  const counterfactual =
+    report.counterfactual === null
+      ? ''
+      : `; on the log: ${report.counterfactual.verdict}, effective sample ${Math.round(report.counterfactual.effectiveSampleSize)}`;
+  const gates = report.passed
+    ? 'gates passed'
+    : `REFUSED by ${report.gates
+        .filter((gate) => !gate.passed)
+        .map((gate) => gate.gate)
+        .join(', ')}`;
   return `${run.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${counterfactual}; ${gates}`;
 }
 
@@ -130,12 +154,20 @@ async function untilClosed(input: StoryInput, state: State, run: RunRecord, evid
 }
 
 function describe(status: ReleaseStatus): string {
-  if (status.phase === 'canary' && status.share !== null) return `canary, rung ${(status.stage ?? 0) + 1}: ${(status.share * 100).toFixed(1)} % of new visitors`;
+  if (status.phase === 'canary' && status.share !== null)
+    return `canary, rung ${(status.stage ?? 0) + 1}: ${(status.share * 100).toFixed(1)} % of new visitors`;
   return status.phase === 'idle' ? 'waiting for the release to open' : status.phase;
 }
 
 async function answer(input: StoryInput, status: ReleaseStatus, evidence: string): Promise<void> {
   const decision = input.ask === undefined ? 'approve' : await input.ask(status, evidence);
-  const result = await castVote(input.client, { surface: input.surface, decision, by: 'demo', why: input.ask === undefined ? 'nobody was asked: --yes or no terminal' : 'asked on the terminal', evidence: status.evidence ?? undefined, key: undefined });
+  const result = await castVote(input.client, {
+    surface: input.surface,
+    decision,
+    by: 'demo',
+    why: input.ask === undefined ? 'nobody was asked: --yes or no terminal' : 'asked on the terminal',
+    evidence: status.evidence ?? undefined,
+    key: undefined,
+  });
   input.say(`   ${result.message}`);
 }

@@ -22,16 +22,21 @@ export function openServingClient({ servingUrl, connections }: { servingUrl: str
     const bytes = Buffer.from(JSON.stringify(body));
     return new Promise((resolve, reject) => {
       const unreachable = (cause: Error) => reject(new UnderstudyError('UND-SERVING', `${path}: ${cause.message}`, { cause }));
-      const sent = request(new URL(path, servingUrl), { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': bytes.length } }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', unreachable);
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
-          if ((response.statusCode ?? 500) >= 300) reject(new UnderstudyError('UND-SERVING', `${path} answered ${response.statusCode}: ${text.slice(0, 300)}`));
-          else resolve(JSON.parse(text));
-        });
-      });
+      const sent = request(
+        new URL(path, servingUrl),
+        { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': bytes.length } },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', unreachable);
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString('utf8');
+            if ((response.statusCode ?? 500) >= 300)
+              reject(new UnderstudyError('UND-SERVING', `${path} answered ${response.statusCode}: ${text.slice(0, 300)}`));
+            else resolve(JSON.parse(text));
+          });
+        },
+      );
       sent.on('error', unreachable);
       sent.setTimeout(30_000, () => sent.destroy(new Error('no answer within 30 s')));
       sent.end(bytes);

@@ -10,7 +10,7 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { createRandom } from '../../models/random.ts';
 import { getDocument } from '../../stores/blobs.ts';
-import { openServingClient, type ServingClient } from './serving-client.ts';
+import { openServingClient } from './serving-client.ts';
 
 /** Slates that a shopper looks at in one visit. */
 const slatesAVisit = 2;
@@ -94,7 +94,10 @@ export function openShop({ state, surface, servingUrl, charter, seed = charter.s
     },
     async keepOpen(signal) {
       while (!signal.aborted) {
-        await shopping(() => !signal.aborted, () => undefined).catch(async (error) => {
+        await shopping(
+          () => !signal.aborted,
+          () => undefined,
+        ).catch(async (error) => {
           if (!(error instanceof UnderstudyError) || error.code !== 'UND-SERVING') throw error;
           await new Promise((resolve) => setTimeout(resolve, 500));
         });

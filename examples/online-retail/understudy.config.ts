@@ -14,7 +14,7 @@ export default defineSurface({
   reward: {
     weights: { purchase: 1 },
     // Shoppers of the demo answer at once; a real shop would say hours or days.
-    attributionMs: 3_000,
+    attributionMs: 2_000,
     capPerUnit: 1,
   },
   // The file has purchases only; the other kinds come from the live part. An impression or a skip says too little to train on.
@@ -57,6 +57,7 @@ export default defineSurface({
     maxArtifactMb: 50,
     withoutCounterfactualSupport: 'pass',
     minEffectiveSampleSize: 100,
+    maxReplayedSlates: 8_000,
   },
   release: {
     approvers: [{ name: 'demo', role: 'ml-lead' }],

@@ -52,7 +52,7 @@ describe('examination', () => {
       return { slot, engaged: random.float() < 0.1 * (truth[slot] ?? 0) };
     });
     const examination = estimateExamination({ explored, size: 4 });
-    truth.forEach((value, slot) => expect(Math.abs((examination[slot] ?? 0) - value)).toBeLessThan(0.08));
+    for (const [slot, value] of truth.entries()) expect(Math.abs((examination[slot] ?? 0) - value)).toBeLessThan(0.08);
   });
 
   it('is monotone on any log', () => {
@@ -83,8 +83,9 @@ describe('slates', () => {
     const worth = (item: string) => (candidate.includes(item) ? (better ? 0.12 : 0.02) : 0.05);
     return Array.from({ length: slates }, (_, number) => {
       const slot = random.below(size);
-      let draw = random.float();
-      const drawn = pool[probabilities.findIndex((probability) => (draw -= probability) < 0)] ?? (pool.at(-1) as string);
+      const draw = random.float();
+      const cumulative = probabilities.map((_, place) => probabilities.slice(0, place + 1).reduce((sum, probability) => sum + probability, 0));
+      const drawn = pool[cumulative.findIndex((sum) => draw < sum)] ?? (pool.at(-1) as string);
       const shown = base.map((item, place) => (place === slot ? drawn : item));
       const rewards = shown.map((item, place) => (random.float() < (examination[place] ?? 0) * worth(item) ? 1 : 0));
       return {
@@ -115,7 +116,9 @@ describe('slates', () => {
       if (result.lift.low <= lift && lift <= result.lift.high) heldLift += 1;
       bias += (result.snips.value - truth) / truth / rounds;
     }
-    console.log(`95 % intervals held the candidate's value ${heldCandidate} and the lift ${heldLift} times of ${rounds}; mean relative bias of SNIPS ${(bias * 100).toFixed(1)} %`);
+    console.log(
+      `95 % intervals held the candidate's value ${heldCandidate} and the lift ${heldLift} times of ${rounds}; mean relative bias of SNIPS ${(bias * 100).toFixed(1)} %`,
+    );
     expect(heldCandidate).toBeGreaterThanOrEqual(0.85 * rounds);
     expect(heldLift).toBeGreaterThanOrEqual(0.85 * rounds);
     expect(Math.abs(bias)).toBeLessThan(0.05);
@@ -128,7 +131,10 @@ describe('slates', () => {
   });
 
   it('has no verdict on a candidate that the log could never have shown', () => {
-    const log = logOf({ slates: 4000, seed: 5, better: true }).map((slate) => ({ ...slate, propensity: (item: string, slot: number) => (candidate.includes(item) ? 0 : slate.propensity(item, slot)) }));
+    const log = logOf({ slates: 4000, seed: 5, better: true }).map((slate) => ({
+      ...slate,
+      propensity: (item: string, slot: number) => (candidate.includes(item) ? 0 : slate.propensity(item, slot)),
+    }));
     const result = estimate(log);
     expect(result).toMatchObject({ verdict: 'not-enough-evidence', support: 0 });
   });

@@ -20,7 +20,15 @@ export type LoggedSlate = {
   champion: readonly string[];
 };
 
-export type CounterfactualInput = { log: readonly LoggedSlate[]; voided: number; size: number; minEffectiveSampleSize: number; level?: number; replications?: number; seed: number };
+export type CounterfactualInput = {
+  log: readonly LoggedSlate[];
+  voided: number;
+  size: number;
+  minEffectiveSampleSize: number;
+  level?: number;
+  replications?: number;
+  seed: number;
+};
 
 /** Less of the candidate's slots than this in the log's reach, and no estimate speaks for the candidate. */
 const minSupport = 0.8;
@@ -75,7 +83,15 @@ export function estimateCounterfactual(input: CounterfactualInput): Counterfactu
   const everybody = Uint32Array.from(rows, (_, index) => index);
   const point = estimates(rows, everybody);
   const random = createRandom(seed);
-  const resamples = rows.length === 0 ? [] : Array.from({ length: replications }, () => estimates(rows, everybody.map(() => random.below(rows.length))));
+  const resamples =
+    rows.length === 0
+      ? []
+      : Array.from({ length: replications }, () =>
+          estimates(
+            rows,
+            everybody.map(() => random.below(rows.length)),
+          ),
+        );
   const interval = (of: (one: Estimates) => number): Interval => percentile({ value: of(point), values: resamples.map(of), level });
   const support = targetMass === 0 ? 0 : supportedMass / targetMass;
   const lift = interval((one) => one.candidate.snips - one.champion.snips);
@@ -112,8 +128,15 @@ function estimatesOf(users: readonly UserSums[], draws: ArrayLike<number>, total
     sum.logged += user.logged;
     sum.slates += user.slates;
   }
-  const policy = (reward: number, weight: number) => ({ ips: sum.slates === 0 ? 0 : reward / sum.slates, snips: weight === 0 ? 0 : (reward / weight) * totalExamination });
-  return { candidate: policy(sum.candidateReward, sum.candidateWeight), champion: policy(sum.championReward, sum.championWeight), logged: sum.slates === 0 ? 0 : sum.logged / sum.slates };
+  const policy = (reward: number, weight: number) => ({
+    ips: sum.slates === 0 ? 0 : reward / sum.slates,
+    snips: weight === 0 ? 0 : (reward / weight) * totalExamination,
+  });
+  return {
+    candidate: policy(sum.candidateReward, sum.candidateWeight),
+    champion: policy(sum.championReward, sum.championWeight),
+    logged: sum.slates === 0 ? 0 : sum.logged / sum.slates,
+  };
 }
 
 function percentile({ value, values, level }: { value: number; values: number[]; level: number }): Interval {
@@ -123,9 +146,20 @@ function percentile({ value, values, level }: { value: number; values: number[];
   return { value, low: at((1 - level) / 2), high: at((1 + level) / 2) };
 }
 
-function judge({ lift, ess, support, minEffectiveSampleSize }: { lift: Interval; ess: number; support: number; minEffectiveSampleSize: number }): { verdict: Verdict; reason: string } {
-  if (support < minSupport) return { verdict: 'not-enough-evidence', reason: `the log could have shown ${percent(support)} of what the candidate would show; ${percent(minSupport)} are needed` };
-  if (ess < minEffectiveSampleSize) return { verdict: 'not-enough-evidence', reason: `the log tells as much about the candidate as ${Math.floor(ess)} unweighted draws; ${minEffectiveSampleSize} are needed` };
+function judge({ lift, ess, support, minEffectiveSampleSize }: { lift: Interval; ess: number; support: number; minEffectiveSampleSize: number }): {
+  verdict: Verdict;
+  reason: string;
+} {
+  if (support < minSupport)
+    return {
+      verdict: 'not-enough-evidence',
+      reason: `the log could have shown ${percent(support)} of what the candidate would show; ${percent(minSupport)} are needed`,
+    };
+  if (ess < minEffectiveSampleSize)
+    return {
+      verdict: 'not-enough-evidence',
+      reason: `the log tells as much about the candidate as ${Math.floor(ess)} unweighted draws; ${minEffectiveSampleSize} are needed`,
+    };
   const range = `${lift.low.toFixed(5)} to ${lift.high.toFixed(5)} reward a slate`;
   if (lift.low > 0) return { verdict: 'better', reason: `the lift lies within ${range}` };
   if (lift.high < 0) return { verdict: 'worse', reason: `the lift lies within ${range}` };

@@ -21,7 +21,10 @@ export function estimateExamination({ explored, size }: { explored: readonly Exp
   const totalEngagements = engagements.reduce((sum, value) => sum + value, 0);
   if (totalEngagements === 0) return new Float64Array(size).fill(1);
   const overall = totalEngagements / totalViews;
-  const rates = Array.from(views, (count, slot) => ({ rate: ((engagements[slot] as number) + priorViews * overall) / (count + priorViews), weight: count + priorViews }));
+  const rates = Array.from(views, (count, slot) => ({
+    rate: ((engagements[slot] as number) + priorViews * overall) / (count + priorViews),
+    weight: count + priorViews,
+  }));
   const monotone = poolAdjacentViolators(rates);
   const first = monotone[0] as number;
   return Float64Array.from(monotone, (rate) => rate / first);

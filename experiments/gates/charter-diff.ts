@@ -25,7 +25,7 @@ const easier: Readonly<Record<string, 'lower' | 'higher' | 'pass' | 'false' | 's
 const always = ['/release/approvers', '/gates/primaryMetric', '/reward'];
 
 type Entry = Report['charterDiff'][number];
-type Json = Entry['then'];
+type Json = Entry['before'];
 
 /** Leaf by leaf what the charter says now and did not then; `loosens` where a gate, a guardrail or an approval became easier. */
 export function diffCharters(then: Charter, now: Charter): Entry[] {
@@ -34,7 +34,7 @@ export function diffCharters(then: Charter, now: Charter): Entry[] {
   const paths = [...new Set([...before.keys(), ...after.keys()])].sort();
   return paths.flatMap((path) => {
     const [old, fresh] = [before.get(path) ?? null, after.get(path) ?? null];
-    return JSON.stringify(old) === JSON.stringify(fresh) ? [] : [{ path, then: old, now: fresh, loosens: loosens(path, old, fresh) }];
+    return JSON.stringify(old) === JSON.stringify(fresh) ? [] : [{ path, before: old, now: fresh, loosens: loosens(path, old, fresh) }];
   });
 }
 
@@ -53,7 +53,8 @@ const total = (value: Json): number => (Array.isArray(value) ? value.reduce<numb
 
 /** JSON pointer → value; arrays are leaves. */
 function leaves(value: unknown, path = '', found = new Map<string, Json>()): Map<string, Json> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) for (const [key, member] of Object.entries(value)) leaves(member, `${path}/${key}`, found);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    for (const [key, member] of Object.entries(value)) leaves(member, `${path}/${key}`, found);
   else if (value !== undefined) found.set(path, value as Json);
   return found;
 }

@@ -6,5 +6,11 @@ export const counterfactualGate: Gate = ({ charter, draft }) => {
   const result = draft.counterfactual;
   const verdict = result?.verdict ?? 'not-enough-evidence';
   const passed = verdict === 'better' || (verdict === 'not-enough-evidence' && withoutCounterfactualSupport === 'pass');
-  return { gate: 'counterfactual', passed, value: result?.lift.value ?? null, threshold: 0, reason: result === null ? 'there is no log yet' : `${verdict}: ${result.reason}` };
+  return {
+    gate: 'counterfactual',
+    passed,
+    value: result?.lift.value ?? null,
+    threshold: 0,
+    reason: result === null ? 'there is no log yet' : `${verdict}: ${result.reason}`,
+  };
 };

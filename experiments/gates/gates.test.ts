@@ -17,13 +17,31 @@ const charterInput = {
   bootstrap: 'popularity',
   candidates: [{ name: 'popularity', algorithm: 'popularity' }],
   gates: { minCoverage: 0.05, minUsers: 100, maxArtifactMb: 10, refreshMargin: 0.05 },
-  release: { approvers: [{ name: 'a', role: 'lead' }, { name: 'b', role: 'lead' }], fourEyes: true, canary: { ladder: [0.1], minUnits: [10] } },
+  release: {
+    approvers: [
+      { name: 'a', role: 'lead' },
+      { name: 'b', role: 'lead' },
+    ],
+    fourEyes: true,
+    canary: { ladder: [0.1], minUnits: [10] },
+  },
 };
 const charter = parseCharter(charterInput);
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const at = (value: number, spread = 0) => ({ value, low: value - spread, high: value + spread });
 const counterfactual = (verdict: CounterfactualResult['verdict']): CounterfactualResult => ({
-  slates: 1, users: 1, ips: at(0), snips: at(0), logged: at(0), lift: at(0), effectiveSampleSize: 500, maxWeight: 1, support: 1, voided: 0, verdict, reason: 'because',
+  slates: 1,
+  users: 1,
+  ips: at(0),
+  snips: at(0),
+  logged: at(0),
+  lift: at(0),
+  effectiveSampleSize: 500,
+  maxWeight: 1,
+  support: 1,
+  voided: 0,
+  verdict,
+  reason: 'because',
 });
 
 function input(over: Partial<GateInput['draft']> = {}, artifactBytes = 1e6, gates = charter.gates): GateInput {
@@ -31,9 +49,23 @@ function input(over: Partial<GateInput['draft']> = {}, artifactBytes = 1e6, gate
     charter: { gates },
     artifactBytes,
     draft: {
-      kind: 'report', surface: 'home', candidate: 'ials', algorithm: 'ials', artifact: digest('a'), champion: digest('b'), window: digest('c'), charter: digest('d'), charterDiff: [],
-      intent: 'replace', users: 500, metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.3) }, championMetrics: { 'ndcg@10': at(0.1) }, lift: { 'ndcg@10': at(0.1, 0.02) },
-      counterfactual: counterfactual('better'), parity: { requests: 20, largestError: 1e-7, passed: true }, ...over,
+      kind: 'report',
+      surface: 'home',
+      candidate: 'ials',
+      algorithm: 'ials',
+      artifact: digest('a'),
+      champion: digest('b'),
+      window: digest('c'),
+      charter: digest('d'),
+      charterDiff: [],
+      intent: 'replace',
+      users: 500,
+      metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.3) },
+      championMetrics: { 'ndcg@10': at(0.1) },
+      lift: { 'ndcg@10': at(0.1, 0.02) },
+      counterfactual: counterfactual('better'),
+      parity: { requests: 20, largestError: 1e-7, passed: true },
+      ...over,
     },
   };
 }
@@ -66,7 +98,10 @@ describe('gates', () => {
   });
 
   it('asks of the first model nothing that needs a champion', () => {
-    expect(judgeReport(input({ intent: 'bootstrap', champion: null, championMetrics: null, lift: null, counterfactual: null }))).toMatchObject({ passed: true, verdict: 'not-enough-evidence' });
+    expect(judgeReport(input({ intent: 'bootstrap', champion: null, championMetrics: null, lift: null, counterfactual: null }))).toMatchObject({
+      passed: true,
+      verdict: 'not-enough-evidence',
+    });
   });
 
   it('lets the charter say what missing counterfactual evidence means', () => {
@@ -78,7 +113,7 @@ describe('gates', () => {
   });
 });
 
-describe('the charter\'s diff', () => {
+describe("the charter's diff", () => {
   const changed = (over: Record<string, unknown>) => diffCharters(charter, parseCharter({ ...charterInput, ...over }));
 
   it('is empty for the same charter', () => expect(changed({})).toEqual([]));
@@ -88,13 +123,27 @@ describe('the charter\'s diff', () => {
     ['/gates/refreshMargin', { gates: { ...charterInput.gates, refreshMargin: 0.2 } }],
     ['/release/fourEyes', { release: { ...charterInput.release, fourEyes: false } }],
     ['/release/canary/minUnits', { release: { ...charterInput.release, canary: { ladder: [0.1], minUnits: [5] } } }],
-    ['/release/approvers', { release: { ...charterInput.release, approvers: [{ name: 'a', role: 'lead' }, { name: 'c', role: 'lead' }] } }],
+    [
+      '/release/approvers',
+      {
+        release: {
+          ...charterInput.release,
+          approvers: [
+            { name: 'a', role: 'lead' },
+            { name: 'c', role: 'lead' },
+          ],
+        },
+      },
+    ],
   ])('calls %s loosened', (path, over) => {
     expect(changed(over)).toEqual([expect.objectContaining({ path, loosens: true })]);
   });
 
   it('calls a tightened gate and a new title changed, not loosened', () => {
     const diff = changed({ title: 'Other', gates: { ...charterInput.gates, minCoverage: 0.5 } });
-    expect(diff.map(({ path, loosens }) => [path, loosens])).toEqual([['/gates/minCoverage', false], ['/title', false]]);
+    expect(diff.map(({ path, loosens }) => [path, loosens])).toEqual([
+      ['/gates/minCoverage', false],
+      ['/title', false],
+    ]);
   });
 });

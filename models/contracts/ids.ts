@@ -8,7 +8,11 @@ export const digestString = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256:<6
 export type Digest = z.infer<typeof digestString>;
 
 /** Ids that come from outside (users, items, sessions, requests): printable, no spaces at the ends, no control characters. */
-export const externalId = z.string().min(1).max(128).regex(/^[^\p{Cc}\s](?:[^\p{Cc}]*[^\p{Cc}\s])?$/u, 'printable, at most 128 characters');
+export const externalId = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[^\p{Cc}\s](?:[^\p{Cc}]*[^\p{Cc}\s])?$/u, 'printable, at most 128 characters');
 
 /** A short machine name (candidate, gate, rule). */
 export const machineName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'lower-case letters, digits, dot, dash, underscore');

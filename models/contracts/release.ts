@@ -65,7 +65,14 @@ export function voteText(input: { releaseId: string; decision: string; by: strin
   return `understudy-vote/1\n${input.releaseId}\n${input.decision}\n${input.by}\n${input.evidence}`;
 }
 
-export type VoteResult = { accepted: boolean; outcome: 'waiting' | 'approved' | 'rejected'; code: string | null; message: string; by: string; decision: 'approve' | 'reject' };
+export type VoteResult = {
+  accepted: boolean;
+  outcome: 'waiting' | 'approved' | 'rejected';
+  code: string | null;
+  message: string;
+  by: string;
+  decision: 'approve' | 'reject';
+};
 
 /** Told to the release workflow after an override has written its generation. A null release means whichever runs. */
 export type OverrideNotice = { releaseId: string | null; generation: number; action: 'abort' | 'rollback' | 'pause' | 'resume'; why: string };

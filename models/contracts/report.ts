@@ -48,8 +48,8 @@ export const report = z.strictObject({
   champion: digestString.nullable(),
   window: digestString,
   charter: digestString,
-  /** The charter's fields that differ from the last release's charter: JSON pointer, then, now; `loosens` marks a gate made easier. */
-  charterDiff: z.array(z.strictObject({ path: z.string(), then: z.json(), now: z.json(), loosens: z.boolean() })),
+  /** The charter's fields that differ from the last release's charter: JSON pointer, before, now; `loosens` marks a gate made easier. */
+  charterDiff: z.array(z.strictObject({ path: z.string(), before: z.json(), now: z.json(), loosens: z.boolean() })),
   intent: releaseIntent,
   users: z.number().int(),
   metrics: metricTable,

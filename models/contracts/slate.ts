@@ -16,7 +16,10 @@ export const recommendRequest = z.strictObject({
   context: z
     .strictObject({
       /** What this visitor did before, oldest first, where the caller knows better than we do. */
-      history: z.array(z.strictObject({ itemId: externalId, kind: z.enum(['view', 'click', 'add-to-cart', 'purchase']).default('view') })).max(500).optional(),
+      history: z
+        .array(z.strictObject({ itemId: externalId, kind: z.enum(['view', 'click', 'add-to-cart', 'purchase']).default('view') }))
+        .max(500)
+        .optional(),
       country: z.string().max(64).optional(),
       device: z.string().max(64).optional(),
     })

@@ -23,10 +23,13 @@ describe('the MLflow client, on a real server', () => {
     expect(read).toMatchObject({ metrics: { ndcg_at_10: 0.25 }, tags: { 'understudy.key': key }, status: 'FINISHED' });
   });
 
-  it('refuses another value for a param, with the server\'s own words and no retry', async () => {
+  it("refuses another value for a param, with the server's own words and no retry", async () => {
     const run = await mlflow.findOrCreateRun({ experiment: 'client-test', key: newKey(), name: 'x' });
     await mlflow.logParams({ runId: run.runId, params: { factors: '64' } });
-    await expect(mlflow.logParams({ runId: run.runId, params: { factors: '32' } })).rejects.toMatchObject({ code: 'UND-MLFLOW', message: expect.stringContaining('factors') });
+    await expect(mlflow.logParams({ runId: run.runId, params: { factors: '32' } })).rejects.toMatchObject({
+      code: 'UND-MLFLOW',
+      message: expect.stringContaining('factors'),
+    });
   });
 
   it('stores artifacts byte for byte', async () => {

@@ -48,13 +48,25 @@ const runSchema = z.object({
       .prefault({}),
   }),
 });
-const versionSchema = z.object({ version: z.coerce.string(), run_id: z.string().default(''), tags: z.array(z.object({ key: z.string(), value: z.string() })).default([]) });
+const versionSchema = z.object({
+  version: z.coerce.string(),
+  run_id: z.string().default(''),
+  tags: z.array(z.object({ key: z.string(), value: z.string() })).default([]),
+});
 
 /**
  * @param retryForMs how long a server that does not answer, or answers 5xx, is asked again.
  * Every method throws UND-MLFLOW with the server's own message.
  */
-export function createMlflow({ trackingUri, token, retryForMs = 20_000 }: { trackingUri: string; token?: string | undefined; retryForMs?: number }): MlflowClient {
+export function createMlflow({
+  trackingUri,
+  token,
+  retryForMs = 20_000,
+}: {
+  trackingUri: string;
+  token?: string | undefined;
+  retryForMs?: number;
+}): MlflowClient {
   const base = trackingUri.replace(/\/+$/, '');
   const call = createCaller({ base, token, retryForMs });
   const api = async <T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, payload: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> => {
@@ -67,18 +79,31 @@ export function createMlflow({ trackingUri, token, retryForMs = 20_000 }: { trac
   const nothing = z.unknown();
 
   async function experimentId(name: string): Promise<string> {
-    const found = await absent(() => api('GET', 'experiments/get-by-name', { experiment_name: name }, z.object({ experiment: z.object({ experiment_id: z.string() }) })), 'RESOURCE_DOES_NOT_EXIST');
+    const found = await absent(
+      () => api('GET', 'experiments/get-by-name', { experiment_name: name }, z.object({ experiment: z.object({ experiment_id: z.string() }) })),
+      'RESOURCE_DOES_NOT_EXIST',
+    );
     if (found !== undefined) return found.experiment.experiment_id;
     const created = await absent(() => api('POST', 'experiments/create', { name }, z.object({ experiment_id: z.string() })), 'RESOURCE_ALREADY_EXISTS');
     return created?.experiment_id ?? experimentId(name);
   }
 
-  const toRun = ({ info }: z.infer<typeof runSchema>['run']): MlflowRun => ({ runId: info.run_id, experimentId: info.experiment_id, startedAtMs: info.start_time, artifactUri: info.artifact_uri });
-  const toVersion = (version: z.infer<typeof versionSchema>): ModelVersion => ({ version: version.version, runId: version.run_id, artifact: version.tags.find((tag) => tag.key === artifactTag)?.value ?? null });
+  const toRun = ({ info }: z.infer<typeof runSchema>['run']): MlflowRun => ({
+    runId: info.run_id,
+    experimentId: info.experiment_id,
+    startedAtMs: info.start_time,
+    artifactUri: info.artifact_uri,
+  });
+  const toVersion = (version: z.infer<typeof versionSchema>): ModelVersion => ({
+    version: version.version,
+    runId: version.run_id,
+    artifact: version.tags.find((tag) => tag.key === artifactTag)?.value ?? null,
+  });
   const artifactUrl = async (runId: string, path: string): Promise<string> => {
     const { run } = await api('GET', 'runs/get', { run_id: runId }, runSchema);
     const root = run.info.artifact_uri.replace(/^mlflow-artifacts:\/*/, '');
-    if (!run.info.artifact_uri.startsWith('mlflow-artifacts:')) throw new UnderstudyError('UND-MLFLOW', `The server does not proxy artifacts (${run.info.artifact_uri}); start it with --artifacts-destination`);
+    if (!run.info.artifact_uri.startsWith('mlflow-artifacts:'))
+      throw new UnderstudyError('UND-MLFLOW', `The server does not proxy artifacts (${run.info.artifact_uri}); start it with --artifacts-destination`);
     return `/api/2.0/mlflow-artifacts/artifacts/${[...root.split('/'), ...path.split('/')].map(encodeURIComponent).join('/')}`;
   };
 
@@ -86,9 +111,19 @@ export function createMlflow({ trackingUri, token, retryForMs = 20_000 }: { trac
     async findOrCreateRun({ experiment, key, name, tags = {} }) {
       const id = await experimentId(experiment);
       const filter = `tags."${keyTag}" = '${key.replaceAll("'", "\\'")}'`;
-      const search = await api('POST', 'runs/search', { experiment_ids: [id], filter, max_results: 1, order_by: ['attributes.start_time ASC'] }, z.object({ runs: z.array(runSchema.shape.run).default([]) }));
+      const search = await api(
+        'POST',
+        'runs/search',
+        { experiment_ids: [id], filter, max_results: 1, order_by: ['attributes.start_time ASC'] },
+        z.object({ runs: z.array(runSchema.shape.run).default([]) }),
+      );
       if (search.runs[0] !== undefined) return toRun(search.runs[0]);
-      const created = await api('POST', 'runs/create', { experiment_id: id, run_name: name, start_time: Date.now(), tags: tagList({ ...tags, [keyTag]: key }) }, runSchema);
+      const created = await api(
+        'POST',
+        'runs/create',
+        { experiment_id: id, run_name: name, start_time: Date.now(), tags: tagList({ ...tags, [keyTag]: key }) },
+        runSchema,
+      );
       return toRun(created.run);
     },
 
@@ -153,7 +188,11 @@ export function createMlflow({ trackingUri, token, retryForMs = 20_000 }: { trac
 
     async getByAlias({ model, alias }) {
       // A missing model and a missing alias are told apart by nobody who asks here.
-      const found = await absent(() => api('GET', 'registered-models/alias', { name: model, alias }, z.object({ model_version: versionSchema })), 'RESOURCE_DOES_NOT_EXIST', 'INVALID_PARAMETER_VALUE');
+      const found = await absent(
+        () => api('GET', 'registered-models/alias', { name: model, alias }, z.object({ model_version: versionSchema })),
+        'RESOURCE_DOES_NOT_EXIST',
+        'INVALID_PARAMETER_VALUE',
+      );
       return found === undefined ? undefined : toVersion(found.model_version);
     },
 
@@ -180,7 +219,9 @@ function createCaller({ base, token, retryForMs }: { base: string; token: string
   return async (method, url, body) => {
     const deadline = performance.now() + retryForMs;
     for (let attempt = 0; ; attempt += 1) {
-      const outcome = await once(method, url, body).catch((cause: unknown) => new UnderstudyError('UND-MLFLOW', `MLflow does not answer at ${base}`, { cause }));
+      const outcome = await once(method, url, body).catch(
+        (cause: unknown) => new UnderstudyError('UND-MLFLOW', `MLflow does not answer at ${base}`, { cause }),
+      );
       if (!(outcome instanceof UnderstudyError)) return outcome;
       const waitMs = Math.min(2_000, 100 * 2 ** attempt);
       if (outcome.details.final === true || performance.now() + waitMs > deadline) throw outcome;
@@ -192,13 +233,18 @@ function createCaller({ base, token, retryForMs }: { base: string; token: string
     const response = await fetch(`${base}${url}`, {
       method,
       ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
-      headers: { ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+      headers: {
+        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
       signal: AbortSignal.timeout(30_000),
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (response.ok) return bytes;
     const { message, code } = explain(bytes);
-    return new UnderstudyError('UND-MLFLOW', `${method} ${url.split('?')[0]}: ${response.status} ${message}`, { details: { mlflowCode: code, final: response.status < 500 && response.status !== 429 } });
+    return new UnderstudyError('UND-MLFLOW', `${method} ${url.split('?')[0]}: ${response.status} ${message}`, {
+      details: { mlflowCode: code, final: response.status < 500 && response.status !== 429 },
+    });
   }
 }
 
@@ -213,7 +259,9 @@ function explain(bytes: Uint8Array): { message: string; code: string } {
 }
 
 function tagList(tags: Record<string, string>): { key: string; value: string }[] {
-  return Object.entries(tags).slice(0, limits.tags).map(([key, value]) => ({ key, value: value.slice(0, limits.tagChars) }));
+  return Object.entries(tags)
+    .slice(0, limits.tags)
+    .map(([key, value]) => ({ key, value: value.slice(0, limits.tagChars) }));
 }
 
 function* chunks<T>(list: readonly T[], size: number): Generator<T[]> {
