@@ -25,32 +25,30 @@ export type Beat = { beat: (details?: unknown) => void; signal: AbortSignal; res
 
 export function controlActivities(context: Context): ControlActivities {
   const canaries = createCanaryWatch(context);
-  return coded({
-    ingestSource: (input) => alive((beat) => ingestSource(context, input, beat)),
+  return hosted<ControlActivities>({
+    ingestSource: (input, beat) => ingestSource(context, input, beat),
     prepareRetrain: (input) => prepareRetrain(context, input),
     findRun: (input) => findRun(context, input),
     sealLog: (input) => sealLog(context, input),
-    registerCandidate: (input) => alive(() => registerCandidate(context, input)),
+    registerCandidate: (input) => registerCandidate(context, input),
     recordRun: async (input) => recordRun(context, input, await readRecipe(context, input.retrain.recipe)),
     submitCandidate: (input) => context.submit(input),
     openRelease: (input) => openRelease(context, input),
     recordVote: (input) => recordVote(context, input),
     notify: (input) => notify(context, input),
     publishSpec: (input) => publishSpec(context, input),
-    awaitReplicas: (input) => alive(({ beat, signal }) => awaitReplicas(context, input, { beat, signal })),
-    lookAtRehearsal: (input) => canaries.lookAtRehearsal(input),
-    lookAtShadow: (input) => canaries.lookAtShadow(input),
-    lookAtCanary: (input) => canaries.lookAtCanary(input),
-    closeRelease: (input) => alive(() => closeRelease(context, input)),
+    awaitReplicas: (input, beat) => awaitReplicas(context, input, beat),
+    ...canaries,
+    closeRelease: (input) => closeRelease(context, input),
     readRun: ({ runId }) => readRun(context, runId),
     compareRerun: (input) => compareRerun(context, input),
   });
 }
 
 export function trainingActivities(context: Context): TrainingActivities {
-  return coded({
-    trainCandidate: (input) => alive((beat) => trainCandidate(context, input, beat)),
-    evaluateCandidate: (input) => alive((beat) => evaluateCandidate(context, input, beat)),
+  return hosted<TrainingActivities>({
+    trainCandidate: (input, beat) => trainCandidate(context, input, beat),
+    evaluateCandidate: (input, beat) => evaluateCandidate(context, input, beat),
   });
 }
 
@@ -72,30 +70,35 @@ async function alive<T>(work: (beat: Beat) => Promise<T>): Promise<T> {
   }
 }
 
-/** Coded errors become typed failures; what the table calls not retryable is not retried. */
-// biome-ignore lint/suspicious/noExplicitAny: activities of any shape pass through unchanged
-function coded<T extends Record<keyof T, (input: any) => Promise<any>>>(activities: T): T {
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  const wrapped: Record<string, (input: any) => Promise<any>> = {};
-  for (const [name, run] of Object.entries(activities) as [string, T[keyof T]][]) {
+type Verbs<T> = { [K in keyof T]: T[K] extends (input: infer I) => Promise<infer O> ? (input: I, beat: Beat) => Promise<O> : never };
+
+/** As Temporal runs them: alive while they work, so that a dead worker is noticed in seconds, and with typed failures. */
+function hosted<T>(verbs: Verbs<T>): T {
+  const wrapped: Record<string, (input: unknown) => Promise<unknown>> = {};
+  for (const [name, run] of Object.entries<(input: never, beat: Beat) => Promise<unknown>>(verbs)) {
     wrapped[name] = async (input) => {
       try {
-        return await run(input);
+        return await alive((beat) => run(input as never, beat));
       } catch (error) {
-        if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;
-        if (ActivityContext.current().cancellationSignal.aborted) throw new CancelledFailure('cancelled');
-        const known = asUnderstudyError(error);
-        throw ApplicationFailure.create({
-          type: known.code,
-          message: known.message,
-          nonRetryable: known.code !== 'UND-INTERNAL' && !problems[known.code].retryable,
-          details: [{ mistakes: known.mistakes, ...known.details }],
-          cause: known,
-        });
+        throw typed(error);
       }
     };
   }
   return wrapped as T;
+}
+
+/** Coded errors become typed failures; what the table calls not retryable is not retried. */
+function typed(error: unknown): unknown {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) return error;
+  if (ActivityContext.current().cancellationSignal.aborted) return new CancelledFailure('cancelled');
+  const known = asUnderstudyError(error);
+  return ApplicationFailure.create({
+    type: known.code,
+    message: known.message,
+    nonRetryable: known.code !== 'UND-INTERNAL' && !problems[known.code].retryable,
+    details: [{ mistakes: known.mistakes, ...known.details }],
+    cause: known,
+  });
 }
 
 export type Role = 'control' | 'training';

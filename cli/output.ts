@@ -23,11 +23,11 @@ export function exitWith(error: unknown, { json = process.argv.includes('--json'
 }
 
 /** A step that takes its time: a live line on a terminal, a plain line at start and end otherwise. */
-export function progress(what: string): { note: (text: string) => void; done: (text?: string) => void } {
+export function progress(what: string, { announce = true } = {}): { note: (text: string) => void; done: (text?: string) => void } {
   const startedMs = performance.now();
   const seconds = () => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
   if (!process.stderr.isTTY) {
-    say(`${what} ...`);
+    if (announce) say(`${what} ...`);
     return { note: () => undefined, done: (text) => say(`${what}: ${text ?? 'done'} (${seconds()})`) };
   }
   let detail = '';

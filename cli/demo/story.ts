@@ -16,6 +16,7 @@ import type { Shop } from '../shoppers/shop.ts';
 import { type Act, acts } from './acts.ts';
 import { writeMisalignedGuest } from './planted-defect.ts';
 
+/** `evidence`: digest of the report that was decided on. */
 export type ActResult = { act: Act; run: RunRecord; outcome: ReleaseOutcome; why: string; seconds: number; evidence: string };
 /** Asks the user; undefined where nobody is there to be asked. */
 export type Ask = ((status: ReleaseStatus, summary: string) => Promise<'approve' | 'reject'>) | undefined;
@@ -67,25 +68,26 @@ async function play(input: StoryInput, act: Act): Promise<ActResult> {
   if (trained === undefined) throw new UnderstudyError('UND-INTERNAL', `${act.candidate} gave no run`);
   const run = await findRunRecord({ state }, trained.runId);
   if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${trained.runId}`);
-  const evidence = await summarize(state, run);
-  input.say(`   ${evidence}`);
-  const ending = await untilClosed(input, state, run, evidence);
-  return { act, run, ...ending, evidence, seconds: (input.context.now() - startedMs) / 1000 };
+  input.say(`   ${await summarize(state, run.report)}`);
+  const ending = await untilClosed(input, state, run);
+  return { act, run, ...ending, seconds: (input.context.now() - startedMs) / 1000 };
 }
 
 async function decided(state: State, surface: string, act: Act): Promise<Omit<ActResult, 'seconds'> | undefined> {
   const run = (await listRuns(state, surface)).find((one) => one.candidate === act.candidate);
   if (run === undefined) return undefined;
   const closing = await closingOf(state, run);
-  return closing === undefined ? undefined : { act, run, ...closing, evidence: await summarize(state, run) };
+  return closing === undefined ? undefined : { act, run, ...closing };
 }
 
-async function closingOf(state: State, run: RunRecord): Promise<{ outcome: ReleaseOutcome; why: string } | undefined> {
-  const entries: LedgerEntry[] = await readLedger(state.generations, run.surface);
-  const closing = entries.findLast(
-    (entry) => entry.by === run.runId && outcomes.some((outcome) => entry.action === `release-${outcome}`) && entry.detail.generation !== undefined,
-  );
-  return closing === undefined ? undefined : { outcome: closing.action.slice('release-'.length) as ReleaseOutcome, why: String(closing.detail.why) };
+type Closing = { outcome: ReleaseOutcome; why: string; evidence: string };
+
+async function closingOf(state: State, run: RunRecord): Promise<Closing | undefined> {
+  const entries: LedgerEntry[] = (await readLedger(state.generations, run.surface)).filter((entry) => entry.by === run.runId);
+  const closing = entries.findLast((entry) => outcomes.some((outcome) => entry.action === `release-${outcome}`) && entry.detail.generation !== undefined);
+  if (closing === undefined) return undefined;
+  const evidence = entries.findLast((entry) => entry.detail.evidence !== undefined)?.detail.evidence ?? run.report;
+  return { outcome: closing.action.slice('release-'.length) as ReleaseOutcome, why: String(closing.detail.why), evidence: String(evidence) };
 }
 
 /** Shoppers keep coming until the log holds enough slates for the counterfactual evidence. */
@@ -105,31 +107,37 @@ async function plantedGuest(state: State, input: StoryInput): Promise<string> {
   return folder;
 }
 
-/** The evidence in one line. */
-export async function summarize(state: State, run: RunRecord): Promise<string> {
-  const report = await getDocument(state.blobs, run.report, reportSchema);
+/** A report in one line. */
+export async function summarize(state: State, digest: string): Promise<string> {
+  const report = await getDocument(state.blobs, digest, reportSchema);
   const metric = report.metrics['ndcg@10']?.value ?? 0;
   const champion = report.championMetrics?.['ndcg@10']?.value;
   const against = champion === undefined ? '' : ` (champion ${champion.toFixed(4)})`;
-  const counterfactual =
-    report.counterfactual === null
+  const { counterfactual } = report;
+  const onLog =
+    counterfactual === null
       ? ''
-      : `; on the log: ${report.counterfactual.verdict}, effective sample ${Math.round(report.counterfactual.effectiveSampleSize)}`;
-  const gates = report.passed
-    ? 'gates passed'
-    : `REFUSED by ${report.gates
-        .filter((gate) => !gate.passed)
-        .map((gate) => gate.gate)
-        .join(', ')}`;
-  return `${run.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${counterfactual}; ${gates}`;
+      : `; on ${counterfactual.slates} logged slates: ${counterfactual.verdict}, lift ${counterfactual.lift.low.toFixed(3)} to ${counterfactual.lift.high.toFixed(3)} a slate, support ${Math.round(100 * counterfactual.support)} %`;
+  const refusing = report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate);
+  const gates = report.passed ? 'gates passed' : `REFUSED by ${refusing.join(', ')}`;
+  return `${report.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${onLog}; ${gates}`;
 }
 
 /** Serves shoppers and answers the request for approval until the release is closed. */
-async function untilClosed(input: StoryInput, state: State, run: RunRecord, evidence: string): Promise<{ outcome: ReleaseOutcome; why: string }> {
+async function untilClosed(input: StoryInput, state: State, run: RunRecord): Promise<Closing> {
   let answered: string | null = null;
-  let said = '';
+  let shown = { line: '', step: undefined as ReturnType<typeof progress> | undefined };
+  const show = (status: ReleaseStatus | undefined) => {
+    const line = status === undefined ? '' : describe(status);
+    if (line !== shown.line) {
+      shown.step?.done();
+      shown = { line, step: line === '' ? undefined : progress(`   ${line}`, { announce: false }) };
+    }
+    shown.step?.note(status?.why ?? '');
+  };
   const shopping = new AbortController();
-  const traffic = input.shop.keepOpen(AbortSignal.any([shopping.signal, input.signal]));
+  let busy = true;
+  const traffic = input.shop.keepOpen({ signal: AbortSignal.any([shopping.signal, input.signal]), busy: () => busy });
   try {
     for (;;) {
       input.signal.throwIfAborted();
@@ -137,21 +145,25 @@ async function untilClosed(input: StoryInput, state: State, run: RunRecord, evid
       if (closing !== undefined) return closing;
       const status = await releaseStatus(input.client, input.surface).catch(() => undefined);
       if (status !== undefined) {
-        const line = describe(status);
-        if (line !== said) input.say(`   ${line}`);
-        said = line;
+        // Where nothing waits for shoppers, a few are enough.
+        busy = phasesOfTraffic.includes(status.phase);
+        show(status);
         if (status.phase === 'approval' && status.evidence !== null && answered !== status.evidence && status.artifact === run.artifact) {
-          await answer(input, status, evidence);
+          show(undefined);
+          await answer(input, status, await summarize(state, status.evidence));
           answered = status.evidence;
         }
       }
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   } finally {
+    show(undefined);
     shopping.abort();
     await traffic;
   }
 }
+
+const phasesOfTraffic: readonly ReleaseStatus['phase'][] = ['rehearsal', 'shadow', 'canary'];
 
 function describe(status: ReleaseStatus): string {
   if (status.phase === 'canary' && status.share !== null)

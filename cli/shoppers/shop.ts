@@ -16,6 +16,7 @@ import { openServingClient } from './serving-client.ts';
 const slatesAVisit = 2;
 const visitsAtOnce = 12;
 const personasAtOnce = 500;
+const quietPauseMs = 500;
 
 export type ShopCounts = { visits: number; slates: number; events: number; purchases: number; buyers: number };
 export type Shop = {
@@ -24,8 +25,8 @@ export type Shop = {
   loggedSlates(): Promise<number>;
   /** Shoppers come until that many slates were served. `onProgress` is told how many there are so far. @throws UND-SERVING */
   serve(input: { slates: number; signal: AbortSignal; onProgress?: (slates: number) => void }): Promise<void>;
-  /** Shoppers come until the signal; a serving tier that is away for a while is waited for. */
-  keepOpen(signal: AbortSignal): Promise<void>;
+  /** Shoppers come until the signal, many while `busy`, few otherwise; a serving tier that is away for a while is waited for. */
+  keepOpen(input: { signal: AbortSignal; busy: () => boolean }): Promise<void>;
   close(): void;
 };
 
@@ -71,11 +72,11 @@ export function openShop({ state, surface, servingUrl, charter, seed = charter.s
   }
 
   /** As many visits at once as there are connections, for as long as `goesOn`. */
-  async function shopping(goesOn: () => boolean, onVisit: () => void): Promise<void> {
+  async function shopping(goesOn: () => boolean, onVisit: () => unknown): Promise<void> {
     const line = async () => {
       while (goesOn()) {
         await visit();
-        onVisit();
+        await onVisit();
       }
     };
     await Promise.all(Array.from({ length: visitsAtOnce }, line));
@@ -92,14 +93,15 @@ export function openShop({ state, surface, servingUrl, charter, seed = charter.s
       );
       signal.throwIfAborted();
     },
-    async keepOpen(signal) {
+    async keepOpen({ signal, busy }) {
+      const pause = () => new Promise((resolve) => setTimeout(resolve, quietPauseMs));
       while (!signal.aborted) {
         await shopping(
           () => !signal.aborted,
-          () => undefined,
+          () => (busy() ? undefined : pause()),
         ).catch(async (error) => {
           if (!(error instanceof UnderstudyError) || error.code !== 'UND-SERVING') throw error;
-          await new Promise((resolve) => setTimeout(resolve, 500));
+          await pause();
         });
       }
     },
