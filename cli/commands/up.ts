@@ -44,6 +44,7 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   const starting = progress('starting Temporal, MLflow, two workers and the serving tier');
+  let started = false;
   const system = await startSystem({
     stateDir,
     temporalCli: context.env.UNDERSTUDY_TEMPORAL_CLI,
@@ -52,10 +53,11 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
     mlflowPython: context.env.UNDERSTUDY_MLFLOW_PYTHON,
     mlflowUri: context.env.MLFLOW_TRACKING_URI,
     ports: options.port === undefined ? {} : { serving: Number(options.port) },
-    say: (line) => starting.note(line),
+    say: (line) => (started ? say(line) : starting.note(line)),
   });
   try {
     starting.done();
+    started = true;
     const addresses: SystemFile = {
       temporalAddress: system.temporalAddress,
       temporalUiUrl: system.temporalUiUrl,
@@ -65,7 +67,9 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
     };
     await writeSystemFile(stateDir, addresses);
     if (options.story) {
-      const results = await loop(context, options, { stateDir, addresses, signal: stopping.signal });
+      // Whatever the story waits for, a stop does not wait for it.
+      const results = await Promise.race([loop(context, options, { stateDir, addresses, signal: stopping.signal }), stopped(stopping.signal)]);
+      if (results === undefined) return;
       const seconds = (context.now() - startedMs) / 1000;
       emit({
         json: options.json === true,
@@ -76,17 +80,23 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
     }
     if (options.once === true || stopping.signal.aborted) return;
     say(whatNext(addresses, context, stateDir));
-    await new Promise<void>((done) => {
-      if (stopping.signal.aborted) done();
-      else stopping.signal.addEventListener('abort', () => done(), { once: true });
-    });
+    await stopped(stopping.signal);
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
   } finally {
     await system.stop();
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
+    // The loop that was asked for is not done.
+    if (options.once === true && stopping.signal.aborted) process.exitCode = 130;
   }
+}
+
+function stopped(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }
 
 async function loop(

@@ -166,9 +166,8 @@ async function untilClosed(input: StoryInput, state: State, run: RunRecord): Pro
 const phasesOfTraffic: readonly ReleaseStatus['phase'][] = ['rehearsal', 'shadow', 'canary'];
 
 function describe(status: ReleaseStatus): string {
-  if (status.phase === 'canary' && status.share !== null)
-    return `canary, rung ${(status.stage ?? 0) + 1}: ${(status.share * 100).toFixed(1)} % of new visitors`;
-  return status.phase === 'idle' ? 'waiting for the release to open' : status.phase;
+  if (status.phase === 'canary') return `canary, rung ${(status.stage ?? 0) + 1}`;
+  return status.phase === 'idle' ? 'opening' : status.phase;
 }
 
 async function answer(input: StoryInput, status: ReleaseStatus, evidence: string): Promise<void> {
