@@ -43,6 +43,8 @@ export async function openRelease(
     if ((spec?.champion ?? null) !== evidence.champion) {
       return { kind: 'stale', releaseId, why: 'the champion changed since the evidence was made', retrain: preparedFrom(run), trained: trainedFrom(run) };
     }
+    if (spec === undefined && submission.candidate !== charter.bootstrap)
+      return { kind: 'refused', releaseId, why: `nothing is live yet: by the bootstrap rule ${charter.bootstrap} comes first` };
     if (!evidence.passed) return { kind: 'refused', releaseId, why: evidence.reasons.join('; ') };
     const window = await getDocument(blobs, evidence.window, windowManifest);
     return {

@@ -7,6 +7,7 @@ import type { PrepareRequest, PreparedRetrain } from '../api.ts';
 import { type Context, readCharter, readLatest } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { storeGuestFolder } from '../training/guest.ts';
+import { latestDeployment } from '../../stores/deployments.ts';
 import { cutWindow } from './cut-window.ts';
 
 /** Rotates the window, freezes its manifest and each candidate's recipe, and names the work by their digests. */
@@ -18,12 +19,24 @@ export async function prepareRetrain(context: Context, request: PrepareRequest):
   if (data === undefined) throw new UnderstudyError('UND-NO-DATA', `${request.surface} has no data yet: run \`understudy ingest\` first`);
   const { rulesDigest } = await getDocument(blobs, data.document.ingest, ingestManifest);
   const window = await putDocument(blobs, cutWindow({ dataState: data.document, charter, rulesDigest }));
+  const live = (await latestDeployment(generations, request.surface)) !== undefined;
   const prepared: PreparedRetrain[] = [];
-  for (const candidate of chosen(charter, request)) {
+  for (const candidate of live ? chosen(charter, request) : first(charter, request)) {
     const recipe = await putDocument(blobs, recipeSchema.parse(await freeze(context, charter, candidate)));
     prepared.push({ surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest });
   }
   return prepared;
+}
+
+/** The bootstrap rule: while nothing is live, its candidate alone may come, without approval and canary; the others are compared with it later. */
+function first(charter: Charter, { candidates, guest }: PrepareRequest): CandidateRecipe[] {
+  const others = [...(candidates ?? []), ...(guest === null ? [] : [guest.name])].filter((name) => name !== charter.bootstrap);
+  if (others.length > 0)
+    throw new UnderstudyError(
+      'UND-INPUT',
+      `Nothing is live on ${charter.surface} yet: ${charter.bootstrap} comes first by the bootstrap rule, then ${others.join(', ')}`,
+    );
+  return charter.candidates.filter(({ name }) => name === charter.bootstrap);
 }
 
 function chosen(charter: Charter, { candidates, guest }: PrepareRequest): CandidateRecipe[] {

@@ -1,5 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { openState } from '../../activities/context.ts';
 import { dataState } from '../../models/contracts/window.ts';
@@ -10,22 +12,26 @@ import { type ActResult, type Ask, playStory } from '../demo/story.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { emit, progress, say, table } from '../output.ts';
 import { openShop } from '../shoppers/shop.ts';
-import { loadSurfaceConfig } from '../surface-config.ts';
+import { loadSurfaceConfig, type SurfaceConfig } from '../surface-config.ts';
 import { type SystemFile, writeSystemFile } from '../system-file.ts';
 import { startSystem } from '../system/start-system.ts';
 import { withTemporal } from '../temporal.ts';
+import { latestDeployment } from '../../stores/deployments.ts';
 import { runIngest } from './ingest.ts';
+import { runRetrain } from './retrain.ts';
 
-type UpOptions = { state?: string; once?: boolean; yes?: boolean; endsAt?: string; config: string; story: boolean; json?: boolean; port?: string };
+const example = fileURLToPath(new URL('../../examples/online-retail/understudy.config.ts', import.meta.url));
+
+type UpOptions = { state?: string; once?: boolean; yes?: boolean; endsAt?: string; config?: string; story: boolean; json?: boolean; port?: string };
 
 export function upCommand(context: CommandContext): Command {
   return new Command('up')
     .description('start the system and, on the example, run the whole loop: data, training, evidence, approval, canary, promotion')
-    .option('--config <file>', 'the surface to run', 'examples/online-retail/understudy.config.ts')
+    .option('--config <file>', 'a surface of your own instead of the example: its data are read and its bootstrap candidate goes live')
     .option('--state <dir>', 'state directory (default .understudy)')
     .option('--once', 'stop when the loop is done: exit 0, or a coded error')
     .option('--yes', 'approve as `demo` instead of asking')
-    .option('--no-story', 'start the system only')
+    .option('--no-story', 'start the system and nothing else')
     .option('--ends-at <day>', "the day that the example's data end on, about (YYYY-MM-DD; default yesterday)")
     .option('--port <port>', 'port of the serving tier (default 4600; moves when taken)')
     .option('--json', 'one JSON document on stdout when the loop is done')
@@ -66,9 +72,11 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
       pid: process.pid,
     };
     await writeSystemFile(stateDir, addresses);
-    if (options.story) {
+    const config = await loadSurfaceConfig(options.config === undefined ? example : resolve(context.cwd, options.config));
+    if (options.story && options.config !== undefined) await Promise.race([firstRun(context, config, stateDir), stopped(stopping.signal)]);
+    else if (options.story) {
       // Whatever the story waits for, a stop does not wait for it.
-      const results = await Promise.race([loop(context, options, { stateDir, addresses, signal: stopping.signal }), stopped(stopping.signal)]);
+      const results = await Promise.race([loop(context, options, { config, stateDir, addresses, signal: stopping.signal }), stopped(stopping.signal)]);
       if (results === undefined) return;
       const seconds = (context.now() - startedMs) / 1000;
       emit({
@@ -79,7 +87,7 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
       checkStory(results);
     }
     if (options.once === true || stopping.signal.aborted) return;
-    say(whatNext(addresses, context, stateDir));
+    say(whatNext(addresses, { surface: config.charter.surface, stateDir, standard: resolve(context.cwd, '.understudy') }));
     await stopped(stopping.signal);
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
@@ -99,13 +107,31 @@ function stopped(signal: AbortSignal): Promise<undefined> {
   });
 }
 
+/** A surface of the user's own: its data, then the candidate that may go live without any to compare with. */
+async function firstRun(context: CommandContext, config: SurfaceConfig, stateDir: string): Promise<void> {
+  const state = openState(stateDir);
+  const { surface } = config.charter;
+  if (config.source !== undefined && (await readLatest(state.generations, `data/${surface}`, dataState)) === undefined) {
+    const step = progress(`reading ${config.source.file}`);
+    const { counts, days } = await runIngest(context, { stateDir, config, file: undefined, endsAt: undefined });
+    step.done(`${counts.input} rows: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${days} days`);
+  } else await registerCharter(state, config.input, context.now());
+  if ((await latestDeployment(state.generations, surface)) !== undefined) return;
+  const step = progress(`training ${config.charter.bootstrap}`);
+  await runRetrain(context, { stateDir, surface, candidates: null, guest: null });
+  for (const deadlineMs = context.now() + 60_000; (await latestDeployment(state.generations, surface)) === undefined; ) {
+    if (context.now() > deadlineMs) throw new UnderstudyError('UND-TIMEOUT', `${config.charter.bootstrap} is trained, but not live after a minute`);
+    await delay(100);
+  }
+  step.done('it is live');
+}
+
 async function loop(
   context: CommandContext,
   options: UpOptions,
-  running: { stateDir: string; addresses: SystemFile; signal: AbortSignal },
+  running: { config: SurfaceConfig; stateDir: string; addresses: SystemFile; signal: AbortSignal },
 ): Promise<ActResult[]> {
-  const { stateDir, addresses, signal } = running;
-  const config = await loadSurfaceConfig(resolve(context.cwd, options.config));
+  const { config, stateDir, addresses, signal } = running;
   const { surface } = config.charter;
   const state = openState(stateDir);
   const data = await readLatest(state.generations, `data/${surface}`, dataState);
@@ -159,19 +185,19 @@ function storyTable(results: readonly ActResult[]): string {
   );
 }
 
-function whatNext(addresses: SystemFile, context: CommandContext, stateDir: string): string {
-  const standard = stateDir === resolve(context.cwd, '.understudy');
-  const state = standard ? '' : ` --state ${stateDir}`;
+function whatNext(addresses: SystemFile, { surface, stateDir, standard }: { surface: string; stateDir: string; standard: string }): string {
+  const state = stateDir === standard ? '' : ` --state ${stateDir}`;
   return `
 serving    ${addresses.servingUrl}/docs
 Temporal   ${addresses.temporalUiUrl ?? addresses.temporalAddress}
 MLflow     ${addresses.mlflowUrl}
 
 Try, in another terminal:
-  npm run understudy -- status home --ledger${state}
-  npm run understudy -- runs home${state}
-  npm run understudy -- rollback home --by you --why "to see it happen"${state}
-  curl -s ${addresses.servingUrl}/v1/recommend -H 'content-type: application/json' -d '{"surface":"home","sessionId":"me"}'
+  npm run understudy -- status ${surface} --ledger${state}
+  npm run understudy -- runs ${surface}${state}
+  npm run understudy -- retrain ${surface}${state}
+  npm run understudy -- rollback ${surface} --by you --why "to see it happen"${state}
+  curl -s ${addresses.servingUrl}/v1/recommend -H 'content-type: application/json' -d '{"surface":"${surface}","sessionId":"me"}'
 
 Ctrl-C stops everything in order; the next start goes on from here.`;
 }

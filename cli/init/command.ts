@@ -77,6 +77,6 @@ function describe(result: InitResult): string {
     ...columns,
     `  days      ${result.span.days}, ${result.span.from} to ${result.span.to}: ${trainDays} to train, ${gapDays} of gap, ${testDays} to test`,
     ...result.notes.map((note) => `  note      ${note}`),
-    `Next: understudy ingest --config ${result.path}`,
+    `Next: npm start -- --config ${result.path}`,
   ].join('\n');
 }
