@@ -91,6 +91,8 @@ export type PublishRequest = {
   step: string;
   reason: string;
   artifact: string;
+  /** The charter that this release goes by. */
+  charter: string;
   change:
     | { kind: 'register-challenger' }
     | { kind: 'shadow' }

@@ -82,7 +82,7 @@ function refusal(input: Publication, latest: DeploymentSpec | undefined): Publis
   if (latest === undefined) return undefined;
   const { generation } = latest;
   if (latest.fencedReleases.includes(input.releaseId)) return { status: 'fenced', generation, why: `${latest.author.name}: ${latest.author.reason}` };
-  if (latest.paused) return { status: 'paused', generation, why: `${latest.author.name}: ${latest.author.reason}` };
+  if (latest.paused) return { status: 'paused', generation, why: `paused by ${latest.author.name}: ${latest.author.reason}` };
   if (generation > input.expectedGeneration) return { status: 'fenced', generation, why: `generation ${generation} was written by ${latest.author.name}` };
   return undefined;
 }

@@ -20,7 +20,7 @@ type Ending = { outcome: ReleaseOutcome; why: string };
 
 const submitSignal = defineSignal<[CandidateSubmission]>(releaseMessages.submitCandidate);
 const decideUpdate = defineUpdate<VoteResult, [Vote]>(releaseMessages.decide);
-const decideSignal = defineSignal<[Vote]>(releaseMessages.decideSignal);
+const decideSignal = defineSignal<[Vote]>(releaseMessages.decide);
 const overriddenSignal = defineSignal<[OverrideNotice]>(releaseMessages.overridden);
 const statusQuery = defineQuery<ReleaseStatus>(releaseMessages.status);
 
@@ -31,10 +31,12 @@ export async function release(input: ReleaseInput): Promise<void> {
   for (;;) {
     await condition(() => publisher.pending !== null);
     const submission = publisher.take();
+    await publisher.closeDropped(submission);
     const ending = await publisher.run(submission);
     await publisher.close(submission, ending);
     if (workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
+      if (publisher.pending !== null) await publisher.closeDropped(publisher.pending);
       await continueAsNew<typeof release>({ surface: input.surface, pending: publisher.pending, last: publisher.status.last, closed: publisher.status.closed });
     }
   }
@@ -48,6 +50,8 @@ class Publisher {
   private outcome: 'waiting' | 'approved' | 'rejected' = 'waiting';
   private override: OverrideNotice | null = null;
   private step = 0;
+  private charter = '';
+  private dropped: CandidateSubmission[] = [];
 
   constructor(input: ReleaseInput) {
     this.pending = input.pending ?? null;
@@ -56,7 +60,8 @@ class Publisher {
 
   listen(): void {
     setHandler(submitSignal, (submission) => {
-      if (submission.artifact === this.status.artifact) return;
+      if (submission.artifact === this.status.artifact || submission.artifact === this.pending?.artifact) return;
+      if (this.pending !== null) this.dropped.push(this.pending);
       this.pending = submission;
       this.status.waiting = submission.candidate;
     });
@@ -99,9 +104,10 @@ class Publisher {
     this.status.releaseId = opened.releaseId;
     if (opened.kind !== 'opened') return { outcome: 'refused', why: opened.why };
     this.status.generation = opened.generation;
+    this.charter = opened.charter;
     if (opened.canaryNeeded) {
       const ending = await this.publish(submission, { kind: 'register-challenger' }, 'the challenger gets exploration support');
-      if (ending !== null) return ending;
+      if (ending !== null) return await this.withdrawn(submission, ending);
     }
     if (opened.rehearsal !== null) {
       const rehearsed = await this.rehearse(submission, opened.rehearsal);
@@ -256,6 +262,7 @@ class Publisher {
         step: `${this.step}-${change.kind}`,
         reason,
         artifact: submission.artifact,
+        charter: this.charter,
         change,
       });
       if (published.status === 'fenced') return { outcome: 'aborted', why: published.why };
@@ -316,6 +323,16 @@ class Publisher {
     });
     this.voting = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** Candidates that a newer one replaced before their turn came: the ledger says so. */
+  async closeDropped(newer: CandidateSubmission): Promise<void> {
+    const { surface } = this.status;
+    for (const { candidate, artifact, runId, report } of this.dropped.splice(0)) {
+      const releaseId = `${candidate}-${report.slice(7, 15)}`;
+      const why = `${newer.candidate} is newer`;
+      await patient.closeRelease({ surface, releaseId, candidate, artifact, runId, outcome: 'superseded', why, generation: this.status.generation });
+    }
   }
 
   async close(submission: CandidateSubmission, ending: Ending): Promise<void> {

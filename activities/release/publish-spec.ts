@@ -3,6 +3,7 @@ import { type Change, latestDeployment, publishDeployment } from '../../stores/d
 import { appendLedger } from '../../stores/ledger.ts';
 import type { PublishRequest, Published } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
+import { currentCharter } from '../registry/charters.ts';
 
 /** Writes the next generation of the deployment spec for a release, unless it is fenced, paused or frozen. */
 export async function publishSpec(context: Context, request: PublishRequest): Promise<Published> {
@@ -10,11 +11,12 @@ export async function publishSpec(context: Context, request: PublishRequest): Pr
   const latest = await latestDeployment(generations, request.surface);
   const nowMs = context.now();
   if (latest !== undefined && (request.change.kind === 'split' || request.change.kind === 'promote')) {
-    const charter = await readCharter(blobs, latest.charter);
+    // The newest charter: who declares a freeze does not wait for a release to carry it.
+    const charter = await readCharter(blobs, await currentCharter(context.state, request.surface));
     const frozen = charter.release.freezeWindows.find((span) => span.fromMs <= nowMs && nowMs < span.toMs);
     if (frozen !== undefined) return { status: 'frozen', generation: latest.generation, untilMs: frozen.toMs, why: `frozen: ${frozen.reason}` };
   }
-  const ladder = latest === undefined ? [] : (await readCharter(blobs, latest.charter)).release.canary.ladder;
+  const { ladder } = (await readCharter(blobs, request.charter)).release.canary;
   const operationId = `${request.releaseId}/${request.step}`;
   const result = await publishDeployment(generations, {
     surface: request.surface,

@@ -5,9 +5,8 @@ export const workflowNames = { ingest: 'ingest', retrain: 'retrain', requestRetr
 
 export const releaseMessages = {
   submitCandidate: 'submitCandidate',
-  /** Update and signal of the same name. */
+  /** An update, and a signal of the same name for Temporal's own UI and CLI. */
   decide: 'decide',
-  decideSignal: 'decideBySignal',
   overridden: 'overridden',
   status: 'status',
 } as const;
