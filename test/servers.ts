@@ -48,7 +48,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /** `npm test` says where they are; a test runner that was started by hand looks as the bootstrap does. */
-async function findServers(): Promise<{ cli: string; python: string }> {
+export async function findServers(): Promise<{ cli: string; python: string }> {
   const { env } = process;
   const { UNDERSTUDY_TEMPORAL_CLI: cli, UNDERSTUDY_MLFLOW_PYTHON: python } = env;
   if (cli && python) return { cli, python };

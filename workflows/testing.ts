@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, Runtime, type WorkflowBundle } from '@temporalio/worker';
-import { expect } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, openState, readCharter, type State } from '../activities/context.ts';
 import { currentCharter, registerCharter } from '../activities/registry/charters.ts';
 import { createWorkers } from '../activities/worker.ts';
@@ -145,6 +145,15 @@ export async function openWorld(options: Options) {
   }
 }
 
+/** Asks until there is an answer. */
+async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  for (const deadlineMs = Date.now() + 40_000; ; await delay(50)) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > deadlineMs) throw new Error(`waited 40 s for ${what}`);
+  }
+}
+
 type Parts = {
   options: Options;
   command: CommandContext;
@@ -181,32 +190,14 @@ function world(parts: Parts) {
       castVote(client, { surface, decision: over.decision ?? 'approve', by, why: 'a test', evidence: over.evidence, key: over.key }),
     override: (action: 'abort' | 'rollback' | 'pause' | 'resume', context = command) =>
       orderOverride(context, stateDir, { action, surface, by: 'sre', why: 'a test' }),
-    async until(what: string, holds: (now: ReleaseStatus) => boolean): Promise<ReleaseStatus> {
-      let last: ReleaseStatus | undefined;
-      await expect
-        .poll(
-          async () => {
-            last = await status();
-            return last !== undefined && holds(last);
-          },
-          { message: what, timeout: 40_000, interval: 50 },
-        )
-        .toBe(true);
-      return last as ReleaseStatus;
-    },
-    async closing(runId: string): Promise<LedgerEntry> {
-      let found: LedgerEntry | undefined;
-      await expect
-        .poll(
-          async () => {
-            found = (await ledger()).findLast((entry) => entry.by === runId && entry.detail.disagreement !== undefined);
-            return found !== undefined;
-          },
-          { message: `the end of ${runId}`, timeout: 40_000, interval: 50 },
-        )
-        .toBe(true);
-      return found as LedgerEntry;
-    },
+    until: (what: string, holds: (now: ReleaseStatus) => boolean): Promise<ReleaseStatus> =>
+      eventually(what, async () => {
+        const now = await status();
+        return now !== undefined && holds(now) ? now : undefined;
+      }),
+    /** The ledger's last word on a run. */
+    closing: (runId: string): Promise<LedgerEntry> =>
+      eventually(`the end of ${runId}`, async () => (await ledger()).findLast((entry) => entry.by === runId && entry.detail.disagreement !== undefined)),
     /** Data in, and the bootstrap candidate live. */
     async bootstrapped(): Promise<string> {
       await runIngest(command, { stateDir, config, file: undefined, endsAt: undefined });

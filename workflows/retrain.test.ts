@@ -1,0 +1,85 @@
+import { expect, inject, it, onTestFinished } from 'vitest';
+import type { RerunResult, RetrainResult } from '../activities/api.ts';
+import { modelName } from '../activities/registry/register-candidate.ts';
+import { findRunRecord, listRuns } from '../activities/registry/runs.ts';
+import { currentCharter } from '../activities/registry/charters.ts';
+import { runIngest } from '../cli/commands/ingest.ts';
+import { rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
+import { dataState } from '../models/contracts/window.ts';
+import { readLatest } from '../activities/context.ts';
+import { openWorld, type World } from './testing.ts';
+
+const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed: Number(process.env.UNDERSTUDY_TEST_SEED) };
+
+async function open(options: Partial<Parameters<typeof openWorld>[0]> = {}): Promise<World> {
+  const world = await openWorld({ ...servers, ...options });
+  onTestFinished(() => world.close());
+  return world;
+}
+
+const rerun = async (world: World, runId: string) =>
+  (await world.client.workflow.execute(workflowNames.rerun, {
+    workflowId: `${rerunWorkflowId(runId)}/${Date.now()}`,
+    taskQueue: taskQueues.control,
+    args: [{ runId }],
+  })) as RerunResult;
+
+it('the same work asked for twice at once is done once: one run, one artifact, one version, one candidate', async () => {
+  const world = await open();
+  await world.bootstrapped();
+  const charter = await currentCharter(world.state, world.surface);
+  const request = { surface: world.surface, candidates: ['ials'], guest: null, charter };
+  const asked = await Promise.all(
+    ['one', 'two'].map(
+      (name) =>
+        world.client.workflow.execute(workflowNames.requestRetrain, { workflowId: `ask-${name}`, taskQueue: taskQueues.control, args: [request] }) as Promise<
+          string[]
+        >,
+    ),
+  );
+  expect(asked[0]).toEqual(asked[1]);
+  const results = await Promise.all(asked.flat().map((id) => world.client.workflow.getHandle(id).result() as Promise<RetrainResult>));
+  expect(results[0]).toEqual(results[1]);
+  expect((await listRuns(world.state, world.surface)).filter((run) => run.candidate === 'ials')).toHaveLength(1);
+  await world.until('one candidate', (now) => now.phase === 'approval' && now.candidate === 'ials');
+  expect((await world.ledger()).filter((entry) => entry.action === 'release-opened' && entry.by === results[0]?.runId)).toHaveLength(1);
+  const version = await world.context.mlflow.getByAlias({ model: modelName(world.surface), alias: 'challenger' });
+  expect(version).toMatchObject({ artifact: results[0]?.artifact });
+  const record = await findRunRecord(world, results[0]?.runId ?? '');
+  const logged = await world.context.mlflow.readRun({ runId: record?.mlflowRunId ?? '' });
+  expect(logged).toMatchObject({ status: 'FINISHED', params: { algorithm: 'ials' }, tags: { 'understudy.artifact': results[0]?.artifact } });
+  expect(Object.keys(logged.metrics)).toEqual(expect.arrayContaining(['ndcg_at_10', 'train_seconds', 'parity_error']));
+
+  // Trained again from its manifest, it is the same.
+  expect(await rerun(world, results[0]?.runId ?? '')).toMatchObject({ equal: true, firstDifference: null });
+});
+
+it('while nothing is live, the bootstrap candidate comes first, and only it', async () => {
+  const world = await open();
+  await world.ingest();
+  await expect(world.retrain('ials')).rejects.toMatchObject({ code: 'UND-INPUT', message: expect.stringContaining('popularity comes first') });
+  await world.bootstrapped();
+  expect((await listRuns(world.state, world.surface)).map((run) => run.candidate)).toEqual(['popularity']);
+});
+
+it('a candidate that a gate refuses ends in the ledger, without an alias', async () => {
+  const world = await open({ charter: { gates: { minUsers: 50, replaceLift: 9 } } });
+  const champion = await world.bootstrapped();
+  const [run] = await world.retrain('item-knn');
+  expect(run).toMatchObject({ passed: false });
+  expect(await world.closing(run?.runId ?? '')).toMatchObject({ action: 'release-refused', detail: { champion, disagreement: null } });
+  expect(await world.context.mlflow.getByAlias({ model: modelName(world.surface), alias: 'challenger' })).toBeUndefined();
+});
+
+it('a stop-level rule fails the slice and leaves the last good data in place', async () => {
+  const world = await open({ serving: false });
+  await world.ingest();
+  const before = await readLatest(world.state.generations, `data/${world.surface}`, dataState);
+  const strict = { ...world.config.charter, data: { rules: [{ name: 'enough', measure: 'rows' as const, min: 1_000_000, action: 'stop' as const }] } };
+  const config = { ...world.config, charter: strict, input: strict };
+  await expect(runIngest(world.command, { stateDir: world.stateDir, config, file: undefined, endsAt: '2026-06-01' })).rejects.toMatchObject({
+    code: 'UND-RULE-STOP',
+  });
+  expect(await readLatest(world.state.generations, `data/${world.surface}`, dataState)).toEqual(before);
+  await expect(world.retrain('nothing')).rejects.toMatchObject({ code: 'UND-INPUT' });
+});
