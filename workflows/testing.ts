@@ -59,7 +59,7 @@ export type World = Awaited<ReturnType<typeof openWorld>>;
 export async function openWorld(options: Options) {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   bundle ??= bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('./bundle.ts', import.meta.url)), logger: new DefaultLogger('ERROR') });
-  const closers: (() => Promise<unknown> | void)[] = [];
+  const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
@@ -165,7 +165,7 @@ type Parts = {
   config: SurfaceConfig;
   said: string[];
   close: () => Promise<void>;
-  closers: (() => Promise<unknown> | void)[];
+  closers: (() => Promise<unknown>)[];
   servingUrl: string;
   workers: { shutdown: () => void };
 };

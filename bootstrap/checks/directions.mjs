@@ -1,86 +1,109 @@
-/** Import directions, installed packages, tests imported by others, barrels, cycles. */
-import { SyntaxKind } from 'typescript/unstable/ast';
-import { directions, reExportsAllowed, testRow } from './import-table.mjs';
-import { importsOf, isTest, isWithin } from './source-tree.mjs';
-
-/** @typedef {import('./source-tree.mjs').Import} Import */
-/** @typedef {import('./source-tree.mjs').Violation} Violation */
-
-/** @param {import('./source-tree.mjs').Tree} tree @returns {Violation[]} */
-export function checkDirections(tree) {
-  const imports = new Map(tree.modules.map((module) => [module.path, importsOf(module)]));
-  const found = tree.modules.flatMap((module) => [...(imports.get(module.path) ?? []).flatMap((one) => judge(module.path, one)), ...barrel(module)]);
-  return [...found, ...tree.modules.flatMap(({ path }) => (isTest(path) || rowOf(path) ? [] : [homeless(path)])), ...cycles(imports)];
-}
-
-const rowOf = (/** @type {string} */ path) => directions.find((row) => isWithin(path, row.folder));
-
-const homeless = (/** @type {string} */ path) => ({
-  at: path,
-  message: 'no room holds this file: put it into one of those in ARCHITECTURE.md, or give its folder a row in bootstrap/checks/import-table.mjs',
-});
-
-/** @returns {Violation[]} */
-function judge(/** @type {string} */ path, /** @type {Import} */ { specifier, target, line, typeOnly }) {
-  const at = `${path}:${line}`;
-  if (isTest(path)) return [];
-  const row = rowOf(path);
-  if (row === undefined) return [];
-  if (target === undefined) {
-    if (row.packages.some((name) => ownsPackage(name, specifier))) return [];
-    return [{ at, message: `${row.folder} may not import the package ${specifier}. ${row.instead}` }];
-  }
-  if (isTest(target)) return [{ at, message: `${target} is for tests, and this is none. Move what both need to a file of its own beside it.` }];
-  if (row.may.some((place) => isWithin(target, place))) return [];
-  if (row.types?.some((place) => isWithin(target, place))) {
-    if (typeOnly) return [];
-    return [{ at, message: `${row.folder} may import only types from ${target}: write \`import type\`. ${row.instead}` }];
-  }
-  return [{ at, message: `${row.folder} may not import ${target}. ${row.instead}` }];
-}
-
-function ownsPackage(/** @type {string} */ name, /** @type {string} */ specifier) {
-  return name === '*' || (name === 'node:*' ? specifier.startsWith('node:') : isWithin(specifier, name));
-}
+import { posix } from 'node:path';
+import { isForTests, lineAt, sourceFiles } from './source-files.mjs';
 
 /**
- * A barrel makes every importer load everything, and hides from this check who needs what.
- * @param {import('./source-tree.mjs').Module} module @returns {Violation[]}
+ * Who may import whom, the innermost folder first. `types` may be imported as types only. `instead` says where the code belongs.
+ * @type {{ folder: string, may: string[], types?: string[], instead: string }[]}
  */
-function barrel({ path, ast, lineOf }) {
-  if (path in reExportsAllowed) return [];
-  const passedOn = ast.statements.filter((/** @type {any} */ one) => one.kind === SyntaxKind.ExportDeclaration && one.moduleSpecifier !== undefined);
-  const [first] = passedOn;
-  const star = passedOn.find((/** @type {any} */ one) => one.exportClause === undefined);
-  const onlyPasses = ast.statements.every((/** @type {any} */ one) => one.kind === SyntaxKind.ImportDeclaration || passedOn.includes(one));
-  const at = star ?? (first !== undefined && onlyPasses ? first : undefined);
-  if (at === undefined) return [];
-  return [{ at: `${path}:${lineOf(at)}`, message: 'a barrel: it passes on what other files export. Let importers name the file where a thing stands.' }];
-}
+export const directions = [
+  { folder: 'models/contracts', may: ['models/contracts'], instead: 'a contract is a schema and nothing else: what works with it belongs upstairs' },
+  { folder: 'models', may: ['models'], instead: 'models are pure: statistics belong in experiments, effects in activities or stores' },
+  // Seeded randomness has no dependencies and must be the same everywhere.
+  {
+    folder: 'experiments',
+    may: ['experiments', 'models/contracts', 'models/random.ts'],
+    instead: 'experiments are pure functions over typed arrays: let an activity call the model and pass in what came out',
+  },
+  { folder: 'stores', may: ['stores', 'models/contracts'], instead: 'stores keep bytes and documents: what they mean is for activities to say' },
+  {
+    folder: 'activities',
+    may: ['activities', 'models', 'experiments', 'stores'],
+    instead: 'what both activities and serving need belongs in models, experiments or stores',
+  },
+  {
+    folder: 'serving',
+    may: ['serving', 'models', 'experiments', 'stores'],
+    instead: 'what both activities and serving need belongs in models, experiments or stores',
+  },
+  {
+    folder: 'workflows',
+    may: ['workflows', 'models/contracts/messages.ts'],
+    types: ['activities/api.ts', 'models/contracts'],
+    instead: 'workflows order recorded decisions: compute in an activity and branch on what it returned',
+  },
+  {
+    folder: 'cli',
+    // `doctor` looks for servers as the bootstrap does, and npm's bin is the bootstrap.
+    may: ['cli', 'models', 'experiments', 'stores', 'activities', 'bootstrap'],
+    instead: 'the command line talks to serving over HTTP and to workflows by their messages',
+  },
+  { folder: 'bootstrap', may: ['bootstrap'], instead: 'bootstrap runs before anything is installed' },
+  {
+    folder: 'examples',
+    may: ['examples', 'models/contracts', 'activities/events'],
+    instead: 'an example is what a user could write: the charter and a mapping',
+  },
+];
 
-/**
- * Circles of files that load each other. Type imports are left out: they are gone when the code runs, and a type that two files share is
- * often clearest beside the one that makes it. Room against room, types obey the directions like values.
- * @param {Map<string, Import[]>} imports @returns {Violation[]}
- */
-function cycles(imports) {
-  const edges = new Map([...imports].map(([path, all]) => [path, all.filter((one) => !one.typeOnly && one.target !== undefined && imports.has(one.target))]));
-  /** @type {Violation[]} */
-  const found = [];
-  /** @type {Set<string>} */
-  const done = new Set();
-  const follow = (/** @type {string} */ path, /** @type {string[]} */ trail) => {
-    for (const { target, line } of edges.get(path) ?? []) {
-      if (target === undefined || done.has(target)) continue;
-      const start = trail.indexOf(target);
-      if (start < 0) follow(target, [...trail, target]);
-      else found.push({ at: `${path}:${line}`, message: circle([...trail.slice(start), target]) });
+const statement = /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:([^;'"]*?)\s+from\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
+
+/** @param {string} root @returns {string[]} */
+export function checkDirections(root) {
+  const problems = [];
+  /** @type {Map<string, string[]>} */
+  const graph = new Map();
+  for (const { path, text } of sourceFiles(root, ['.ts', '.mjs'])) {
+    const rule = directions.find(({ folder }) => path.startsWith(`${folder}/`));
+    const edges = [];
+    let reexports = 0;
+    for (const match of text.matchAll(statement)) {
+      const [whole, typeKeyword, names = '', named, dynamic] = match;
+      const target = named ?? dynamic ?? '';
+      if (/^\s*export/.test(whole)) reexports += 1;
+      const typesOnly = typeKeyword !== undefined || /^\{\s*type [^,]*(,\s*type [^,]*)*,?\s*\}$/.test(names.trim());
+      const at = `${path}:${lineAt(text, match.index + whole.length)}`;
+      if (!target.startsWith('.')) {
+        if (
+          path.startsWith('workflows/') &&
+          !isForTests(path) &&
+          !target.startsWith('@temporalio/workflow') &&
+          !target.startsWith('@temporalio/common') &&
+          !typesOnly
+        )
+          problems.push(`${at} imports ${target}: a workflow may import @temporalio/workflow and types; compute in an activity`);
+        continue;
+      }
+      const resolved = posix.normalize(posix.join(posix.dirname(path), target));
+      if (!typesOnly) edges.push(resolved);
+      if (rule === undefined || isForTests(path)) continue;
+      const allowed = [...rule.may, ...(typesOnly ? (rule.types ?? []) : [])];
+      if (!allowed.some((place) => resolved === place || resolved.startsWith(`${place}/`)))
+        problems.push(`${at} imports ${resolved}: ${rule.folder} may import ${allowed.join(', ')}; ${rule.instead}`);
+      if (isForTests(resolved)) problems.push(`${at} imports ${resolved}, which is for tests: move what both need into a file of its own`);
     }
-    done.add(path);
+    graph.set(path, edges);
+    // Temporal bundles one module.
+    if (path !== 'workflows/bundle.ts' && reexports > 0 && text.replace(statement, '').replace(/\/\*[\s\S]*?\*\/|\/\/.*|[\s;]/g, '') === '')
+      problems.push(`${path} only re-exports: import from where things are`);
+  }
+  return [...problems, ...cycles(graph)];
+}
+
+/** Types vanish when the code runs, so they make no cycle. @param {Map<string, string[]>} graph @returns {string[]} */
+function cycles(graph) {
+  /** @type {Map<string, 'open' | 'done'>} */
+  const state = new Map();
+  const found = [];
+  const visit = (/** @type {string} */ node, /** @type {string[]} */ path) => {
+    if (state.get(node) === 'done') return;
+    if (state.get(node) === 'open') {
+      found.push(`${[...path.slice(path.indexOf(node)), node].join(' -> ')} is a cycle: what both need belongs in a file below them`);
+      return;
+    }
+    state.set(node, 'open');
+    for (const next of graph.get(node) ?? []) visit(next, [...path, node]);
+    state.set(node, 'done');
   };
-  for (const path of edges.keys()) if (!done.has(path)) follow(path, [path]);
+  for (const node of graph.keys()) visit(node, []);
   return found;
 }
-
-const circle = (/** @type {string[]} */ trail) =>
-  `these import each other in a circle: ${trail.join(' → ')}. Move what two of them share to a file that imports neither.`;

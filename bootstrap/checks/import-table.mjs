@@ -15,7 +15,8 @@ export const directions = [
     folder: 'models/contracts',
     may: ['models/contracts'],
     packages: ['zod', 'node:crypto'],
-    instead: 'Everything stands on the contracts, so they stand on nothing: put what needs more into models/algorithms, models/slate, experiments or activities.',
+    instead:
+      'Everything stands on the contracts, so they stand on nothing: put what needs more into models/algorithms, models/slate, experiments or activities.',
   },
   {
     // Seeded random numbers: pure, and the experiments need the same ones.
@@ -80,7 +81,8 @@ export const directions = [
     // bootstrap: `doctor` asks it what is installed, and bin/understudy starts by it.
     may: ['cli', 'activities', 'experiments', 'models', 'stores', 'bootstrap'],
     packages: ['node:*', '@duckdb/node-api', '@temporalio/client', '@temporalio/common', 'commander', 'zod'],
-    instead: 'A command starts serving and workers as processes and talks to workflows by messages; what it wants of their insides belongs in models or stores.',
+    instead:
+      'A command starts serving and workers as processes and talks to workflows by messages; what it wants of their insides belongs in models or stores.',
   },
   {
     // Looks at the tree after everything is installed, so it may use what is.

@@ -80,7 +80,6 @@ export const problems = {
     title: 'A newer generation exists',
     remedy: 'Read the newest generation and decide again.',
   },
-  'UND-FENCED': { status: 409, exit: 5, retryable: false, title: 'The release was fenced off', remedy: 'An abort or a rollback won. Start a new release.' },
   'UND-STALE-EVIDENCE': {
     status: 409,
     exit: 5,
