@@ -13,7 +13,8 @@ const shared = {
   setupFiles: ['test/support/seed.ts'],
 };
 const never = ['**/node_modules/**', '**/.understudy/**'];
-const withServers = ['cli/system/start-system.test.ts', 'test/**/*.test.ts', 'workflows/**/*.test.ts', 'stores/mlflow/**/*.test.ts'];
+const story = ['test/story/**/*.test.ts'];
+const withServers = ['cli/system/start-system.test.ts', 'test/*.test.ts', 'workflows/**/*.test.ts', 'stores/mlflow/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -24,7 +25,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...never, ...withServers],
+          exclude: [...never, ...withServers, ...story],
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -40,6 +41,17 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Alone: it needs both cores for itself.
+        test: {
+          ...shared,
+          name: 'story',
+          include: story,
+          exclude: never,
+          globalSetup: ['test/servers.ts'],
+          sequence: { groupOrder: 2 },
         },
       },
     ],
