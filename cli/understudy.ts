@@ -10,6 +10,7 @@ import { type CommandContext, readEnvironment } from './environment.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
 import { initCommandIn } from './init/command.ts';
 import { exitWith } from './output.ts';
+import { toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 
 /** The command line's composition root. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -46,7 +47,12 @@ async function main(argv: readonly string[]): Promise<void> {
 main(process.argv).then(
   () => process.exit(process.exitCode ?? 0),
   (error: unknown) => {
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
+    if (error instanceof CommanderError) {
+      // Commander has said it to a person already.
+      if (error.exitCode !== 0 && process.argv.includes('--json'))
+        process.stdout.write(`${JSON.stringify(toProblemDetails(new UnderstudyError('UND-INPUT', error.message)), null, 2)}\n`);
+      process.exit(error.exitCode === 0 ? 0 : 2);
+    }
     exitWith(error);
   },
 );

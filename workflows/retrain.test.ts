@@ -1,9 +1,15 @@
+import { execFile } from 'node:child_process';
+import { cp, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import type { RerunResult, RetrainResult } from '../activities/api.ts';
 import { modelName } from '../activities/registry/register-candidate.ts';
 import { findRunRecord, listRuns } from '../activities/registry/runs.ts';
 import { currentCharter } from '../activities/registry/charters.ts';
 import { runIngest } from '../cli/commands/ingest.ts';
+import { runRetrain } from '../cli/commands/retrain.ts';
 import { rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { dataState } from '../models/contracts/window.ts';
 import { readLatest } from '../activities/context.ts';
@@ -82,4 +88,24 @@ it('a stop-level rule fails the slice and leaves the last good data in place', a
   });
   expect(await readLatest(world.state.generations, `data/${world.surface}`, dataState)).toEqual(before);
   await expect(world.retrain('nothing')).rejects.toMatchObject({ code: 'UND-INPUT' });
+});
+
+it("a model of one's own, made in Python, passes through the same gates; a broken folder is refused with what is wrong", async () => {
+  const world = await open();
+  await world.bootstrapped();
+  const folder = join(world.stateDir, 'my-model');
+  const script = fileURLToPath(new URL('../examples/bring-your-own/make_model.py', import.meta.url));
+  await promisify(execFile)(inject('mlflowPython'), [script, world.config.source?.file ?? '', folder]);
+  const retrain = (name: string, of: string) =>
+    runRetrain(world.command, { stateDir: world.stateDir, surface: world.surface, candidates: null, guest: { name, folder: of } });
+  const [run] = await retrain('co-occurrence', folder);
+  expect(run).toMatchObject({ candidate: 'co-occurrence', passed: true });
+  await world.until('approval', (now) => now.phase === 'approval' && now.candidate === 'co-occurrence');
+
+  const broken = join(world.stateDir, 'broken');
+  await cp(folder, broken, { recursive: true });
+  await truncate(join(broken, 'recommend.onnx'), 500);
+  await expect(retrain('broken', broken)).rejects.toMatchObject({ code: 'UND-ARTIFACT' });
+  await rm(join(broken, 'vocabulary.json'));
+  await expect(retrain('broken', broken)).rejects.toMatchObject({ code: expect.stringMatching(/^UND-(ARTIFACT|FILE)$/) });
 });

@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+const entry = fileURLToPath(new URL('./understudy.ts', import.meta.url));
+const charterModule = new URL('../models/contracts/charter.ts', import.meta.url).href;
+
+/** The command as a user runs it, with nothing up. */
+async function understudy(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const { TEMPORAL_ADDRESS: _address, ...inherited } = process.env;
+  const child = spawn(process.execPath, [entry, ...args], { env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [out, err]: [string[], string[]] = [[], []];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => void out.push(text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => void err.push(text));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, stdout: out.join(''), stderr: err.join('') };
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'understudy-cli-'));
+  await writeFile(
+    join(folder, 'three-mistakes.ts'),
+    `import { defineSurface } from ${JSON.stringify(charterModule)};\nexport default defineSurface({ surface: 'Not A Name', title: '', owners: [] } as never);\n`,
+  );
+  await writeFile(join(folder, 'broken.ts'), 'export default {');
+  await writeFile(join(folder, 'truncated.parquet'), 'PAR1 and then nothing');
+  await writeFile(join(folder, 'train.csv'), 'user,item\na,x\na,y\nb,x\n');
+  return () => rm(folder, { recursive: true, force: true });
+});
+
+describe('a command that cannot be done says so: one document on stdout, a code, what to do, its exit code, and nothing written', () => {
+  const cases: [args: string[], code: string, exit: number, says: RegExp][] = [
+    [['status', 'nope'], 'UND-UNKNOWN-SURFACE', 2, /nope/],
+    [['runs', '../etc'], 'UND-', 2, /etc/],
+    [['retrain', 'home'], 'UND-UNKNOWN-SURFACE', 2, /home/],
+    [['retrain', 'home', '--guest', '.', '--name', 'A B'], 'UND-INPUT', 2, /--name/],
+    [['approve', 'home'], 'UND-INPUT', 2, /--by/],
+    [['reject', 'home', '--by', 'me'], 'UND-INPUT', 2, /--why/],
+    [['approve', 'home', '--by', 'me'], 'UND-TEMPORAL', 7, /TEMPORAL_ADDRESS/],
+    [['abort', 'home', '--by', 'me', '--why', 'x'], 'UND-NO-REQUEST', 5, /home/],
+    [['rerun', 'retrain/home/1/2'], 'UND-TEMPORAL', 7, /Temporal/],
+    [['simulate', 'home', '--slates', 'many'], 'UND-INPUT', 2, /whole number/],
+    [['ingest', '--config', 'three-mistakes.ts'], 'UND-CHARTER', 2, /surface[\s\S]*title[\s\S]*owners/],
+    [['ingest', '--config', 'broken.ts'], 'UND-CHARTER', 2, /cannot be loaded/],
+    [['ingest', '--config', 'not-there.ts'], 'UND-FILE', 2, /not-there/],
+    [['init', 'truncated.parquet', '--yes'], 'UND-FILE', 2, /truncated/],
+    [['evaluate', '--train', 'train.csv', '--test', 'truncated.parquet', '--model', 'popularity'], 'UND-FILE', 2, /truncated/],
+    [['evaluate', '--train', 'train.csv', '--test', 'train.csv', '--model', 'magic'], 'UND-INPUT', 2, /magic/],
+    [['no-such-command'], 'UND-INPUT', 2, /no-such-command/],
+  ];
+  it.each(cases)('%j', async (args, code, exit, says) => {
+    const state = join(folder, `state-${args.join('-').replaceAll(/[^a-z]/g, '')}`);
+    const ended = await understudy([...args, '--json'], { UNDERSTUDY_CWD: folder, UNDERSTUDY_STATE: state });
+    expect({ exit: ended.code, stdout: ended.stdout, stderr: ended.stderr }).toMatchObject({ exit, stdout: expect.stringContaining(code) });
+    const document = JSON.parse(ended.stdout) as { code: string; detail: string; remedy: string };
+    expect(`${document.detail} ${JSON.stringify(document)}`).toMatch(says);
+    expect(document.remedy).not.toBe('');
+    expect(existsSync(state)).toBe(false);
+    expect(ended.stderr).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  });
+
+  it('names every mistake in the environment', async () => {
+    const ended = await understudy(['status', '--json'], { UNDERSTUDY_STATE: '', UNDERSTUDY_APPROVER_KEY: 'short', MLFLOW_TRACKING_URI: 'not a url' });
+    expect(ended.code).toBe(2);
+    const { code, mistakes } = JSON.parse(ended.stdout) as { code: string; mistakes: { path: string }[] };
+    expect(code).toBe('UND-ENVIRONMENT');
+    expect(mistakes.map(({ path }) => path)).toEqual(expect.arrayContaining(['/UNDERSTUDY_STATE', '/UNDERSTUDY_APPROVER_KEY', '/MLFLOW_TRACKING_URI']));
+    expect(ended.stdout + ended.stderr).not.toContain('short');
+  });
+});
+
+it('every command explains itself', async () => {
+  const help = (await understudy(['--help'])).stdout;
+  const names = [...help.matchAll(/^ {2}([a-z]+)(?: \[options\])?.*$/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
+  expect(names).toEqual(
+    expect.arrayContaining([
+      'up',
+      'init',
+      'ingest',
+      'retrain',
+      'approve',
+      'reject',
+      'abort',
+      'rollback',
+      'status',
+      'runs',
+      'rerun',
+      'evaluate',
+      'simulate',
+      'doctor',
+    ]),
+  );
+  for (const name of names) {
+    const { code, stdout } = await understudy([name, '--help']);
+    expect({ name, code }).toEqual({ name, code: 0 });
+    expect(stdout).toContain('--json');
+  }
+});
