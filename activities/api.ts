@@ -20,6 +20,8 @@ export type IngestResult = {
   generation: number;
   counts: { input: number; accepted: number; quarantined: number; duplicates: number };
   days: number;
+  /** The charter asks for a retraining on new data, and these are new. */
+  retrain: boolean;
 };
 
 /** `guest`: a model folder that is not in the charter. No candidates and no guest: all of the charter's candidates. */
@@ -153,6 +155,8 @@ export interface ControlActivities {
   }): Promise<RehearsalLook>;
   lookAtShadow(input: LookRequest): Promise<ShadowLook>;
   lookAtCanary(input: LookRequest): Promise<CanaryDecision>;
+  /** Brings the registry in line with a deployment spec that a person wrote while no release ran, or raises the alarm. */
+  reconcile(input: { surface: string; generation: number }): Promise<void>;
   closeRelease(input: CloseRequest): Promise<void>;
   readRun(input: { runId: string }): Promise<{ retrain: PreparedRetrain; log: SealedLog }>;
   compareRerun(input: Finished & { runId: string }): Promise<RerunResult>;

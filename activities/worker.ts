@@ -10,7 +10,7 @@ import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
 import { registerCandidate } from './registry/register-candidate.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
 import { awaitReplicas } from './release/await-replicas.ts';
-import { closeRelease } from './release/close-release.ts';
+import { closeRelease, reconcile } from './release/close-release.ts';
 import { createCanaryWatch } from './release/look-at-canary.ts';
 import { notify } from './release/notify.ts';
 import { openRelease } from './release/open-release.ts';
@@ -39,6 +39,7 @@ export function controlActivities(context: Context): ControlActivities {
     publishSpec: (input) => publishSpec(context, input),
     awaitReplicas: (input, beat) => awaitReplicas(context, input, beat),
     ...canaries,
+    reconcile: (input) => reconcile(context, input),
     closeRelease: (input) => closeRelease(context, input),
     readRun: ({ runId }) => readRun(context, runId),
     compareRerun: (input) => compareRerun(context, input),

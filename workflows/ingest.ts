@@ -1,6 +1,6 @@
-import { defineQuery, setHandler } from '@temporalio/workflow';
-import type { IngestRequest, IngestResult } from '../activities/api.ts';
-import { statusQuery } from '../models/contracts/messages.ts';
+import { defineQuery, ParentClosePolicy, setHandler, startChild } from '@temporalio/workflow';
+import type { IngestRequest, IngestResult, PrepareRequest } from '../activities/api.ts';
+import { statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { patient } from './proxies.ts';
 
 /** Validates one source into day slices and makes them the surface's data. A stop-level rule fails it and changes nothing. */
@@ -8,6 +8,15 @@ export async function ingest(input: IngestRequest): Promise<IngestResult> {
   let where = 'validating and slicing';
   setHandler(defineQuery<{ phase: string; why: string }>(statusQuery), () => ({ phase: where, why: input.source.name }));
   const result = await patient.ingestSource(input);
+  if (result.retrain) {
+    where = 'asking for a retraining';
+    const request: PrepareRequest = { surface: input.surface, candidates: null, guest: null, charter: input.charter };
+    await startChild(workflowNames.requestRetrain, {
+      workflowId: `request-retrain/${input.surface}/data-${result.generation}`,
+      args: [request],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+  }
   where = 'done';
   return result;
 }

@@ -50,6 +50,8 @@ async function recordAll(servers: { temporalCli: string; mlflowUrl: string }): P
     await story.client.workflow.execute(workflowNames.rerun, { workflowId: rerunId, taskQueue: taskQueues.control, args: [{ runId }] });
     await record(story, 'rerun', rerunId);
     await story.until('the end', (now) => now.phase === 'idle');
+    await story.override('rollback');
+    await story.until('the registry', (now) => now.phase === 'idle' && now.why.startsWith('reconciled'));
     await record(story, 'release-bootstrap-and-promotion', releaseWorkflowId(story.surface));
   } finally {
     await story.close();

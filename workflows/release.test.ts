@@ -3,6 +3,7 @@ import { openState } from '../activities/context.ts';
 import { modelName } from '../activities/registry/register-candidate.ts';
 import { publishSpec } from '../activities/release/publish-spec.ts';
 import { releaseMessages, releaseWorkflowId } from '../models/contracts/messages.ts';
+import type { SlateRecord } from '../models/contracts/slate.ts';
 import type { Vote } from '../models/contracts/release.ts';
 import { artifactManifest } from '../models/contracts/artifact.ts';
 import { getDocument } from '../stores/blobs.ts';
@@ -38,6 +39,22 @@ describe('a release', () => {
       .filter((entry) => entry.action === 'spec-published' && entry.releaseId === ended.releaseId)
       .map((entry) => (entry.detail.change as { kind: string }).kind);
     expect([...new Set(kinds)]).toEqual(['register-challenger', 'shadow', 'split', 'promote']);
+    // Who is in the data is known from the first request on.
+    await fetch(`${world.servingUrl}/v1/recommend`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ surface: world.surface, userId: 'u1' }),
+    });
+    const slateOf = async (unit: string) =>
+      ((await world.state.logReader(world.surface, 'slates').tail({})).records as SlateRecord[]).find((slate) => slate.unit === unit);
+    await expect.poll(async () => (await slateOf('u:u1'))?.history.length ?? 0).toBeGreaterThan(5);
+    // Back again with no release under way: the registry follows.
+    await world.until('idle', (now) => now.phase === 'idle');
+    await world.override('rollback');
+    await expect
+      .poll(async () => (await world.ledger()).at(-1), { timeout: 20_000 })
+      .toMatchObject({ action: 'reconciled', detail: { champion: first, disagreement: null } });
+    expect((await world.context.mlflow.getByAlias({ model: modelName(world.surface), alias: 'champion' }))?.artifact).toBe(first);
     // What is done is not done again.
     const [again] = await world.retrain('item-knn');
     expect(again).toEqual(run);

@@ -29,7 +29,9 @@ export async function release(input: ReleaseInput): Promise<void> {
   const publisher = new Publisher(input);
   publisher.listen();
   for (;;) {
-    await condition(() => publisher.pending !== null);
+    await condition(() => publisher.pending !== null || publisher.overridden());
+    if (publisher.overridden()) await publisher.reconcile();
+    if (publisher.pending === null) continue;
     const submission = publisher.take();
     await publisher.closeDropped(submission);
     const ending = await publisher.run(submission);
@@ -66,7 +68,7 @@ class Publisher {
       this.status.waiting = submission.candidate;
     });
     setHandler(overriddenSignal, (notice) => {
-      if (notice.releaseId === null || notice.releaseId === this.status.releaseId) this.override = notice;
+      if (this.status.phase === 'idle' || notice.releaseId === null || notice.releaseId === this.status.releaseId) this.override = notice;
     });
     setHandler(statusQuery, () => this.status);
     setHandler(decideUpdate, async (vote) => {
@@ -325,6 +327,18 @@ class Publisher {
     return turn;
   }
 
+  overridden(): boolean {
+    return this.status.phase === 'idle' && this.override !== null;
+  }
+
+  /** After an override while no release ran: what serves has changed, so the registry must follow. */
+  async reconcile(): Promise<void> {
+    const generation = this.override?.generation ?? 0;
+    this.override = null;
+    await patient.reconcile({ surface: this.status.surface, generation });
+    this.status.why = `reconciled with generation ${generation}`;
+  }
+
   /** Candidates that a newer one replaced before their turn came: the ledger says so. */
   async closeDropped(newer: CandidateSubmission): Promise<void> {
     const { surface } = this.status;
@@ -347,6 +361,7 @@ class Publisher {
       ...ending,
       generation: this.status.generation,
     });
+    this.override = null;
     const last = { releaseId: this.status.releaseId ?? 'none', candidate: submission.candidate, ...ending };
     this.status = {
       ...idle(this.status.surface),

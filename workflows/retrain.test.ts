@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, inject, it, onTestFinished } from 'vitest';
-import type { RerunResult, RetrainResult } from '../activities/api.ts';
+import type { Evaluated, RerunResult, RetrainResult, Trained } from '../activities/api.ts';
 import { modelName } from '../activities/registry/register-candidate.ts';
-import { findRunRecord, listRuns } from '../activities/registry/runs.ts';
+import { compareRerun, findRunRecord, listRuns, preparedFrom } from '../activities/registry/runs.ts';
 import { currentCharter } from '../activities/registry/charters.ts';
 import { runIngest } from '../cli/commands/ingest.ts';
-import { runRetrain } from '../cli/commands/retrain.ts';
+import { retrainCommand, runRetrain } from '../cli/commands/retrain.ts';
 import { rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { dataState } from '../models/contracts/window.ts';
 import { readLatest } from '../activities/context.ts';
@@ -58,6 +58,31 @@ it('the same work asked for twice at once is done once: one run, one artifact, o
 
   // Trained again from its manifest, it is the same.
   expect(await rerun(world, results[0]?.runId ?? '')).toMatchObject({ equal: true, firstDifference: null });
+  // Had it become another artifact, the first difference would be named.
+  const bootstrap = (await listRuns(world.state, world.surface)).find((run) => run.candidate === 'popularity');
+  if (record === undefined || bootstrap === undefined) throw new Error('no runs');
+  const other = { artifact: bootstrap.artifact } as Trained;
+  const evaluated = { metrics: record.metrics } as Evaluated;
+  const compared = await compareRerun(world.context, { runId: record.runId, retrain: preparedFrom(record), log: record.log, trained: other, evaluated });
+  expect(compared).toMatchObject({ equal: false, artifact: { first: record.artifact, again: bootstrap.artifact } });
+  expect(compared.firstDifference).toBe('artifact/algorithm: "ials" became "popularity"');
+});
+
+it('new data and a schedule ask for a retraining by themselves', async () => {
+  const world = await open({ charter: { retrainOnNewData: true } });
+  await world.ingest();
+  await expect.poll(async () => (await listRuns(world.state, world.surface)).map((run) => run.candidate), { timeout: 20_000 }).toEqual(['popularity']);
+  await world.until('the bootstrap', (now) => now.last?.outcome === 'promoted');
+  // The same data again are not new.
+  expect(await world.ingest()).toMatchObject({ retrain: false });
+
+  await retrainCommand(world.command).parseAsync([world.surface, '--schedule', '0 4 1 1 *', '--candidate', 'item-knn', '--state', world.stateDir], {
+    from: 'user',
+  });
+  const schedule = world.client.schedule.getHandle(`retrain/${world.surface}`);
+  expect((await schedule.describe()).policies).toMatchObject({ overlap: 'SKIP' });
+  await schedule.trigger();
+  await expect.poll(async () => (await listRuns(world.state, world.surface)).map((run) => run.candidate), { timeout: 20_000 }).toContain('item-knn');
 });
 
 it('while nothing is live, the bootstrap candidate comes first, and only it', async () => {

@@ -8,6 +8,7 @@ import { getDocument } from '../../stores/blobs.ts';
 import type { IngestRequest, IngestResult } from '../api.ts';
 import { type Context, readCharter, readLatest } from '../context.ts';
 import type { Beat } from '../worker.ts';
+import { publishProfiles } from '../windows/publish-profiles.ts';
 import { mergeDataState } from '../windows/merge-data-state.ts';
 import { ingestBatch } from './ingest-batch.ts';
 import { mapping as mappingDocument } from './mapping.ts';
@@ -38,17 +39,20 @@ export async function ingestSource(context: Context, request: IngestRequest, { b
       onProgress: () => beat(),
     });
     if (manifest.source.digest !== request.source.digest) throw new UnderstudyError('UND-FILE', `${request.source.path} changed while it was read`);
-    const generation = await publish(digest);
-    return { manifest: digest, generation, counts: manifest.counts, days: manifest.slices.length };
+    const data = await publish(digest);
+    beat();
+    await publishProfiles(context.state, { data, charter, workDir, signal });
+    const retrain = charter.retrainOnNewData && data.generation !== previous?.generation;
+    return { manifest: digest, generation: data.generation, counts: manifest.counts, days: manifest.slices.length, retrain };
 
-    async function publish(manifestDigest: string): Promise<number> {
+    async function publish(manifestDigest: string): Promise<DataState> {
       for (;;) {
         const latest = await readLatest(generations, series, dataState);
         const merged: DataState = mergeDataState({ previous: latest?.document, manifest, manifestDigest });
-        if (latest !== undefined && sameData(latest.document, merged)) return latest.generation;
+        if (latest !== undefined && sameData(latest.document, merged)) return latest.document;
         try {
           await generations.create(series, merged.generation, merged);
-          return merged.generation;
+          return merged;
         } catch (error) {
           if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
         }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { appendLedger } from '../../stores/ledger.ts';
 import type { CloseRequest } from '../api.ts';
@@ -6,6 +7,8 @@ import { findRunRecord } from '../registry/runs.ts';
 import { modelName } from '../registry/register-candidate.ts';
 import { liveReplicas } from './await-replicas.ts';
 
+const settleMs = 10_000;
+
 /** Writes the outcome down and brings the registry in line with the deployment spec, which alone says what serves. */
 export async function closeRelease(context: Context, request: CloseRequest): Promise<void> {
   const { generations } = context.state;
@@ -13,7 +16,7 @@ export async function closeRelease(context: Context, request: CloseRequest): Pro
   if (run?.modelVersion)
     await context.mlflow.setVersionTag({ model: modelName(request.surface), version: run.modelVersion, key: 'understudy.outcome', value: request.outcome });
   await projectAliases(context, request.surface);
-  const disagreement = await disagreementOf(context, request.surface);
+  const disagreement = await lastingDisagreement(context, request.surface);
   const spec = await latestDeployment(generations, request.surface);
   await appendLedger(generations, {
     operationId: `${request.releaseId}/close`,
@@ -34,6 +37,23 @@ export async function closeRelease(context: Context, request: CloseRequest): Pro
   if (disagreement !== null) context.log(`ALARM ${request.surface}: ${disagreement}`);
 }
 
+/** The registry follows an override; where they then differ, the ledger and the log say so. */
+export async function reconcile(context: Context, { surface, generation }: { surface: string; generation: number }): Promise<void> {
+  await projectAliases(context, surface);
+  const disagreement = await lastingDisagreement(context, surface);
+  const spec = await latestDeployment(context.state.generations, surface);
+  await appendLedger(context.state.generations, {
+    operationId: `reconcile/${surface}/${generation}`,
+    atMs: context.now(),
+    surface,
+    action: 'reconciled',
+    by: 'release',
+    releaseId: null,
+    detail: { generation: spec?.generation ?? 0, champion: spec?.champion ?? null, disagreement },
+  });
+  if (disagreement !== null) context.log(`ALARM ${surface}: ${disagreement}`);
+}
+
 /** `champion` and `challenger` in MLflow follow the spec: a projection, made again from the source each time. */
 export async function projectAliases(context: Context, surface: string): Promise<void> {
   const spec = await latestDeployment(context.state.generations, surface);
@@ -46,6 +66,14 @@ export async function projectAliases(context: Context, surface: string): Promise
     if (current?.version === wanted?.version) continue;
     if (wanted === undefined) await context.mlflow.deleteAlias({ model: modelName(surface), alias });
     else await context.mlflow.setAlias({ model: modelName(surface), alias, version: wanted.version });
+  }
+}
+
+/** Replicas need a moment to load a generation: what differs for longer is worth an alarm. */
+async function lastingDisagreement(context: Context, surface: string): Promise<string | null> {
+  for (const deadlineMs = context.now() + settleMs; ; await delay(100)) {
+    const found = await disagreementOf(context, surface);
+    if (found === null || context.now() > deadlineMs) return found;
   }
 }
 

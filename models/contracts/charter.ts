@@ -79,6 +79,8 @@ export const charter = z
       .default({ slots: 1, poolDepth: 100, rankOffset: 5, challengerDepth: 20, floor: 0.02 }),
     /** The recipe that goes live while there is no champion at all: the bootstrap rule. */
     bootstrap: machineName,
+    /** An ingest that brings new data asks for a retraining by itself. */
+    retrainOnNewData: z.boolean().default(false),
     candidates: z.array(candidate).min(1),
     gates: z.strictObject({
       /** The metric that decides offline. */

@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from './ids.ts';
 
-/** JSON with object keys in code-unit order, no spaces, `undefined` members left out (RFC 8785 for the values we store). */
+/**
+ * JSON with object keys in code-unit order, no spaces, `undefined` members left out (RFC 8785 for the values we store).
+ * @throws TypeError for what is not JSON: infinities, functions, symbols, big integers.
+ */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) => {
-    if (typeof member === 'number' && !Number.isFinite(member)) throw new TypeError(`canonicalJson: ${member} is not JSON`);
-    if (member === null || typeof member !== 'object' || Array.isArray(member)) return member;
-    const sorted: Record<string, unknown> = {};
-    for (const key of Object.keys(member).sort()) sorted[key] = (member as Record<string, unknown>)[key];
-    return sorted;
-  });
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object') throw new TypeError(`canonicalJson: ${String(value)} is not JSON`);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
 }
 
 export function digestBytes(bytes: Uint8Array | string): Digest {

@@ -168,6 +168,7 @@ export function toProblemDetails(error: unknown): ProblemDetails {
   const known = asUnderstudyError(error);
   const row = problems[known.code];
   return {
+    ...known.details,
     type: `urn:understudy:problem:${known.code}`,
     title: row.title,
     status: row.status,
@@ -176,7 +177,6 @@ export function toProblemDetails(error: unknown): ProblemDetails {
     code: known.code,
     remedy: row.remedy,
     ...(known.mistakes.length > 0 ? { mistakes: known.mistakes } : {}),
-    ...known.details,
   };
 }
 
@@ -185,11 +185,14 @@ export function asUnderstudyError(error: unknown): UnderstudyError {
   return new UnderstudyError('UND-INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
 }
 
+/** RFC 6901; the whole document is the empty string. */
+const pointer = (path: readonly PropertyKey[]) => path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
 type ZodLikeIssue = { path: PropertyKey[]; message: string };
 
 /** Turns the issues of a failed zod parse into one coded error that names all of them. */
 export function inputError(code: ProblemCode, what: string, issues: readonly ZodLikeIssue[]): UnderstudyError {
-  const mistakes = issues.map((issue) => ({ path: `/${issue.path.map(String).join('/')}`, message: issue.message }));
-  const named = mistakes.map((mistake) => `${mistake.path}: ${mistake.message}`).join('; ');
+  const mistakes = issues.map((issue) => ({ path: pointer(issue.path), message: issue.message }));
+  const named = mistakes.map((mistake) => `${mistake.path === '' ? 'all of it' : mistake.path}: ${mistake.message}`).join('; ');
   return new UnderstudyError(code, `${what} has ${mistakes.length} mistake${mistakes.length === 1 ? '' : 's'}: ${named}`, { mistakes });
 }
