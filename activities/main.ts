@@ -5,6 +5,7 @@ import { releaseMessages, releaseWorkflowId, taskQueues, workflowNames } from '.
 import { inputError, toProblemDetails } from '../models/contracts/problem.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
+import { temporalConnection, temporalVariables } from './temporal-connection.ts';
 import { type Role, createWorkers } from './worker.ts';
 
 /** The worker's composition root: the only place of the pipeline that reads the environment. */
@@ -16,7 +17,7 @@ const environment = z.object({
     .transform((text) => text.split(',').map((role) => role.trim()))
     .pipe(z.array(z.enum(['control', 'training'])).min(1)),
   TEMPORAL_ADDRESS: z.string().min(1),
-  TEMPORAL_NAMESPACE: z.string().default('default'),
+  ...temporalVariables,
   MLFLOW_TRACKING_URI: z.url(),
   MLFLOW_TRACKING_TOKEN: z.string().optional(),
   /** `name=key` pairs, separated by commas. */
@@ -40,7 +41,8 @@ async function main(): Promise<void> {
   if (!parsed.success) throw inputError('UND-ENVIRONMENT', 'The environment', parsed.error.issues);
   const env = parsed.data;
   Runtime.install({ logger: new DefaultLogger('WARN', (entry) => process.stderr.write(`${entry.level} ${entry.message}\n`)), shutdownSignals: [] });
-  const client = new Client({ connection: Connection.lazy({ address: env.TEMPORAL_ADDRESS }), namespace: env.TEMPORAL_NAMESPACE });
+  const connection = temporalConnection(env.TEMPORAL_ADDRESS, env);
+  const client = new Client({ connection: Connection.lazy(connection), namespace: env.TEMPORAL_NAMESPACE });
   const context: Context = {
     state: openState(env.UNDERSTUDY_STATE),
     mlflow: createMlflow({ trackingUri: env.MLFLOW_TRACKING_URI, token: env.MLFLOW_TRACKING_TOKEN }),
@@ -61,7 +63,7 @@ async function main(): Promise<void> {
   const workers = await createWorkers({
     context,
     roles: env.UNDERSTUDY_ROLES as Role[],
-    connection: { address: env.TEMPORAL_ADDRESS },
+    connection,
     namespace: env.TEMPORAL_NAMESPACE,
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.shutdown());

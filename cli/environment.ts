@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { temporalVariables } from '../activities/temporal-connection.ts';
 import { inputError } from '../models/contracts/problem.ts';
 
 const environment = z.object({
@@ -9,7 +10,7 @@ const environment = z.object({
   UNDERSTUDY_TEMPORAL_CLI: z.string().optional(),
   UNDERSTUDY_MLFLOW_PYTHON: z.string().optional(),
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
-  TEMPORAL_NAMESPACE: z.string().default('default'),
+  ...temporalVariables,
   MLFLOW_TRACKING_URI: z.url().optional(),
   MLFLOW_TRACKING_TOKEN: z.string().optional(),
   /** The approver's own key, with which a vote is signed. */

@@ -1,3 +1,4 @@
+import { temporalConnection } from '../activities/temporal-connection.ts';
 import { Client, Connection, WorkflowNotFoundError, WorkflowFailedError, WorkflowUpdateFailedError, ServiceError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { type ProblemCode, UnderstudyError, problems } from '../models/contracts/problem.ts';
@@ -19,7 +20,7 @@ export async function withTemporal<T>(context: CommandContext, stateDir: string,
   const address = await temporalAddress(context, stateDir);
   let connection: Connection;
   try {
-    connection = await Connection.connect({ address, connectTimeout: 5_000 });
+    connection = await Connection.connect({ ...temporalConnection(address, context.env), connectTimeout: 5_000 });
   } catch (cause) {
     throw new UnderstudyError('UND-TEMPORAL', `Temporal does not answer at ${address}`, { cause });
   }

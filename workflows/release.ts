@@ -13,6 +13,7 @@ import type { Evaluated, OpenedRelease, PublishRequest, Published, Rehearsal } f
 import type { CandidateSubmission, OverrideNotice, ReleaseOutcome, ReleaseStatus, Vote, VoteResult } from '../models/contracts/release.ts';
 import { releaseMessages } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
+import { idle } from './release-status.ts';
 
 export type ReleaseInput = { surface: string; pending?: CandidateSubmission | null; last?: ReleaseStatus['last']; closed?: number };
 type Opened = Extract<OpenedRelease, { kind: 'opened' }>;
@@ -389,27 +390,4 @@ class Publisher {
       atMs: Date.now(),
     };
   }
-}
-
-function idle(surface: string): ReleaseStatus {
-  return {
-    surface,
-    phase: 'idle',
-    why: 'no candidate',
-    releaseId: null,
-    candidate: null,
-    artifact: null,
-    evidence: null,
-    intent: null,
-    policy: null,
-    votes: [],
-    generation: 0,
-    stage: null,
-    share: null,
-    look: 0,
-    lastDecision: null,
-    waiting: null,
-    last: null,
-    closed: 0,
-  };
 }

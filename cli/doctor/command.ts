@@ -17,12 +17,12 @@ export async function examine({ stateDir, env, nodeVersion }: { stateDir: string
   const checks = await Promise.all([
     checkNode(nodeVersion),
     checkPython(env),
-    checkTemporal({ cli: known.UNDERSTUDY_TEMPORAL_CLI ?? findTemporal(where), address: known.TEMPORAL_ADDRESS, namespace }),
+    checkTemporal({ cli: known.UNDERSTUDY_TEMPORAL_CLI ?? findTemporal(where), address: known.TEMPORAL_ADDRESS, namespace, env }),
     checkMlflow({ python: known.UNDERSTUDY_MLFLOW_PYTHON ?? findMlflow(where), uri: known.MLFLOW_TRACKING_URI }),
     checkStateDirectory(stateDir),
     checkDisk(stateDir),
     checkPorts(),
-    checkRunningSystem({ stateDir, namespace }),
+    checkRunningSystem({ stateDir, namespace, env }),
   ]);
   return checks.flat();
 }

@@ -30,10 +30,12 @@ export async function checkPython(env: NodeJS.ProcessEnv): Promise<Check> {
 }
 
 /** A CLI that runs, or a server that answers. */
-export async function checkTemporal({ cli, address, namespace }: { cli: string | undefined; address: string | undefined; namespace: string }): Promise<Check> {
+type WhichTemporal = { cli: string | undefined; address: string | undefined; namespace: string; env?: NodeJS.ProcessEnv };
+
+export async function checkTemporal({ cli, address, namespace, env }: WhichTemporal): Promise<Check> {
   const remedy = 'Set TEMPORAL_ADDRESS, put `temporal` on PATH, or run `npm start`, which downloads it or builds it with Go.';
   if (address !== undefined) {
-    if (await temporalAnswers({ address, namespace, timeoutMs: 5_000 }))
+    if (await temporalAnswers({ address, namespace, timeoutMs: 5_000, env }))
       return ok('temporal', `TEMPORAL_ADDRESS ${address} answers for the namespace ${namespace}`);
     return failed(
       'temporal',

@@ -4,7 +4,7 @@ import { isAlive } from '../system/processes.ts';
 import { type Check, failed, note, ok } from './check.ts';
 
 /** The system that was started with the state directory, if one was: does each part answer? */
-export async function checkRunningSystem({ stateDir, namespace }: { stateDir: string; namespace: string }): Promise<Check[]> {
+export async function checkRunningSystem({ stateDir, namespace, env }: { stateDir: string; namespace: string; env?: NodeJS.ProcessEnv }): Promise<Check[]> {
   const system = await readSystemFile(stateDir);
   if (system === undefined) return [note('system', 'none is up', 'Start it with `npm start`.')];
   if (!isAlive(system.pid))
@@ -17,7 +17,7 @@ export async function checkRunningSystem({ stateDir, namespace }: { stateDir: st
     ];
   const [serving, temporal, mlflow] = await Promise.all([
     answers(`${system.servingUrl}/readyz`, { timeoutMs: 5_000 }),
-    temporalAnswers({ address: system.temporalAddress, namespace, timeoutMs: 5_000 }),
+    temporalAnswers({ address: system.temporalAddress, namespace, timeoutMs: 5_000, env }),
     answers(`${system.mlflowUrl.replace(/\/+$/, '')}/health`, { timeoutMs: 5_000 }),
   ]);
   const look = (log: string) => `It is started again by itself; look at ${stateDir}/run/${log}.log.`;

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { temporalConnection } from '../../activities/temporal-connection.ts';
 import { onFreePorts } from './on-free-ports.ts';
 import { type Child, type ChildOptions, startChild } from './start-child.ts';
 
@@ -38,13 +39,20 @@ export async function startTemporal(input: Surroundings & { cli: string; namespa
   return { child, address: `${host}:${ports[0]}`, uiUrl: `http://${host}:${ports[1]}` };
 }
 
+type Question = {
+  address: string;
+  namespace: string;
+  timeoutMs: number /** Where TLS and API key of a server that is not ours stand. */;
+  env?: NodeJS.ProcessEnv;
+};
+
 /** Whether Temporal answers for a namespace: a port that listens is not enough. */
-export async function temporalAnswers({ address, namespace, timeoutMs }: { address: string; namespace: string; timeoutMs: number }): Promise<boolean> {
+export async function temporalAnswers({ address, namespace, timeoutMs, env = {} }: Question): Promise<boolean> {
   let connection: Connection | undefined;
   // Where nobody listens, the client would try again until its time is up.
   if (!(await accepts(address, { timeoutMs }))) return false;
   try {
-    connection = await Connection.connect({ address, connectTimeout: timeoutMs });
+    connection = await Connection.connect({ ...temporalConnection(address, env), connectTimeout: timeoutMs });
     await connection.withDeadline(Date.now() + timeoutMs, () => (connection as Connection).workflowService.describeNamespace({ namespace }));
     return true;
   } catch {

@@ -66,7 +66,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const surroundings = {
     stateDir,
     runDir,
-    env,
+    // TLS and API key belong to the server that TEMPORAL_ADDRESS names.
+    env: options.temporalAddress === undefined ? withoutTemporal(env) : env,
     restart: true,
     onExit: (end: { name: string; code: number | null; signal: NodeJS.Signals | null }) =>
       say(`${end.name} ended (${end.signal ?? `exit code ${end.code}`}); starting it again`),
@@ -75,7 +76,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const left = await stopLeftovers({ runDir });
     if (left.length > 0) say(`stopped what an earlier start left: ${left.join(', ')}`);
     const temporal = async () => {
-      if (options.temporalAddress !== undefined) return reachTemporal({ address: options.temporalAddress, namespace: temporalNamespace });
+      if (options.temporalAddress !== undefined)
+        return reachTemporal({ address: options.temporalAddress, namespace: temporalNamespace, env: { ...env, TEMPORAL_ADDRESS: options.temporalAddress } });
       const cli = needed(options.temporalCli, 'UND-TEMPORAL', 'No temporal CLI is known and TEMPORAL_ADDRESS is not set');
       const started = await startTemporal({ ...surroundings, cli, namespace: temporalNamespace, port: ports.temporal, uiPort: ports.temporalUi });
       say(`Temporal is up at ${started.address}`);
@@ -121,14 +123,20 @@ async function startTogether<const T extends Starters>(children: Child[], starte
   return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<unknown>).value) as Started<T>;
 }
 
+function withoutTemporal(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
+}
+
 async function reachTemporal({
   address,
   namespace,
+  env,
 }: {
   address: string;
   namespace: string;
+  env: NodeJS.ProcessEnv;
 }): Promise<{ child?: Child; address: string; uiUrl: string | null }> {
-  if (await temporalAnswers({ address, namespace, timeoutMs: 10_000 })) return { address, uiUrl: null };
+  if (await temporalAnswers({ address, namespace, timeoutMs: 10_000, env })) return { address, uiUrl: null };
   throw new UnderstudyError('UND-TEMPORAL', `Temporal does not answer at ${address} for the namespace ${namespace}`);
 }
 

@@ -95,6 +95,9 @@ export function liftInterval(bets: Bets, alpha: number): Interval {
   const threshold = Math.log(1 / alpha);
   const low = lastRejected(bets.cap, (difference) => logWealth(bets, { difference: -difference, bet: 'above' }) >= threshold);
   const high = lastRejected(bets.cap, (difference) => logWealth(bets, { difference, bet: 'below' }) >= threshold);
+  // Data that no difference explains (a share that was not kept) reject all of them: what is left is the point where both sides met.
+  const middle = (high - low) / 2;
+  if (-low > high) return { value: middle, low: middle, high: middle };
   return { value: Math.max(-low, Math.min(high, value)), low: -low, high };
 }
 

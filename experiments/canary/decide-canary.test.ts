@@ -2,58 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canaryDecision } from '../../models/contracts/canary.ts';
 import { createRandom } from '../../models/random.ts';
-import { type ArmData, noArmData, noCounts, type Stratum } from './arm-data.ts';
+import type { noCounts } from './arm-data.ts';
 import { estimateLift, liftInterval, logWealth, prepareBets } from './betting.ts';
 import { challengerShare, probabilityBetter } from './challenger-share.ts';
-import { type CanaryInput, decideCanary } from './decide-canary.ts';
 import { exceeds, guardrailAlpha, sampleRatioAlpha, sampleRatioPValue } from './guardrails.ts';
+import { armsOf, canary, decide, stratum } from './testing.ts';
 
-const canary = {
-  shadowSlates: 30,
-  ladder: [0.1, 0.5],
-  minUnits: [10, 40],
-  lookEveryMs: 1_000,
-  maxDurationMs: 10_000,
-  alpha: 0.05,
-  refreshMargin: 0.1,
-  maxErrorShare: 0.01,
-  maxFallbackShare: 0.05,
-  maxP99Ms: 250,
-};
-type Arm = { units: number; converted: number };
-function stratum({ share, champion, challenger, generation = 1 }: { share: number; champion: Arm; challenger: Arm; generation?: number }): Stratum {
-  const arm = ({ units, converted }: Arm) => ({
-    enrolled: units,
-    ripe: (
-      [
-        [0, units - converted],
-        [1, converted],
-      ] as [number, number][]
-    ).filter(([, count]) => count > 0),
-  });
-  return { generation, share, champion: arm(champion), challenger: arm(challenger) };
-}
-function armsOf(strata: Stratum[], over: Partial<ArmData> = {}): ArmData {
-  const counts = (variant: 'champion' | 'challenger') => {
-    const enrolled = strata.reduce((sum, one) => sum + one[variant].enrolled, 0);
-    const converted = strata.flatMap((one) => one[variant].ripe).reduce((sum, [value, units]) => sum + value * units, 0);
-    return { ...noCounts, enrolled, ripe: enrolled, converted, rewardSum: converted, rewardSquares: converted, slates: enrolled };
-  };
-  const challenger = counts('challenger');
-  return { ...noArmData, champion: counts('champion'), challenger, strata, ripeByStage: [challenger.ripe, challenger.ripe], ...over };
-}
-const decide = (over: Partial<CanaryInput>) =>
-  decideCanary({
-    charter: { release: { canary }, reward: { weights: { purchase: 1 }, attributionMs: 1_000, capPerUnit: 1 } },
-    intent: 'replace',
-    releaseId: 'r',
-    look: 3,
-    stage: 0,
-    share: 0.1,
-    elapsedMs: 500,
-    arms: noArmData,
-    ...over,
-  });
 const even = (units: number, champion: number, challenger: number) =>
   armsOf([stratum({ share: 0.5, champion: { units, converted: units * champion }, challenger: { units, converted: units * challenger } })]);
 const tenth = (units: number, rate: number) =>
@@ -126,6 +80,16 @@ describe('a look', () => {
       action: 'roll-back',
       reasons: [expect.stringContaining('9000 users enrolled with the challenger where 9500 were expected')],
     });
+  });
+
+  it('gives an interval that is one, also where no difference explains the data', () => {
+    const strata = [
+      stratum({ generation: 0, share: 0.01, champion: { units: 0, converted: 0 }, challenger: { units: 5, converted: 5 } }),
+      stratum({ generation: 1, share: 0.01, champion: { units: 0, converted: 0 }, challenger: { units: 68, converted: 68 } }),
+    ];
+    const { lift } = decide({ arms: armsOf(strata), intent: 'refresh', share: 0 });
+    expect(lift.low).toBeLessThanOrEqual(lift.value);
+    expect(lift.value).toBeLessThanOrEqual(lift.high);
   });
 
   it('is a decision that the contract knows, its share within the rung, its verdict where the interval is; same input, same digest', () => {

@@ -134,7 +134,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
           expectAllowed(mine, request);
           expectAllowed(theirs, request);
           for (const [position, score] of mine.scores.entries()) {
-            expect(Math.abs((theirs.scores[position] as number) - score) / Math.max(1, Math.abs(score))).toBeLessThan(2e-5);
+            expect(Math.abs((theirs.scores[position] as number) - score) / Math.max(1, Math.abs(score))).toBeLessThan(1e-4);
           }
         }),
         { numRuns: 150 },
@@ -224,7 +224,7 @@ test('refuses parameters, naming every mistake', () => {
       .map(({ path }) => path)
       .sort();
   expect(paths('ials', { factors: -1, sweeps: 2.5, lambda: 'much' })).toEqual(['/factors', '/lambda', '/sweeps']);
-  expect(paths('item-knn', { neighbours: 0, shrink: -1, surprise: 1 })).toEqual(['/', '/neighbours', '/shrink']);
+  expect(paths('item-knn', { neighbours: 0, shrink: -1, surprise: 1 })).toEqual(['/neighbours', '/shrink', '/surprise']);
   expect(paths('popularity', { halfLifeDays: 0 })).toEqual(['/halfLifeDays']);
   for (const name of Object.keys(algorithms)) expect(refusal(name, {})).toEqual([]);
 });

@@ -188,11 +188,14 @@ export function asUnderstudyError(error: unknown): UnderstudyError {
 /** RFC 6901; the whole document is the empty string. */
 const pointer = (path: readonly PropertyKey[]) => path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
-type ZodLikeIssue = { path: PropertyKey[]; message: string };
+type ZodLikeIssue = { path: PropertyKey[]; message: string; keys?: readonly string[] };
 
 /** Turns the issues of a failed zod parse into one coded error that names all of them. */
 export function inputError(code: ProblemCode, what: string, issues: readonly ZodLikeIssue[]): UnderstudyError {
-  const mistakes = issues.map((issue) => ({ path: pointer(issue.path), message: issue.message }));
+  // What zod says once of several unknown keys is a mistake each, at its place.
+  const mistakes = issues.flatMap(({ path, message, keys }) =>
+    keys === undefined ? [{ path: pointer(path), message }] : keys.map((key) => ({ path: pointer([...path, key]), message: 'is not known here' })),
+  );
   const named = mistakes.map((mistake) => `${mistake.path === '' ? 'all of it' : mistake.path}: ${mistake.message}`).join('; ');
   return new UnderstudyError(code, `${what} has ${mistakes.length} mistake${mistakes.length === 1 ? '' : 's'}: ${named}`, { mistakes });
 }
