@@ -8,6 +8,7 @@ import { latestDeployment } from '../../stores/deployments.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { emit, table } from '../output.ts';
+import { summarizeReport } from '../summarize-report.ts';
 import { releaseStatus, withTemporal } from '../temporal.ts';
 
 type SurfaceStatus = { surface: string; deployment: DeploymentSpec | null; release: ReleaseStatus | null; temporal: 'reached' | 'not reached' };
@@ -24,7 +25,7 @@ export async function surfaceStatus(context: CommandContext, stateDir: string, s
   }
 }
 
-function describe(one: SurfaceStatus, runs: readonly RunRecord[]): string {
+function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRecord[]; evidence: string }): string {
   const nameOf = (artifact: string | null | undefined) => {
     if (!artifact) return 'none';
     const run = runs.find((candidate) => candidate.artifact === artifact);
@@ -43,8 +44,10 @@ function describe(one: SurfaceStatus, runs: readonly RunRecord[]): string {
   else if (one.release === null) lines.push('release     none yet');
   else {
     lines.push(`release     ${one.release.phase}: ${one.release.why}`);
-    if (one.release.evidence !== null && one.release.phase === 'approval')
+    if (one.release.evidence !== null && one.release.phase === 'approval') {
+      lines.push(`evidence    ${evidence}`);
       lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}`);
+    }
     if (one.release.last !== null) lines.push(`last        ${one.release.last.candidate} ${one.release.last.outcome}: ${one.release.last.why}`);
   }
   return lines.join('\n');
@@ -70,8 +73,10 @@ export function statusCommand(context: CommandContext): Command {
       const texts = await Promise.all(
         statuses.map(
           async (one) =>
-            describe(one, await listRuns(state, one.surface)) +
-            ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : ''),
+            describe(one, {
+              runs: await listRuns(state, one.surface),
+              evidence: one.release?.phase === 'approval' && one.release.evidence !== null ? await summarizeReport(state, one.release.evidence) : '',
+            }) + ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : ''),
         ),
       );
       emit({

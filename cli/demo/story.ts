@@ -4,12 +4,11 @@ import { type State, openState } from '../../activities/context.ts';
 import { findRunRecord, listRuns } from '../../activities/registry/runs.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { LedgerEntry, ReleaseOutcome, ReleaseStatus, RunRecord } from '../../models/contracts/release.ts';
-import { report as reportSchema } from '../../models/contracts/report.ts';
-import { getDocument } from '../../stores/blobs.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { runRetrain } from '../commands/retrain.ts';
 import type { CommandContext } from '../environment.ts';
 import { progress } from '../output.ts';
+import { summarizeReport } from '../summarize-report.ts';
 import { releaseStatus } from '../temporal.ts';
 import { castVote } from '../votes.ts';
 import type { Shop } from '../shoppers/shop.ts';
@@ -68,7 +67,7 @@ async function play(input: StoryInput, act: Act): Promise<ActResult> {
   if (trained === undefined) throw new UnderstudyError('UND-INTERNAL', `${act.candidate} gave no run`);
   const run = await findRunRecord({ state }, trained.runId);
   if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${trained.runId}`);
-  input.say(`   ${await summarize(state, run.report)}`);
+  input.say(`   ${await summarizeReport(state, run.report)}`);
   const ending = await untilClosed(input, state, run);
   return { act, run, ...ending, seconds: (input.context.now() - startedMs) / 1000 };
 }
@@ -107,22 +106,6 @@ async function plantedGuest(state: State, input: StoryInput): Promise<string> {
   return folder;
 }
 
-/** A report in one line. */
-export async function summarize(state: State, digest: string): Promise<string> {
-  const report = await getDocument(state.blobs, digest, reportSchema);
-  const metric = report.metrics['ndcg@10']?.value ?? 0;
-  const champion = report.championMetrics?.['ndcg@10']?.value;
-  const against = champion === undefined ? '' : ` (champion ${champion.toFixed(4)})`;
-  const { counterfactual } = report;
-  const onLog =
-    counterfactual === null
-      ? ''
-      : `; on ${counterfactual.slates} logged slates: ${counterfactual.verdict}, lift ${counterfactual.lift.low.toFixed(3)} to ${counterfactual.lift.high.toFixed(3)} a slate, support ${Math.round(100 * counterfactual.support)} %`;
-  const refusing = report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate);
-  const gates = report.passed ? 'gates passed' : `REFUSED by ${refusing.join(', ')}`;
-  return `${report.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${onLog}; ${gates}`;
-}
-
 /** Serves shoppers and answers the request for approval until the release is closed. */
 async function untilClosed(input: StoryInput, state: State, run: RunRecord): Promise<Closing> {
   let answered: string | null = null;
@@ -150,7 +133,7 @@ async function untilClosed(input: StoryInput, state: State, run: RunRecord): Pro
         show(status);
         if (status.phase === 'approval' && status.evidence !== null && answered !== status.evidence && status.artifact === run.artifact) {
           show(undefined);
-          await answer(input, status, await summarize(state, status.evidence));
+          await answer(input, status, await summarizeReport(state, status.evidence));
           answered = status.evidence;
         }
       }

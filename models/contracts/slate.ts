@@ -58,7 +58,7 @@ export const exploration = z.strictObject({
 });
 export type Exploration = z.infer<typeof exploration>;
 
-/** What the server sent, one a request. Written before the answer leaves when it carries exploration. */
+/** What the server sent, one a request. Handed to the log as the answer leaves: a replica that is killed loses those of its last moment. */
 export const slateRecord = z.strictObject({
   schemaVersion: z.literal(1),
   requestId: externalId,

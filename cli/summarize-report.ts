@@ -1,0 +1,19 @@
+import type { State } from '../activities/context.ts';
+import { report as reportSchema } from '../models/contracts/report.ts';
+import { getDocument } from '../stores/blobs.ts';
+
+/** A report in one line. */
+export async function summarizeReport(state: State, digest: string): Promise<string> {
+  const report = await getDocument(state.blobs, digest, reportSchema);
+  const metric = report.metrics['ndcg@10']?.value ?? 0;
+  const champion = report.championMetrics?.['ndcg@10']?.value;
+  const against = champion === undefined ? '' : ` (champion ${champion.toFixed(4)})`;
+  const { counterfactual } = report;
+  const onLog =
+    counterfactual === null
+      ? ''
+      : `; on ${counterfactual.slates} logged slates: ${counterfactual.verdict}, lift ${counterfactual.lift.low.toFixed(3)} to ${counterfactual.lift.high.toFixed(3)} a slate, support ${Math.round(100 * counterfactual.support)} %`;
+  const refusing = report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate);
+  const gates = report.passed ? 'gates passed' : `REFUSED by ${refusing.join(', ')}`;
+  return `${report.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${onLog}; ${gates}`;
+}
