@@ -149,7 +149,7 @@ async function untilClosed(input: StoryInput, state: State, run: RunRecord): Pro
 const phasesOfTraffic: readonly ReleaseStatus['phase'][] = ['rehearsal', 'shadow', 'canary'];
 
 function describe(status: ReleaseStatus): string {
-  if (status.phase === 'canary') return `canary, rung ${(status.stage ?? 0) + 1}`;
+  if (status.phase === 'canary' && status.share !== null) return `canary, rung ${(status.stage ?? 0) + 1}`;
   return status.phase === 'idle' ? 'opening' : status.phase;
 }
 
