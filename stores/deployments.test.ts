@@ -98,7 +98,21 @@ describe('deployment specs', () => {
     const publication = { ...step(surface, 'r1', '1-split', 1), change: { canary: canary('r1') } };
     expect(await publishDeployment(generations, publication)).toMatchObject({ status: 'paused', generation: 2 });
     await overrideDeployment(generations, order(surface, 'resume'), { releaseId: null });
-    expect(await publishDeployment(generations, { ...publication, expectedGeneration: 3 })).toEqual({ status: 'published', generation: 4 });
+    // The writer need not have seen either: they decide nothing for its release.
+    expect(await publishDeployment(generations, publication)).toEqual({ status: 'published', generation: 4 });
+    expect(await publishDeployment(generations, publication)).toEqual({ status: 'published', generation: 4 });
+    expect(await publishDeployment(generations, { ...step(surface, 'r2', '1-split', 1), change: { canary: canary('r2') } })).toMatchObject({
+      status: 'fenced',
+    });
+  });
+
+  it('is fenced by an abort that hides between a pause and a resume', async () => {
+    const { generations, surface } = await liveSurface();
+    for (const action of ['pause', 'abort', 'resume'] as const) await overrideDeployment(generations, order(surface, action), { releaseId: null });
+    expect(await publishDeployment(generations, { ...step(surface, 'r1', '1-split', 1), change: { canary: canary('r1') } })).toMatchObject({
+      status: 'fenced',
+      why: 'generation 3 was written by lead',
+    });
   });
 
   it('rolls back to the champion from before, and again forward', async () => {

@@ -39,51 +39,54 @@ export type PublishResult =
 
 /**
  * Writes the generation after `expectedGeneration`, or says why not. It never looks for a free number: that is what fences a
- * late, retried or zombie writer. A retry of the same operation finds its own generation.
+ * late, retried or zombie writer. Only pauses and resumes may stand between, since they decide nothing for a release. A retry
+ * of the same operation finds its own generation.
  */
 export async function publishDeployment(generations: GenerationStore, input: Publication): Promise<PublishResult> {
-  const latest = await latestDeployment(generations, input.surface);
-  const own = await ownGeneration(generations, input, latest);
-  if (own !== undefined) return { status: 'published', generation: own };
-  const fenced = refusal(input, latest);
-  if (fenced !== undefined) return fenced;
-  if (latest === undefined && input.change.champion === undefined) throw new UnderstudyError('UND-NOT-FOUND', `${input.surface} has no deployment to change`);
-  const base = latest ?? emptySpec(input);
-  const next: DeploymentSpec = {
-    ...base,
-    ...input.change,
-    generation: input.expectedGeneration + 1,
-    replaces: input.expectedGeneration,
-    operationId: input.operationId,
-    author: input.author,
-    createdAtMs: input.nowMs,
-  };
-  try {
-    await createDeployment(generations, next);
-    return { status: 'published', generation: next.generation };
-  } catch (error) {
-    if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
-    const winner = await readDeployment(generations, input.surface, next.generation);
-    if (winner.operationId === input.operationId) return { status: 'published', generation: winner.generation };
-    return (
-      refusal(input, winner) ?? { status: 'fenced', generation: winner.generation, why: `generation ${winner.generation} was written by ${winner.author.name}` }
-    );
+  for (;;) {
+    const latest = await latestDeployment(generations, input.surface);
+    const since = await writtenSince(generations, input, latest);
+    const own = since.find((one) => one.operationId === input.operationId);
+    if (own !== undefined) return { status: 'published', generation: own.generation };
+    const refused = refusal(input, since, latest);
+    if (refused !== undefined) return refused;
+    if (latest === undefined && input.change.champion === undefined) throw new UnderstudyError('UND-NOT-FOUND', `${input.surface} has no deployment to change`);
+    const base = latest ?? emptySpec(input);
+    const next: DeploymentSpec = {
+      ...base,
+      ...input.change,
+      generation: base.generation + 1,
+      replaces: base.generation,
+      operationId: input.operationId,
+      author: input.author,
+      createdAtMs: input.nowMs,
+    };
+    try {
+      await createDeployment(generations, next);
+      return { status: 'published', generation: next.generation };
+    } catch (error) {
+      // Whoever took the number is judged like all that were written since.
+      if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+    }
   }
 }
 
-async function ownGeneration(generations: GenerationStore, input: Publication, latest: DeploymentSpec | undefined): Promise<number | undefined> {
-  const number = input.expectedGeneration + 1;
-  if (latest === undefined || latest.generation < number) return undefined;
-  const written = latest.generation === number ? latest : await readDeployment(generations, input.surface, number);
-  return written.operationId === input.operationId ? number : undefined;
+/** The generations that this writer has not seen, oldest first. */
+async function writtenSince(generations: GenerationStore, input: Publication, latest: DeploymentSpec | undefined): Promise<DeploymentSpec[]> {
+  const since: DeploymentSpec[] = [];
+  for (let number = input.expectedGeneration + 1; number <= (latest?.generation ?? 0); number += 1) {
+    since.push(await readDeployment(generations, input.surface, number));
+  }
+  return since;
 }
 
-function refusal(input: Publication, latest: DeploymentSpec | undefined): PublishResult | undefined {
+function refusal(input: Publication, since: readonly DeploymentSpec[], latest: DeploymentSpec | undefined): PublishResult | undefined {
   if (latest === undefined) return undefined;
   const { generation } = latest;
   if (latest.fencedReleases.includes(input.releaseId)) return { status: 'fenced', generation, why: `${latest.author.name}: ${latest.author.reason}` };
+  const other = since.find(({ author }) => author.action !== 'pause' && author.action !== 'resume');
+  if (other !== undefined) return { status: 'fenced', generation, why: `generation ${other.generation} was written by ${other.author.name}` };
   if (latest.paused) return { status: 'paused', generation, why: `paused by ${latest.author.name}: ${latest.author.reason}` };
-  if (generation > input.expectedGeneration) return { status: 'fenced', generation, why: `generation ${generation} was written by ${latest.author.name}` };
   return undefined;
 }
 
@@ -127,7 +130,7 @@ export async function overrideDeployment(generations: GenerationStore, input: Ov
       generation: latest.generation + 1,
       replaces: latest.generation,
       operationId: input.operationId,
-      author: { kind: 'override', name: input.by, reason: `${input.action}: ${input.why}` },
+      author: { kind: 'override', name: input.by, reason: `${input.action}: ${input.why}`, action: input.action },
       createdAtMs: input.nowMs,
     };
     try {

@@ -1,4 +1,4 @@
 /** Everything the worker runs. Temporal takes one module; this is its list, not a barrel to import from. */
 export { ingest } from './ingest.ts';
-export { release } from './release.ts';
+export { release } from './release/release.ts';
 export { requestRetrain, rerun, retrain } from './retrain.ts';

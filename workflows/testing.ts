@@ -38,6 +38,8 @@ type Options = {
   canary?: Json;
   charter?: Json;
   approverKeys?: Record<string, string>;
+  /** Events after which Temporal suggests that a workflow goes on as a new run; its own default is 4096. */
+  longHistory?: number;
   /** False: nobody serves; a test that never publishes needs no replica. */
   serving?: boolean;
 };
@@ -89,6 +91,7 @@ export async function openWorld(options: Options) {
       cli: options.temporalCli,
       port: 0,
       uiPort: 0,
+      dynamicConfig: options.longHistory === undefined ? {} : { 'limit.historyCount.suggestContinueAsNew': options.longHistory },
     });
     closers.push(() => temporal.child.stop());
     const command: CommandContext = { env: readEnvironment({ TEMPORAL_ADDRESS: temporal.address }), cwd: folder, now: Date.now };
@@ -206,11 +209,11 @@ function world(parts: Parts) {
       return run?.artifact ?? '';
     },
     /** Shoppers until the world closes. */
-    async trade(): Promise<Shop> {
+    async trade(busy: () => boolean = () => true): Promise<Shop> {
       const charter = await readCharter(state.blobs, await currentCharter(state, surface));
       const shop = openShop({ state, surface, servingUrl: parts.servingUrl, charter, seed: parts.options.seed });
       const ending = new AbortController();
-      const open = shop.keepOpen({ signal: ending.signal, busy: () => true });
+      const open = shop.keepOpen({ signal: ending.signal, busy });
       parts.closers.push(async () => {
         ending.abort();
         await open;

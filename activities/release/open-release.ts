@@ -1,3 +1,4 @@
+import { releaseIdOf } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { ApprovalPolicy, CandidateSubmission } from '../../models/contracts/release.ts';
 import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
@@ -18,7 +19,7 @@ export async function openRelease(
   const evidence = await getDocument(blobs, submission.report, reportSchema);
   const spec = await latestDeployment(generations, submission.surface);
   const charter = await readCharter(blobs, evidence.charter);
-  const releaseId = continuing ?? `${submission.candidate}-${submission.report.slice(7, 15)}`;
+  const releaseId = continuing ?? releaseIdOf(submission);
   const opened = await decide();
   await appendLedger(generations, {
     operationId: `${releaseId}/${continuing === null ? 'open' : 'reopen'}/${opened.kind}`,

@@ -1,4 +1,4 @@
-import type { CanarySpec } from '../../models/contracts/deployment.ts';
+import type { CanarySpec, DeploymentSpec } from '../../models/contracts/deployment.ts';
 import { type Change, latestDeployment, publishDeployment } from '../../stores/deployments.ts';
 import { appendLedger } from '../../stores/ledger.ts';
 import type { PublishRequest, Published } from '../api.ts';
@@ -16,14 +16,15 @@ export async function publishSpec(context: Context, request: PublishRequest): Pr
     const frozen = charter.release.freezeWindows.find((span) => span.fromMs <= nowMs && nowMs < span.toMs);
     if (frozen !== undefined) return { status: 'frozen', generation: latest.generation, untilMs: frozen.toMs, why: `frozen: ${frozen.reason}` };
   }
-  const { ladder } = (await readCharter(blobs, request.charter)).release.canary;
+  // Only a split needs it: a charter that cannot be read must not keep a challenger in traffic.
+  const ladder = request.change.kind === 'split' ? (await readCharter(blobs, request.charter)).release.canary.ladder : [];
   const operationId = `${request.releaseId}/${request.step}`;
   const result = await publishDeployment(generations, {
     surface: request.surface,
     expectedGeneration: request.expectedGeneration,
     operationId,
     releaseId: request.releaseId,
-    change: changeOf(request, latest?.champion ?? null, ladder),
+    change: changeOf(request, latest, ladder),
     author: { kind: latest === undefined ? 'bootstrap' : 'release', name: request.releaseId, reason: request.reason },
     nowMs,
   });
@@ -39,13 +40,14 @@ export async function publishSpec(context: Context, request: PublishRequest): Pr
   return result;
 }
 
-function changeOf(request: PublishRequest, champion: string | null, ladder: readonly number[]): Change {
+function changeOf(request: PublishRequest, latest: DeploymentSpec | undefined, ladder: readonly number[]): Change {
   const { change, artifact, releaseId } = request;
   // One salt a release, from its id: a replay or another replica assigns the same people.
   const canary = (over: Partial<CanarySpec>): CanarySpec => ({ releaseId, artifact, mode: 'canary', stage: 0, cap: 0, share: 0, salt: releaseId, ...over });
   switch (change.kind) {
     case 'register-challenger':
-      return { challenger: artifact };
+      // A canary that is still there belongs to a release that died with its workflow.
+      return { challenger: artifact, canary: null };
     case 'shadow':
       return { challenger: artifact, canary: canary({ mode: 'shadow', stage: -1 }) };
     case 'split':
@@ -54,13 +56,20 @@ function changeOf(request: PublishRequest, champion: string | null, ladder: read
       return {
         champion: artifact,
         championRelease: releaseId,
-        previousChampion: champion,
+        previousChampion: latest?.champion ?? null,
         canary: null,
         challenger: null,
         charter: change.charter,
         catalog: change.catalog,
       };
     case 'withdraw':
-      return { canary: null, challenger: null };
+      // All that the release did, its own promotion included.
+      return {
+        canary: null,
+        challenger: null,
+        ...(latest?.championRelease === releaseId && latest.previousChampion !== null
+          ? { champion: latest.previousChampion, championRelease: `${releaseId}-withdrawn`, previousChampion: null }
+          : {}),
+      };
   }
 }

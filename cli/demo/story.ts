@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { type State, openState } from '../../activities/context.ts';
 import { findRunRecord, listRuns } from '../../activities/registry/runs.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import type { LedgerEntry, ReleaseOutcome, ReleaseStatus, RunRecord } from '../../models/contracts/release.ts';
+import { type LedgerEntry, type ReleaseOutcome, releaseOutcomes, type ReleaseStatus, type RunRecord } from '../../models/contracts/release.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { runRetrain } from '../commands/retrain.ts';
 import type { CommandContext } from '../environment.ts';
@@ -29,8 +29,6 @@ export type StoryInput = {
   say: (line: string) => void;
   signal: AbortSignal;
 };
-
-const outcomes: readonly ReleaseOutcome[] = ['promoted', 'refused', 'rejected', 'expired', 'superseded', 'aborted', 'rolled-back'];
 
 /**
  * Plays the acts in order. Everything durable is in the state directory and in Temporal, so a story that was cut off goes on where it
@@ -83,7 +81,9 @@ type Closing = { outcome: ReleaseOutcome; why: string; evidence: string };
 
 async function closingOf(state: State, run: RunRecord): Promise<Closing | undefined> {
   const entries: LedgerEntry[] = (await readLedger(state.generations, run.surface)).filter((entry) => entry.by === run.runId);
-  const closing = entries.findLast((entry) => outcomes.some((outcome) => entry.action === `release-${outcome}`) && entry.detail.generation !== undefined);
+  const closing = entries.findLast(
+    (entry) => releaseOutcomes.some((outcome) => entry.action === `release-${outcome}`) && entry.detail.generation !== undefined,
+  );
   if (closing === undefined) return undefined;
   const evidence = entries.findLast((entry) => entry.detail.evidence !== undefined)?.detail.evidence ?? run.report;
   return { outcome: closing.action.slice('release-'.length) as ReleaseOutcome, why: String(closing.detail.why), evidence: String(evidence) };

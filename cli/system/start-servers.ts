@@ -18,8 +18,16 @@ export type TemporalServer = { child: Child; address: string; uiUrl: string };
  * @param cli path of the `temporal` command
  * @throws UND-TEMPORAL when it does not become ready
  */
-export async function startTemporal(input: Surroundings & { cli: string; namespace?: string; port: number; uiPort: number }): Promise<TemporalServer> {
-  const { stateDir, cli, namespace = 'default', port, uiPort, ...rest } = input;
+export async function startTemporal(
+  input: Surroundings & {
+    cli: string;
+    namespace?: string;
+    port: number;
+    uiPort: number /** The server's own settings, by name. */;
+    dynamicConfig?: Readonly<Record<string, number>>;
+  },
+): Promise<TemporalServer> {
+  const { stateDir, cli, namespace = 'default', port, uiPort, dynamicConfig = {}, ...rest } = input;
   const directory = join(stateDir, 'temporal');
   mkdirSync(directory, { recursive: true });
   const { child, ports } = await onFreePorts([port, uiPort], ([free = 0, freeUi = 0]) =>
@@ -29,6 +37,7 @@ export async function startTemporal(input: Surroundings & { cli: string; namespa
       command: cli,
       args: [
         ...['server', 'start-dev', '--ip', host, '--port', String(free), '--ui-port', String(freeUi), '--namespace', namespace],
+        ...Object.entries(dynamicConfig).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`]),
         ...['--db-filename', join(directory, 'temporal.db'), '--search-attribute', 'Surface=Keyword', '--log-level', 'error'],
       ],
       logFile: join(rest.runDir, 'temporal.log'),

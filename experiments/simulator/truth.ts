@@ -24,7 +24,7 @@ export const defaultTruth: Truth = {
   examination: [0.9, 0.8, 0.7, 0.6, 0.52, 0.46, 0.4, 0.36, 0.32, 0.28],
   wanted: { click: 0.8, cart: 0.9, purchase: 0.85 },
   unwanted: { click: 0.03, cart: 0.2, purchase: 0.35 },
-  organicRepeat: 0.85,
+  organicRepeat: 0.9,
   dwellMs: { wanted: 30_000, unwanted: 5_000 },
 };
 

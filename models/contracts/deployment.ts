@@ -19,8 +19,13 @@ export const canarySpec = z.strictObject({
 });
 export type CanarySpec = z.infer<typeof canarySpec>;
 
-/** Who wrote a generation and in which role: the release workflow, or a person who overrides it. */
-export const deploymentAuthor = z.strictObject({ kind: z.enum(['release', 'override', 'bootstrap']), name: z.string().min(1), reason: z.string() });
+/** Who wrote a generation and in which role: the release workflow, or a person who overrides it (`action`). */
+export const deploymentAuthor = z.strictObject({
+  kind: z.enum(['release', 'override', 'bootstrap']),
+  name: z.string().min(1),
+  reason: z.string(),
+  action: z.enum(['abort', 'rollback', 'pause', 'resume']).optional(),
+});
 
 /**
  * What the serving tier obeys for a surface: generation g in the series `deployment/<surface>`. Whoever writes g has read

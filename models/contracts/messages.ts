@@ -18,3 +18,5 @@ export const releaseWorkflowId = (surface: string) => `release/${surface}`;
 export const retrainWorkflowId = (surface: string, window: string, recipe: string) => `retrain/${surface}/${window.slice(7, 19)}/${recipe.slice(7, 19)}`;
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
 export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;
+/** A candidate that comes back with other evidence is another release. */
+export const releaseIdOf = ({ candidate, report }: { candidate: string; report: string }) => `${candidate}-${report.slice(7, 15)}`;

@@ -88,7 +88,9 @@ export type ApprovalPolicy = {
 
 export const releasePhases = ['idle', 'opening', 'rehearsal', 'approval', 'shadow', 'canary', 'promoting', 'closing'] as const;
 export type ReleasePhase = (typeof releasePhases)[number];
-export type ReleaseOutcome = 'promoted' | 'refused' | 'rejected' | 'expired' | 'superseded' | 'aborted' | 'rolled-back';
+/** `failed`: a step of it could not be done, for a reason that trying again does not mend. */
+export const releaseOutcomes = ['promoted', 'refused', 'rejected', 'expired', 'superseded', 'aborted', 'rolled-back', 'failed'] as const;
+export type ReleaseOutcome = (typeof releaseOutcomes)[number];
 
 /** Answer of the release workflow's `status` query: where it stands and why. */
 export type ReleaseStatus = {

@@ -1,15 +1,15 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { openState } from '../activities/context.ts';
-import { modelName } from '../activities/registry/register-candidate.ts';
-import { publishSpec } from '../activities/release/publish-spec.ts';
-import { releaseMessages, releaseWorkflowId } from '../models/contracts/messages.ts';
-import type { SlateRecord } from '../models/contracts/slate.ts';
-import type { Vote } from '../models/contracts/release.ts';
-import { artifactManifest } from '../models/contracts/artifact.ts';
-import { getDocument } from '../stores/blobs.ts';
+import { openState } from '../../activities/context.ts';
+import { modelName } from '../../activities/registry/register-candidate.ts';
+import { publishSpec } from '../../activities/release/publish-spec.ts';
+import { releaseMessages, releaseWorkflowId } from '../../models/contracts/messages.ts';
+import type { SlateRecord } from '../../models/contracts/slate.ts';
+import type { Vote } from '../../models/contracts/release.ts';
+import { artifactManifest } from '../../models/contracts/artifact.ts';
+import { getDocument } from '../../stores/blobs.ts';
 import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openWorld, quickRelease, type World } from './testing.ts';
+import { openWorld, quickRelease, type World } from '../testing.ts';
 
 const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed: Number(process.env.UNDERSTUDY_TEST_SEED) };
 
@@ -188,6 +188,9 @@ describe('an override', () => {
     await world.trade();
     const [run] = await world.retrain('item-knn');
     await world.until('approval', (now) => now.phase === 'approval');
+    // One that is over before anything is written changes nothing for the release.
+    await world.override('pause');
+    await world.override('resume');
     const paused = await world.override('pause');
     await world.vote('lead');
     await world.until('the pause', (now) => now.why.includes('paused'));

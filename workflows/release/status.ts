@@ -1,4 +1,4 @@
-import type { ReleaseStatus } from '../models/contracts/release.ts';
+import type { ReleaseStatus } from '../../models/contracts/release.ts';
 
 /** Nothing is under way. */
 export function idle(surface: string): ReleaseStatus {
