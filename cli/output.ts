@@ -1,7 +1,10 @@
 import { asUnderstudyError, problems, toProblemDetails } from '../models/contracts/problem.ts';
 
+let answered = false;
+
 /** The answer of a command: with `json`, exactly one JSON document on stdout; without, text for a person. All else goes to stderr. */
 export function emit({ json, document, text }: { json: boolean; document: unknown; text: string }): void {
+  answered = true;
   process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text}\n`);
 }
 
@@ -10,11 +13,11 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** Ends the process with the problem on stderr and the exit code of the table. With `--json` the problem is the one document on stdout. */
+/** Ends the process with the problem on stderr and the exit code of the table. With `--json` the problem is the one document on stdout, unless there was an answer. */
 export function exitWith(error: unknown, { json = process.argv.includes('--json') }: { json?: boolean } = {}): never {
   const known = asUnderstudyError(error);
   const details = toProblemDetails(known);
-  if (json) process.stdout.write(`${JSON.stringify(details, null, 2)}\n`);
+  if (json && !answered) process.stdout.write(`${JSON.stringify(details, null, 2)}\n`);
   process.stderr.write(`${known.code}: ${known.message}\n`);
   if (known.mistakes.length > 1) for (const mistake of known.mistakes) process.stderr.write(`  ${mistake.path}: ${mistake.message}\n`);
   process.stderr.write(`  ${details.remedy}\n`);

@@ -2,8 +2,8 @@ import type { State } from '../activities/context.ts';
 import { report as reportSchema } from '../models/contracts/report.ts';
 import { getDocument } from '../stores/blobs.ts';
 
-/** A report in one line. */
-export async function summarizeReport(state: State, digest: string): Promise<string> {
+/** A report in one line, and a line more for each field of the charter that is not what it was at the last release. */
+export async function summarizeReport(state: State, digest: string): Promise<string[]> {
   const report = await getDocument(state.blobs, digest, reportSchema);
   const metric = report.metrics['ndcg@10']?.value ?? 0;
   const champion = report.championMetrics?.['ndcg@10']?.value;
@@ -15,5 +15,9 @@ export async function summarizeReport(state: State, digest: string): Promise<str
       : `; on ${counterfactual.slates} logged slates: ${counterfactual.verdict}, lift ${counterfactual.lift.low.toFixed(3)} to ${counterfactual.lift.high.toFixed(3)} a slate, support ${Math.round(100 * counterfactual.support)} %`;
   const refusing = report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate);
   const gates = report.passed ? 'gates passed' : `REFUSED by ${refusing.join(', ')}`;
-  return `${report.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${onLog}; ${gates}`;
+  const text = (value: unknown) => JSON.stringify(value);
+  return [
+    `${report.candidate}: NDCG@10 ${metric.toFixed(4)}${against}${onLog}; ${gates}`,
+    ...report.charterDiff.map(({ path, before, now, loosens }) => `charter ${path}: ${text(before)} became ${text(now)}${loosens ? ', which LOOSENS it' : ''}`),
+  ];
 }

@@ -5,7 +5,15 @@ import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { Vote, VoteResult } from '../models/contracts/release.ts';
 import { releaseStatus } from './temporal.ts';
 
-type Ballot = { surface: string; decision: 'approve' | 'reject'; by: string; why: string; evidence: string | undefined; key: string | undefined };
+type Ballot = {
+  surface: string;
+  decision: 'approve' | 'reject';
+  by: string;
+  why: string;
+  evidence: string | undefined;
+  key: string | undefined;
+  acceptsLoosened?: boolean;
+};
 
 /** Casts a vote as a Temporal Update; signed where a key is given. The same vote sent twice counts once. */
 export async function castVote(client: Client, ballot: Ballot): Promise<VoteResult & { evidence: string; releaseId: string }> {
@@ -16,9 +24,12 @@ export async function castVote(client: Client, ballot: Ballot): Promise<VoteResu
     throw new UnderstudyError('UND-NO-REQUEST', `Nothing of ${ballot.surface} waits for a decision: ${status.phase}, ${status.why}`);
   const { releaseId } = status;
   const { decision, by, why } = ballot;
+  const accepts = ballot.acceptsLoosened === true ? { acceptsLoosened: true } : {};
   const proof: Vote['proof'] =
-    ballot.key === undefined ? { kind: 'unauthenticated' } : { kind: 'hmac-sha256', signature: signVote(ballot.key, { releaseId, decision, by, evidence }) };
-  const vote: Vote = { decision, by, evidence, why, proof };
+    ballot.key === undefined
+      ? { kind: 'unauthenticated' }
+      : { kind: 'hmac-sha256', signature: signVote(ballot.key, { releaseId, decision, by, evidence, ...accepts }) };
+  const vote: Vote = { decision, by, evidence, why, ...accepts, proof };
   const result = await client.workflow.getHandle(releaseWorkflowId(ballot.surface)).executeUpdate<VoteResult, [Vote]>(releaseMessages.decide, { args: [vote] });
   return { ...result, evidence, releaseId };
 }

@@ -189,8 +189,8 @@ function world(parts: Parts) {
     },
     champion: async () => (await latestDeployment(state.generations, surface))?.champion,
     deployment: () => latestDeployment(state.generations, surface),
-    vote: (by: string, over: { decision?: 'approve' | 'reject'; evidence?: string; key?: string } = {}) =>
-      castVote(client, { surface, decision: over.decision ?? 'approve', by, why: 'a test', evidence: over.evidence, key: over.key }),
+    vote: (by: string, over: { decision?: 'approve' | 'reject'; evidence?: string; key?: string; acceptsLoosened?: boolean } = {}) =>
+      castVote(client, { ...over, surface, decision: over.decision ?? 'approve', by, why: 'a test', evidence: over.evidence, key: over.key }),
     override: (action: 'abort' | 'rollback' | 'pause' | 'resume', context = command) =>
       orderOverride(context, stateDir, { action, surface, by: 'sre', why: 'a test' }),
     until: (what: string, holds: (now: ReleaseStatus) => boolean): Promise<ReleaseStatus> =>

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { appendLedger } from '../../stores/ledger.ts';
+import { liveReplicas } from '../../stores/replicas.ts';
 import type { CloseRequest } from '../api.ts';
 import type { Context } from '../context.ts';
 import { findRunRecord } from '../registry/runs.ts';
 import { modelName } from '../registry/register-candidate.ts';
-import { liveReplicas } from './await-replicas.ts';
 
 const settleMs = 10_000;
 
@@ -84,7 +84,7 @@ export async function disagreementOf(context: Context, surface: string): Promise
   const registered = await context.mlflow.getByAlias({ model: modelName(surface), alias: 'champion' });
   const differing: string[] = [];
   if (registered?.artifact !== spec.champion) differing.push(`the registry's champion is ${registered?.artifact ?? 'nothing'}, the spec's ${spec.champion}`);
-  for (const replica of await liveReplicas(context)) {
+  for (const replica of await liveReplicas(context.state.root, context.now())) {
     const generation = replica.surfaces[surface]?.generation;
     if (generation !== spec.generation) differing.push(`replica ${replica.replica} serves generation ${generation ?? 'none'}, the spec is ${spec.generation}`);
   }

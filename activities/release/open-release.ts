@@ -74,11 +74,12 @@ function policyOf(
   release: { approvers: ApprovalPolicy['approvers']; fourEyes: boolean } & Omit<ApprovalPolicy, 'approvers' | 'votesNeeded'>,
   evidence: Report,
 ): ApprovalPolicy {
-  const loosened = evidence.charterDiff.some((one) => one.loosens);
+  const loosened = evidence.charterDiff.filter((one) => one.loosens).map((one) => one.path);
   return {
     approvers: release.approvers,
-    // A loosened gate needs an approval of its own: a second person where there is one.
-    votesNeeded: Math.min(release.approvers.length, (release.fourEyes ? 2 : 1) + (loosened ? 1 : 0)),
+    // A loosened gate needs an approval of its own: each vote must name it, and a second person votes where there is one.
+    votesNeeded: Math.min(release.approvers.length, (release.fourEyes ? 2 : 1) + (loosened.length > 0 ? 1 : 0)),
+    loosened,
     remindAfterMs: release.remindAfterMs,
     escalateAfterMs: release.escalateAfterMs,
     expireAfterMs: release.expireAfterMs,

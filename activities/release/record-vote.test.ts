@@ -32,14 +32,14 @@ function contextWith(approverKeys: Record<string, string> = {}): Context {
   return { state: { generations: openGenerationDirectory({ root }) }, approverKeys } as unknown as Context;
 }
 const cast = (over: Partial<Vote> = {}): Vote => ({ decision: 'approve', by: 'lead', evidence, why: '', proof: { kind: 'unauthenticated' }, ...over });
-function vote(one: Vote, over: { earlier?: VoteResult[]; open?: boolean; keys?: Record<string, string> } = {}): Promise<VoteResult> {
+function vote(one: Vote, over: { earlier?: VoteResult[]; open?: boolean; keys?: Record<string, string>; loosened?: string[] } = {}): Promise<VoteResult> {
   sequence += 1;
   const open = over.open ?? true;
   return recordVote(contextWith(over.keys), {
     surface: 'home',
     releaseId: 'r1',
     evidence: open ? evidence : null,
-    policy: open ? policy : null,
+    policy: open ? { ...policy, loosened: over.loosened } : null,
     vote: one,
     earlier: over.earlier ?? [],
     sequence,
@@ -78,7 +78,22 @@ describe('votes', () => {
       accepted: false,
       code: 'UND-UNAUTHORIZED',
     });
-    expect(await vote(cast({ by: 'sre' }), { keys })).toMatchObject({ accepted: true });
+    // A name without a key is no way around the others' signatures.
+    expect(await vote(cast({ by: 'sre' }), { keys })).toMatchObject({ accepted: false, code: 'UND-UNAUTHORIZED' });
+  });
+
+  it('takes an approval of a loosened gate only from one who says that it is meant, and signs it', async () => {
+    const keys = { lead: 'a key of the lead' };
+    const loosened = ['/gates/minUsers'];
+    const signed = (over: Partial<Vote>, text: Partial<Vote> = over) => {
+      const one = cast(over);
+      return { ...one, proof: { kind: 'hmac-sha256' as const, signature: signVote(keys.lead, { releaseId: 'r1', ...one, ...text }) } };
+    };
+    expect(await vote(signed({}), { keys, loosened })).toMatchObject({ accepted: false, code: 'UND-LOOSENED', message: expect.stringContaining('minUsers') });
+    const slipped = signed({ acceptsLoosened: true }, { acceptsLoosened: false });
+    expect(await vote(slipped, { keys, loosened })).toMatchObject({ accepted: false, code: 'UND-UNAUTHORIZED' });
+    expect(await vote(signed({ acceptsLoosened: true }), { keys, loosened })).toMatchObject({ accepted: true });
+    expect(await vote(signed({ decision: 'reject' }), { keys, loosened })).toMatchObject({ accepted: true, outcome: 'rejected' });
   });
 
   it('keeps keys out of the ledger', async () => {

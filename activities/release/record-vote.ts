@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { type Vote, type VoteResult, vote as voteSchema, voteText } from '../../models/contracts/release.ts';
+import { type BallotText, type Vote, type VoteResult, vote as voteSchema, voteText } from '../../models/contracts/release.ts';
 import type { ProblemCode } from '../../models/contracts/problem.ts';
 import { appendLedger } from '../../stores/ledger.ts';
 import type { VoteRequest } from '../api.ts';
@@ -24,7 +24,15 @@ export async function recordVote(context: Context, request: VoteRequest): Promis
     action: result.accepted ? `vote-${cast.decision}` : 'vote-refused',
     by: cast.by,
     releaseId: request.releaseId,
-    detail: { evidence: cast.evidence, why: cast.why, proof: cast.proof.kind, code: result.code, message: result.message, decision: cast.decision },
+    detail: {
+      evidence: cast.evidence,
+      why: cast.why,
+      proof: cast.proof.kind,
+      code: result.code,
+      message: result.message,
+      decision: cast.decision,
+      acceptsLoosened: cast.acceptsLoosened ?? false,
+    },
   });
   return result;
 }
@@ -44,17 +52,23 @@ function refuseVote(context: Context, request: VoteRequest, cast: Vote): Refusal
   const key = context.approverKeys[cast.by];
   if (key !== undefined && !signed(key, request.releaseId, cast))
     return { code: 'UND-UNAUTHORIZED', message: `${cast.by} has a key, and the vote is not signed with it` };
+  // Where some must sign, a name without a key would be a way around them.
+  if (key === undefined && Object.keys(context.approverKeys).length > 0)
+    return { code: 'UND-UNAUTHORIZED', message: `Votes are signed here, and the workers know no key of ${cast.by}` };
+  const loosened = request.policy.loosened ?? [];
+  if (cast.decision === 'approve' && loosened.length > 0 && cast.acceptsLoosened !== true)
+    return { code: 'UND-LOOSENED', message: `The charter loosens ${loosened.join(', ')}; the vote does not say that this is meant` };
   return null;
 }
 
 function signed(key: string, releaseId: string, cast: Vote): boolean {
   if (cast.proof.kind !== 'hmac-sha256') return false;
-  const expected = signVote(key, { releaseId, decision: cast.decision, by: cast.by, evidence: cast.evidence });
+  const expected = signVote(key, { releaseId, ...cast });
   return timingSafeEqual(Buffer.from(expected, 'hex'), Buffer.from(cast.proof.signature, 'hex'));
 }
 
 /** HMAC-SHA-256 (RFC 2104) of the vote's text, in hex. */
-export function signVote(key: string, vote: { releaseId: string; decision: string; by: string; evidence: string }): string {
+export function signVote(key: string, vote: BallotText): string {
   return createHmac('sha256', key).update(voteText(vote)).digest('hex');
 }
 

@@ -1,15 +1,15 @@
 import type { SealedSegment } from '../../stores/event-log.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { putDocument } from '../../stores/blobs.ts';
+import { liveReplicas } from '../../stores/replicas.ts';
 import type { SealedLog } from '../api.ts';
 import type { Context } from '../context.ts';
-import { liveReplicas } from './await-replicas.ts';
 
 export type LogSegments = { kind: 'log-segments'; surface: string; slates: SealedSegment[]; events: SealedSegment[] };
 
 /** Asks every live replica to seal its open segments, then pins all that is sealed. */
 export async function sealLog(context: Context, input: { surface: string }): Promise<SealedLog> {
-  for (const replica of await liveReplicas(context)) {
+  for (const replica of await liveReplicas(context.state.root, context.now())) {
     if (replica.surfaces[input.surface] === undefined) continue;
     const response = await fetch(new URL('/v1/admin/seal', replica.url), {
       method: 'POST',

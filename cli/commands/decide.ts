@@ -16,13 +16,23 @@ function voteCommand(context: CommandContext, decision: 'approve' | 'reject'): C
     .action(async (surface: string, options) => {
       const stateDir = stateDirectory(context, options.state);
       const result = await withTemporal(context, stateDir, (client) =>
-        castVote(client, { surface, decision, by: options.by, why: options.why ?? '', evidence: options.evidence, key: context.env.UNDERSTUDY_APPROVER_KEY }),
+        castVote(client, {
+          surface,
+          decision,
+          by: options.by,
+          why: options.why ?? '',
+          evidence: options.evidence,
+          key: context.env.UNDERSTUDY_APPROVER_KEY,
+          acceptsLoosened: options.acceptLoosened === true,
+        }),
       );
       emit({ json: options.json === true, document: result, text: `${result.message} (${result.releaseId}): ${result.outcome}` });
     });
   return decision === 'reject'
     ? command.requiredOption('--why <reason>', 'the reason, kept in the ledger')
-    : command.option('--why <reason>', 'a remark, kept in the ledger');
+    : command
+        .option('--why <reason>', 'a remark, kept in the ledger')
+        .option('--accept-loosened', 'the charter loosens a gate since the last release, and that is meant');
 }
 
 const overrideHelp = {

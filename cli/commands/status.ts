@@ -3,6 +3,7 @@ import { openState, type State } from '../../activities/context.ts';
 import { currentCharter, listSurfaces } from '../../activities/registry/charters.ts';
 import { listRuns } from '../../activities/registry/runs.ts';
 import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { ReleaseStatus, RunRecord } from '../../models/contracts/release.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { readLedger } from '../../stores/ledger.ts';
@@ -11,7 +12,14 @@ import { emit, table } from '../output.ts';
 import { summarizeReport } from '../summarize-report.ts';
 import { releaseStatus, withTemporal } from '../temporal.ts';
 
-type SurfaceStatus = { surface: string; deployment: DeploymentSpec | null; release: ReleaseStatus | null; temporal: 'reached' | 'not reached' };
+type SurfaceStatus = {
+  surface: string;
+  deployment: DeploymentSpec | null;
+  release: ReleaseStatus | null;
+  temporal: 'reached' | 'not reached';
+  /** What a person should look at now. */
+  alarms: string[];
+};
 
 export async function surfaceStatus(context: CommandContext, stateDir: string, surface: string): Promise<SurfaceStatus> {
   const state = openState(stateDir);
@@ -19,13 +27,18 @@ export async function surfaceStatus(context: CommandContext, stateDir: string, s
   const deployment = (await latestDeployment(state.generations, surface)) ?? null;
   try {
     const release = await withTemporal(context, stateDir, (client) => releaseStatus(client, surface));
-    return { surface, deployment, release: release ?? null, temporal: 'reached' };
-  } catch {
-    return { surface, deployment, release: null, temporal: 'not reached' };
+    const canary = deployment?.canary ?? null;
+    // Its workflow was terminated, or Temporal's state was lost.
+    const orphaned = canary !== null && release?.releaseId !== canary.releaseId;
+    const alarms = orphaned ? [`${canary.releaseId} has traffic and no workflow that watches it: understudy abort ${surface} --by NAME --why REASON`] : [];
+    return { surface, deployment, release: release ?? null, temporal: 'reached', alarms };
+  } catch (error) {
+    if (!(error instanceof UnderstudyError && error.code === 'UND-TEMPORAL')) throw error;
+    return { surface, deployment, release: null, temporal: 'not reached', alarms: [] };
   }
 }
 
-function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRecord[]; evidence: string }): string {
+function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRecord[]; evidence: readonly string[] }): string {
   const nameOf = (artifact: string | null | undefined) => {
     if (!artifact) return 'none';
     const run = runs.find((candidate) => candidate.artifact === artifact);
@@ -45,11 +58,13 @@ function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRe
   else {
     lines.push(`release     ${one.release.phase}: ${one.release.why}`);
     if (one.release.evidence !== null && one.release.phase === 'approval') {
-      lines.push(`evidence    ${evidence}`);
-      lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}`);
+      for (const line of evidence) lines.push(`evidence    ${line}`);
+      const loosened = (one.release.policy?.loosened ?? []).length > 0 ? ' --accept-loosened' : '';
+      lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}${loosened}`);
     }
     if (one.release.last !== null) lines.push(`last        ${one.release.last.candidate} ${one.release.last.outcome}: ${one.release.last.why}`);
   }
+  for (const alarm of one.alarms) lines.push(`ALARM       ${alarm}`);
   return lines.join('\n');
 }
 
@@ -75,7 +90,7 @@ export function statusCommand(context: CommandContext): Command {
           async (one) =>
             describe(one, {
               runs: await listRuns(state, one.surface),
-              evidence: one.release?.phase === 'approval' && one.release.evidence !== null ? await summarizeReport(state, one.release.evidence) : '',
+              evidence: one.release?.phase === 'approval' && one.release.evidence !== null ? await summarizeReport(state, one.release.evidence) : [],
             }) + ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : ''),
         ),
       );

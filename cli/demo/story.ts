@@ -65,7 +65,7 @@ async function play(input: StoryInput, act: Act): Promise<ActResult> {
   if (trained === undefined) throw new UnderstudyError('UND-INTERNAL', `${act.candidate} gave no run`);
   const run = await findRunRecord({ state }, trained.runId);
   if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${trained.runId}`);
-  input.say(`   ${await summarizeReport(state, run.report)}`);
+  for (const line of await summarizeReport(state, run.report)) input.say(`   ${line}`);
   const ending = await untilClosed(input, state, run);
   return { act, run, ...ending, seconds: (input.context.now() - startedMs) / 1000 };
 }
@@ -133,7 +133,7 @@ async function untilClosed(input: StoryInput, state: State, run: RunRecord): Pro
         show(status);
         if (status.phase === 'approval' && status.evidence !== null && answered !== status.evidence && status.artifact === run.artifact) {
           show(undefined);
-          await answer(input, status, await summarizeReport(state, status.evidence));
+          await answer(input, status, (await summarizeReport(state, status.evidence)).join('\n   '));
           answered = status.evidence;
         }
       }

@@ -94,6 +94,13 @@ export const problems = {
     title: 'This person may not decide here',
     remedy: 'Ask one of the approvers that the charter names.',
   },
+  'UND-LOOSENED': {
+    status: 409,
+    exit: 5,
+    retryable: false,
+    title: 'The charter loosens a gate',
+    remedy: 'Read what it loosens (`understudy status`); if it is meant, approve with --accept-loosened.',
+  },
   'UND-ALREADY-VOTED': { status: 409, exit: 5, retryable: false, title: 'This person has voted already', remedy: 'A second person must vote.' },
   'UND-NO-REQUEST': { status: 409, exit: 5, retryable: false, title: 'Nothing waits for a decision', remedy: 'Run `understudy status SURFACE`.' },
   'UND-GATE': { status: 422, exit: 6, retryable: false, title: 'A gate refused the candidate', remedy: 'Read the report; the failed gates say why.' },

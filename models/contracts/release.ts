@@ -56,14 +56,18 @@ export const vote = z.strictObject({
   /** Digest of the report that was looked at. */
   evidence: digestString,
   why: z.string().max(2000).default(''),
+  /** The voter has seen that the charter loosens a gate, and means it: without this an approval of such a release is refused. */
+  acceptsLoosened: z.boolean().optional(),
   proof: voteProof,
 });
 export type Vote = z.infer<typeof vote>;
 
 /** The bytes that a vote's signature covers. */
-export function voteText(input: { releaseId: string; decision: string; by: string; evidence: string }): string {
-  return `understudy-vote/1\n${input.releaseId}\n${input.decision}\n${input.by}\n${input.evidence}`;
+export function voteText(input: BallotText): string {
+  const text = `understudy-vote/1\n${input.releaseId}\n${input.decision}\n${input.by}\n${input.evidence}`;
+  return input.acceptsLoosened === true ? `${text}\naccepts-loosened` : text;
 }
+export type BallotText = { releaseId: string; decision: string; by: string; evidence: string; acceptsLoosened?: boolean | undefined };
 
 export type VoteResult = {
   accepted: boolean;
@@ -81,6 +85,8 @@ export type OverrideNotice = { releaseId: string | null; generation: number; act
 export type ApprovalPolicy = {
   approvers: { name: string; role: string }[];
   votesNeeded: number;
+  /** Fields of the charter that make the way to production easier than at the last release; absent in requests from before. */
+  loosened?: string[];
   remindAfterMs: number;
   escalateAfterMs: number;
   expireAfterMs: number;

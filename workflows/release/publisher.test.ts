@@ -1,6 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { surfaceStatus } from '../../cli/commands/status.ts';
 import { releaseMessages, releaseWorkflowId } from '../../models/contracts/messages.ts';
 import { openWorld, type World } from '../testing.ts';
 
@@ -77,5 +78,26 @@ describe('the publisher of a surface', () => {
     await handle.cancel();
     expect(await world.closing(second)).toMatchObject({ action: 'release-failed', detail: { why: 'the release workflow was cancelled' } });
     expect(await world.deployment()).toMatchObject({ champion, canary: null, challenger: null });
+  });
+
+  it('leaves a canary that nobody watches when it is terminated: `status` raises the alarm, the next release takes it off', async () => {
+    const world = await open({ canary: { minUnits: [10, 100_000] } });
+    await world.bootstrapped();
+    const [first] = await world.retrain('item-knn');
+    const second = await world.retrain('ials');
+    await world.until('approval', (now) => now.phase === 'approval' && now.candidate === 'ials');
+    await world.trade();
+    await world.vote('lead');
+    const { releaseId } = await world.until('canary', (now) => now.phase === 'canary' && now.share !== null);
+    const alarms = async () => (await surfaceStatus(world.command, world.stateDir, world.surface)).alarms;
+    expect(await alarms()).toEqual([]);
+    await world.client.workflow.getHandle(releaseWorkflowId(world.surface)).terminate('a mistake');
+    expect(await alarms()).toEqual([expect.stringContaining(`${releaseId} has traffic and no workflow`)]);
+    if (first === undefined || second === undefined) throw new Error('no runs');
+    const { runId, candidate, artifact, report } = first;
+    await world.context.submit({ surface: world.surface, runId, candidate, artifact, report });
+    await world.until('approval', (now) => now.phase === 'approval' && now.candidate === 'item-knn');
+    expect(await world.deployment()).toMatchObject({ canary: null, challenger: artifact });
+    expect(await alarms()).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { openState } from '../../activities/context.ts';
 import { modelName } from '../../activities/registry/register-candidate.ts';
+import { signVote } from '../../activities/release/record-vote.ts';
 import { publishSpec } from '../../activities/release/publish-spec.ts';
 import { releaseMessages, releaseWorkflowId } from '../../models/contracts/messages.ts';
 import type { SlateRecord } from '../../models/contracts/slate.ts';
@@ -61,7 +62,7 @@ describe('a release', () => {
   });
 
   it('takes votes only from approvers, signed where they have a key, on the evidence that is shown, once each; all of it is recorded', async () => {
-    const world = await open({ ...release({ fourEyes: true }), approverKeys: { lead: key } });
+    const world = await open({ ...release({ fourEyes: true }), approverKeys: { lead: key, second: `${key} two` } });
     await world.bootstrapped();
     await world.retrain('item-knn');
     const { evidence } = await world.until('approval', (now) => now.phase === 'approval');
@@ -77,11 +78,14 @@ describe('a release', () => {
     const ballot: Vote = { decision: 'approve', by: 'nobody', evidence: evidence ?? '', why: '', proof: { kind: 'unauthenticated' } };
     await handle.signal(releaseMessages.decide, ballot);
     await handle.signal(releaseMessages.decide, { ...ballot, by: 'second' });
+    const { releaseId } = await world.until('the release', (now) => now.releaseId !== null);
+    const signature = signVote(`${key} two`, { ...ballot, releaseId: releaseId ?? '', by: 'second' });
+    await handle.signal(releaseMessages.decide, { ...ballot, by: 'second', proof: { kind: 'hmac-sha256', signature } });
     await world.until('past approval', (now) => now.phase !== 'approval');
     const votes = (await world.ledger())
       .filter((entry) => entry.action.startsWith('vote-'))
       .map((entry) => [entry.by, entry.action, entry.detail.code ?? null]);
-    expect(votes).toHaveLength(8);
+    expect(votes).toHaveLength(9);
     expect(votes.filter(([, , code]) => code === null).map(([by]) => by)).toEqual(['lead', 'second']);
   });
 
@@ -212,8 +216,9 @@ describe('the charter and the artifact', () => {
     }));
     const [run] = await world.retrain('item-knn');
     expect(await world.until('approval', (now) => now.phase === 'approval')).toMatchObject({ policy: { votesNeeded: 2 } });
-    expect(await world.vote('lead')).toMatchObject({ accepted: true, outcome: 'waiting' });
-    await world.vote('second');
+    await expect(world.vote('lead')).rejects.toMatchObject({ cause: { type: 'UND-LOOSENED', message: expect.stringContaining('/gates/minUsers') } });
+    expect(await world.vote('lead', { acceptsLoosened: true })).toMatchObject({ accepted: true, outcome: 'waiting' });
+    await world.vote('second', { acceptsLoosened: true });
     await world.until('the freeze', (now) => now.why.includes('frozen: the sales'));
     await world.override('abort');
     expect(await world.closing(run?.runId ?? '')).toMatchObject({ action: 'release-aborted' });

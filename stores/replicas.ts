@@ -1,0 +1,65 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { replaceFile } from './durable-files.ts';
+
+/** `<state>/run/replicas/<replica>.json`: what a serving replica says of itself about every second, and takes away at a clean end. */
+export const replicaReport = z.object({
+  replica: z.string(),
+  url: z.string(),
+  pid: z.number().int(),
+  /** Where the pid means something. */
+  host: z.string(),
+  atMs: z.number(),
+  surfaces: z.record(
+    z.string(),
+    z.object({ generation: z.number().int(), refused: z.object({ generation: z.number().int(), problem: z.unknown() }).nullish() }),
+  ),
+});
+export type ReplicaReport = z.infer<typeof replicaReport>;
+
+const directoryOf = (root: string) => join(root, 'run', 'replicas');
+const pathOf = (root: string, replica: string) => join(directoryOf(root), `${replica}.json`);
+
+export async function writeReplicaReport(root: string, report: Omit<ReplicaReport, 'host'>): Promise<void> {
+  await replaceFile(pathOf(root, report.replica), JSON.stringify({ ...report, host: hostname() }));
+}
+
+export async function readReplicaReport(root: string, replica: string): Promise<ReplicaReport | undefined> {
+  try {
+    return replicaReport.safeParse(JSON.parse(await readFile(pathOf(root, replica), 'utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function removeReplicaReport(root: string, replica: string): Promise<void> {
+  await rm(pathOf(root, replica), { force: true });
+}
+
+/** Reported within `withinMs`, and, where this host can tell, by a process that still runs. */
+export function isLive(report: ReplicaReport, { nowMs, withinMs }: { nowMs: number; withinMs: number }): boolean {
+  return nowMs - report.atMs < withinMs && (report.host !== hostname() || isAlive(report.pid));
+}
+
+/** Replicas that report themselves alive, by name. One whose report is older than ten seconds is dead. */
+export async function liveReplicas(root: string, nowMs: number): Promise<ReplicaReport[]> {
+  const names = await readdir(directoryOf(root)).catch(() => []);
+  const reports = await Promise.all(
+    names
+      .filter((name) => name.endsWith('.json'))
+      .sort()
+      .map((name) => readReplicaReport(root, name.slice(0, -'.json'.length))),
+  );
+  return reports.filter((report) => report !== undefined).filter((report) => isLive(report, { nowMs, withinMs: 10_000 }));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
