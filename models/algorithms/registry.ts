@@ -1,4 +1,4 @@
-import { inputError, UnderstudyError } from '../contracts/problem.ts';
+import { inputError, type Mistake, UnderstudyError } from '../contracts/problem.ts';
 import type { Algorithm } from './algorithm.ts';
 import { ials } from './ials/ials.ts';
 import { itemKnn } from './item-knn/item-knn.ts';
@@ -25,3 +25,33 @@ export function parseParams<Params>(algorithm: Algorithm<Params>, params: unknow
   if (!parsed.success) throw inputError('UND-INPUT', `The parameters of ${algorithm.name}`, parsed.error.issues);
   return parsed.data;
 }
+
+/** Not trained here: a folder with a graph of its own. */
+const guest = 'guest';
+
+/**
+ * What a charter's candidates name that is not there, and parameters that their algorithm does not take: found when the charter comes in
+ * instead of in training. The charter may have other mistakes; what is no candidate at all is left to its schema.
+ */
+export function checkCandidates(charter: unknown): Mistake[] {
+  const candidates = memberOf(charter, 'candidates');
+  if (!Array.isArray(candidates)) return [];
+  return candidates.flatMap((candidate: unknown, index): Mistake[] => {
+    const [name, params = {}] = [memberOf(candidate, 'algorithm'), memberOf(candidate, 'params')];
+    const at = `/candidates/${index}`;
+    if (typeof name !== 'string') return [];
+    if (name === guest) {
+      const folder = memberOf(params, 'folder');
+      return typeof folder === 'string' && folder !== '' ? [] : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }];
+    }
+    if (!Object.hasOwn(algorithms, name))
+      return [{ path: `${at}/algorithm`, message: `there is no algorithm '${name}'; there are ${[...Object.keys(algorithms), guest].join(', ')}` }];
+    const parsed = algorithmNamed(name).params.safeParse(params);
+    return parsed.success
+      ? []
+      : inputError('UND-INPUT', '', parsed.error.issues).mistakes.map(({ path, message }) => ({ path: `${at}/params${path}`, message }));
+  });
+}
+
+const memberOf = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;

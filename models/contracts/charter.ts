@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { inconsistencies } from './charter-consistency.ts';
 import { eventKinds } from './event.ts';
 import { machineName, surfaceName } from './ids.ts';
-import { inputError } from './problem.ts';
+import { type Mistake, inputError } from './problem.ts';
 
 const positiveMs = z
   .number()
@@ -29,136 +30,123 @@ const dataSetRule = z.strictObject({
 export type DataSetRule = z.infer<typeof dataSetRule>;
 
 /** The configuration of one surface. Every field is read by the code named in its comment, and nowhere is it defined again. */
-export const charter = z
-  .strictObject({
-    surface: surfaceName,
-    title: z.string().min(1).max(200),
-    owners: z.array(z.string().min(1)).min(1),
-    objective: z.enum(['conversion', 'engagement']),
-    timeZone: z.string().default('UTC').refine(isTimeZone, 'not an IANA time zone'),
-    /** Training weights, gates, canary and audits read this one definition. */
-    reward: z.strictObject({
-      /** Reward of one attributed event of the kind; kinds that are absent give nothing. */
-      weights: z.partialRecord(z.enum(eventKinds), z.number().min(0).max(1000)),
-      /** An event counts for the latest slate of its unit that showed the item within this time before it. */
-      attributionMs: positiveMs,
-      /** Reward of one unit is capped here. */
-      capPerUnit: z.number().positive().default(1),
+export const charter = z.strictObject({
+  surface: surfaceName,
+  title: z.string().min(1).max(200),
+  owners: z.array(z.string().min(1)).min(1),
+  objective: z.enum(['conversion', 'engagement']),
+  timeZone: z.string().default('UTC').refine(isTimeZone, 'not the name of an IANA time zone, such as Europe/London'),
+  /** Training weights, gates, canary and audits read this one definition. */
+  reward: z.strictObject({
+    /** Reward of one attributed event of the kind; kinds that are absent give nothing. */
+    weights: z.partialRecord(z.enum(eventKinds), z.number().min(0).max(1000)),
+    /** An event counts for the latest slate of its unit that showed the item within this time before it. */
+    attributionMs: positiveMs,
+    /** Reward of one unit is capped here. */
+    capPerUnit: z.number().positive().default(1),
+  }),
+  /** Confidence of each kind of event for training and for histories at serving time. */
+  confidence: z.partialRecord(z.enum(eventKinds), z.number().min(0).max(1000)),
+  /** May a bought item be shown again? Read by training, metrics, serving and simulator alike. */
+  repeatPolicy: z.enum(['allow', 'exclude-purchased']),
+  scope: z
+    .strictObject({
+      inStockOnly: z.boolean().default(true),
+      /** Items whose id does not match are out of scope. */
+      itemIdPattern: z.string().optional().refine(isPattern, 'not a regular expression'),
+      excludeCategories: z.array(z.string()).default([]),
+      excludeItems: z.array(z.string()).default([]),
+    })
+    .default({ inStockOnly: true, excludeCategories: [], excludeItems: [] }),
+  slate: z.strictObject({ size: z.number().int().min(1).max(100).default(10) }).default({ size: 10 }),
+  window: z.strictObject({
+    trainDays: z.number().int().min(1).max(3650),
+    gapDays: z.number().int().min(0).max(365).default(1),
+    testDays: z.number().int().min(1).max(365),
+  }),
+  data: z.strictObject({ rules: z.array(dataSetRule).default([]) }).default({ rules: [] }),
+  exploration: z
+    .strictObject({
+      slots: z.number().int().min(0).max(10).default(1),
+      /** Champion's ranks from slate size + 1 to this one stand in the pool. */
+      poolDepth: z.number().int().min(10).max(1000).default(100),
+      /** Plackett-Luce weight of the item at rank r of the pool: 1 / (r + rankOffset). */
+      rankOffset: z.number().min(0).max(1000).default(5),
+      challengerDepth: z.number().int().min(0).max(200).default(20),
+      /** Probability that the drawn slot is filled uniformly from the scope. Discovery; it does not count as support. */
+      floor: share.default(0.02),
+    })
+    .default({ slots: 1, poolDepth: 100, rankOffset: 5, challengerDepth: 20, floor: 0.02 }),
+  /** The recipe that goes live while there is no champion at all: the bootstrap rule. */
+  bootstrap: machineName,
+  /** An ingest that brings new data asks for a retraining by itself. */
+  retrainOnNewData: z.boolean().default(false),
+  candidates: z.array(candidate).min(1),
+  gates: z.strictObject({
+    /** The metric that decides offline. */
+    primaryMetric: z.enum(['ndcg@10', 'recall@20', 'mrr@20', 'hit-rate@10']).default('ndcg@10'),
+    /** `refresh`: the primary metric's lift may not lie below minus this share of the champion's. */
+    refreshMargin: share.default(0.05),
+    /** `replace`: the whole interval of the lift must lie above this share of the champion's. */
+    replaceLift: z.number().min(0).max(10).default(0),
+    minCoverage: share.default(0),
+    minUsers: z.number().int().min(1).default(100),
+    maxArtifactMb: z.number().positive().default(500),
+    /** What a counterfactual verdict of `not-enough-evidence` does. `worse` always refuses. */
+    withoutCounterfactualSupport: z.enum(['pass', 'refuse']).default('pass'),
+    minEffectiveSampleSize: z.number().min(0).default(100),
+    /** So many of the log's newest slates are replayed for the counterfactual evidence. */
+    maxReplayedSlates: z.number().int().min(1).default(20_000),
+  }),
+  release: z.strictObject({
+    approvers: z.array(z.strictObject({ name: z.string().min(1), role: z.string().min(1) })).min(1),
+    /** Two different approvers must agree. */
+    fourEyes: z.boolean().default(false),
+    remindAfterMs: positiveMs.default(4 * 3_600_000),
+    escalateAfterMs: positiveMs.default(24 * 3_600_000),
+    expireAfterMs: positiveMs.default(72 * 3_600_000),
+    /**
+     * Before people are asked, the registered challenger's items get exploration support until the log holds this many slates, and the
+     * counterfactual evidence is made again on them.
+     */
+    rehearsal: z
+      .strictObject({ slates: z.number().int().min(0).default(20_000), maxDurationMs: positiveMs.default(7 * 86_400_000) })
+      .default({ slates: 20_000, maxDurationMs: 7 * 86_400_000 }),
+    /** No generation that moves traffic is written in these spans; aborts and rollbacks always are. */
+    freezeWindows: z.array(z.strictObject({ fromMs: z.number().int(), toMs: z.number().int(), reason: z.string() })).default([]),
+    canary: z.strictObject({
+      shadowSlates: z.number().int().min(0).default(200),
+      ladder: z
+        .array(share.refine((value) => value > 0 && value < 1, 'between 0 and 1, both excluded'))
+        .min(1)
+        .default([0.01, 0.05, 0.1, 0.25, 0.5]),
+      /** Time between two looks. */
+      lookEveryMs: positiveMs.default(15 * 60_000),
+      /** Ripe units of the challenger before a stage may end. One number a rung. */
+      minUnits: z.array(z.number().int().min(1)).min(1),
+      /** A canary without a verdict after this is rolled back as `not-enough-evidence`. */
+      maxDurationMs: positiveMs.default(14 * 86_400_000),
+      alpha: z.number().gt(0).lt(0.5).default(0.01),
+      /** Non-inferiority margin of `refresh`, as a share of the champion's reward a unit. */
+      refreshMargin: share.default(0.1),
+      maxErrorShare: share.default(0.01),
+      maxFallbackShare: share.default(0.05),
+      maxP99Ms: z.number().positive().default(150),
     }),
-    /** Confidence of each kind of event for training and for histories at serving time. */
-    confidence: z.partialRecord(z.enum(eventKinds), z.number().min(0).max(1000)),
-    /** May a bought item be shown again? Read by training, metrics, serving and simulator alike. */
-    repeatPolicy: z.enum(['allow', 'exclude-purchased']),
-    scope: z
-      .strictObject({
-        inStockOnly: z.boolean().default(true),
-        /** Items whose id does not match are out of scope. */
-        itemIdPattern: z.string().optional().refine(isPattern, 'not a regular expression'),
-        excludeCategories: z.array(z.string()).default([]),
-        excludeItems: z.array(z.string()).default([]),
-      })
-      .default({ inStockOnly: true, excludeCategories: [], excludeItems: [] }),
-    slate: z.strictObject({ size: z.number().int().min(1).max(100).default(10) }).default({ size: 10 }),
-    window: z.strictObject({
-      trainDays: z.number().int().min(1).max(3650),
-      gapDays: z.number().int().min(0).max(365).default(1),
-      testDays: z.number().int().min(1).max(365),
-    }),
-    data: z.strictObject({ rules: z.array(dataSetRule).default([]) }).default({ rules: [] }),
-    exploration: z
-      .strictObject({
-        slots: z.number().int().min(0).max(10).default(1),
-        /** Champion's ranks from slate size + 1 to this one stand in the pool. */
-        poolDepth: z.number().int().min(10).max(1000).default(100),
-        /** Plackett-Luce weight of the item at rank r of the pool: 1 / (r + rankOffset). */
-        rankOffset: z.number().min(0).max(1000).default(5),
-        challengerDepth: z.number().int().min(0).max(200).default(20),
-        /** Probability that the drawn slot is filled uniformly from the scope. Discovery; it does not count as support. */
-        floor: share.default(0.02),
-      })
-      .default({ slots: 1, poolDepth: 100, rankOffset: 5, challengerDepth: 20, floor: 0.02 }),
-    /** The recipe that goes live while there is no champion at all: the bootstrap rule. */
-    bootstrap: machineName,
-    /** An ingest that brings new data asks for a retraining by itself. */
-    retrainOnNewData: z.boolean().default(false),
-    candidates: z.array(candidate).min(1),
-    gates: z.strictObject({
-      /** The metric that decides offline. */
-      primaryMetric: z.enum(['ndcg@10', 'recall@20', 'mrr@20', 'hit-rate@10']).default('ndcg@10'),
-      /** `refresh`: the primary metric's lift may not lie below minus this share of the champion's. */
-      refreshMargin: share.default(0.05),
-      /** `replace`: the whole interval of the lift must lie above this share of the champion's. */
-      replaceLift: z.number().min(0).max(10).default(0),
-      minCoverage: share.default(0),
-      minUsers: z.number().int().min(1).default(100),
-      maxArtifactMb: z.number().positive().default(500),
-      /** What a counterfactual verdict of `not-enough-evidence` does. `worse` always refuses. */
-      withoutCounterfactualSupport: z.enum(['pass', 'refuse']).default('pass'),
-      minEffectiveSampleSize: z.number().min(0).default(100),
-      /** So many of the log's newest slates are replayed for the counterfactual evidence. */
-      maxReplayedSlates: z.number().int().min(1).default(20_000),
-    }),
-    release: z.strictObject({
-      approvers: z.array(z.strictObject({ name: z.string().min(1), role: z.string().min(1) })).min(1),
-      /** Two different approvers must agree. */
-      fourEyes: z.boolean().default(false),
-      remindAfterMs: positiveMs.default(4 * 3_600_000),
-      escalateAfterMs: positiveMs.default(24 * 3_600_000),
-      expireAfterMs: positiveMs.default(72 * 3_600_000),
-      /**
-       * Before people are asked, the registered challenger's items get exploration support until the log holds this many slates, and the
-       * counterfactual evidence is made again on them.
-       */
-      rehearsal: z
-        .strictObject({ slates: z.number().int().min(0).default(20_000), maxDurationMs: positiveMs.default(7 * 86_400_000) })
-        .default({ slates: 20_000, maxDurationMs: 7 * 86_400_000 }),
-      /** No generation that moves traffic is written in these spans; aborts and rollbacks always are. */
-      freezeWindows: z.array(z.strictObject({ fromMs: z.number().int(), toMs: z.number().int(), reason: z.string() })).default([]),
-      canary: z.strictObject({
-        shadowSlates: z.number().int().min(0).default(200),
-        ladder: z
-          .array(share.refine((value) => value > 0 && value < 1, 'between 0 and 1, both excluded'))
-          .min(1)
-          .default([0.01, 0.05, 0.1, 0.25, 0.5]),
-        /** Time between two looks. */
-        lookEveryMs: positiveMs.default(15 * 60_000),
-        /** Ripe units of the challenger before a stage may end. One number a rung. */
-        minUnits: z.array(z.number().int().min(1)).min(1),
-        /** A canary without a verdict after this is rolled back as `not-enough-evidence`. */
-        maxDurationMs: positiveMs.default(14 * 86_400_000),
-        alpha: z.number().gt(0).lt(0.5).default(0.01),
-        /** Non-inferiority margin of `refresh`, as a share of the champion's reward a unit. */
-        refreshMargin: share.default(0.1),
-        maxErrorShare: share.default(0.01),
-        maxFallbackShare: share.default(0.05),
-        maxP99Ms: z.number().positive().default(150),
-      }),
-    }),
-    slo: z.strictObject({ p99Ms: z.number().positive().default(100), fallbackShare: share.default(0.02) }).default({ p99Ms: 100, fallbackShare: 0.02 }),
-    /** Claims behind these choices that audits test again. */
-    assumptions: z.array(z.strictObject({ claim: z.string(), measure: machineName, min: z.number().optional(), max: z.number().optional() })).default([]),
-    seed: z.number().int().min(0).max(0x7fffffff).default(1),
-  })
-  .superRefine((value, context) => {
-    const names = new Set<string>();
-    value.candidates.forEach((one, index) => {
-      if (names.has(one.name)) context.addIssue({ code: 'custom', path: ['candidates', index, 'name'], message: `${one.name} is there twice` });
-      names.add(one.name);
-    });
-    if (!names.has(value.bootstrap)) context.addIssue({ code: 'custom', path: ['bootstrap'], message: `${value.bootstrap} is not one of the candidates` });
-    const { ladder, minUnits } = value.release.canary;
-    if (ladder.length !== minUnits.length)
-      context.addIssue({ code: 'custom', path: ['release', 'canary', 'minUnits'], message: `needs one number a rung: ${ladder.length}` });
-    if (ladder.some((rung, index) => index > 0 && rung <= (ladder[index - 1] ?? 0)))
-      context.addIssue({ code: 'custom', path: ['release', 'canary', 'ladder'], message: 'must rise' });
-    const rewarding = Object.values(value.reward.weights).some((weight) => (weight ?? 0) > 0);
-    if (!rewarding) context.addIssue({ code: 'custom', path: ['reward', 'weights'], message: 'no event gives any reward' });
-    const approvers = new Set(value.release.approvers.map((approver) => approver.name));
-    if (value.release.fourEyes && approvers.size < 2)
-      context.addIssue({ code: 'custom', path: ['release', 'approvers'], message: 'four eyes need two different approvers' });
-    if (value.exploration.slots > value.slate.size)
-      context.addIssue({ code: 'custom', path: ['exploration', 'slots'], message: 'more slots than the slate has' });
-  });
+  }),
+  slo: z.strictObject({ p99Ms: z.number().positive().default(100), fallbackShare: share.default(0.02) }).default({ p99Ms: 100, fallbackShare: 0.02 }),
+  /** Claims behind these choices that audits test again. */
+  assumptions: z.array(z.strictObject({ claim: z.string(), measure: machineName, min: z.number().optional(), max: z.number().optional() })).default([]),
+  seed: z.number().int().min(0).max(0x7fffffff).default(1),
+});
+
+/** With what the fields say together, whichever of them are wrong. */
+const consistentCharter = charter.superRefine(
+  (value, context) => {
+    for (const { path, message } of inconsistencies(value)) context.addIssue({ code: 'custom', path, message });
+  },
+  { when: () => true },
+);
 
 export type Charter = z.output<typeof charter>;
 export type CharterInput = z.input<typeof charter>;
@@ -168,14 +156,31 @@ export function defineSurface(input: CharterInput): CharterInput {
   return input;
 }
 
-/** @throws UND-CHARTER naming every mistake. */
-export function parseCharter(input: unknown): Charter {
-  const parsed = charter.safeParse(input);
-  if (!parsed.success) throw inputError('UND-CHARTER', 'The charter', parsed.error.issues);
+/**
+ * Checks a charter that comes in.
+ * @param more mistakes that others found in it, such as those of `checkCandidates`; they are named with its own
+ * @throws UND-CHARTER naming every mistake
+ */
+export function parseCharter(input: unknown, more: readonly Mistake[] = []): Charter {
+  const parsed = consistentCharter.safeParse(input);
+  if (!parsed.success || more.length > 0) throw inputError('UND-CHARTER', 'The charter', parsed.error?.issues ?? [], more);
   return parsed.data;
 }
 
+/**
+ * Reads a charter that was checked when it came in: what the fields say together is not asked again, so that a check which is newer than the
+ * charter does not make it unreadable.
+ * @throws UND-CHARTER naming every mistake
+ */
+export function parseStoredCharter(input: unknown): Charter {
+  const parsed = charter.safeParse(input);
+  if (!parsed.success) throw inputError('UND-CHARTER', 'The stored charter', parsed.error.issues);
+  return parsed.data;
+}
+
+/** By name: Intl knows offsets too, and DuckDB does not. */
 function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z]/.test(name)) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;

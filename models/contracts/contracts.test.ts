@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { artifactManifest } from './artifact.ts';
 import { canaryDecision } from './canary.ts';
 import { catalogItem } from './catalog-item.ts';
-import { type defineSurface, parseCharter } from './charter.ts';
+import { type defineSurface, parseCharter, parseStoredCharter } from './charter.ts';
 import { deploymentSpec } from './deployment.ts';
 import { canonicalJson, digestBytes, digestJson } from './digest.ts';
 import { event } from './event.ts';
@@ -55,33 +55,78 @@ describe('what was recorded stays readable', () => {
 describe('the charter', () => {
   const charter = recorded('charter') as Parameters<typeof defineSurface>[0];
 
+  /** The places of the mistakes that it names, in its order. */
+  const mistakesOf = (wrong: unknown, more: Parameters<typeof parseCharter>[1] = []): string[] => {
+    try {
+      parseCharter(wrong, more);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'UND-CHARTER' });
+      const { mistakes, message } = error as UnderstudyError;
+      for (const { path } of mistakes) expect(message).toContain(path);
+      return mistakes.map(({ path }) => path);
+    }
+    return [];
+  };
+  type Json = Record<string, unknown>;
+  const release = charter.release as unknown as Json & { canary: Json };
+
   it('names every mistake at once, each by its place', () => {
     const wrong = { ...charter, surface: 'Not A Name', bootstrap: 'nobody', gates: { ...charter.gates, minUsers: -1 }, colour: 'red' };
-    let error: unknown;
-    try {
-      parseCharter(wrong);
-    } catch (thrown) {
-      error = thrown;
-    }
-    expect(error).toMatchObject({ code: 'UND-CHARTER' });
-    const { mistakes, message } = error as UnderstudyError;
-    expect(mistakes.map(({ path }) => path)).toEqual(expect.arrayContaining(['/surface', '/gates/minUsers']));
-    expect(mistakes.length).toBeGreaterThanOrEqual(3);
-    for (const { path } of mistakes.slice(0, 3)) expect(message).toContain(path);
+    expect(mistakesOf(wrong).sort()).toEqual(['/bootstrap', '/colour', '/gates/minUsers', '/surface']);
+  });
+
+  it('names what fields say together whatever else is wrong, missing or left to its default', () => {
+    const { ladder: _ladder, ...canary } = release.canary;
+    const wrong = { ...charter, objective: 'fame', bootstrap: 'nobody', release: { ...release, canary: { ...canary, minUnits: [1] } } };
+    expect(mistakesOf(wrong).sort()).toEqual(['/bootstrap', '/objective', '/release/canary/minUnits']);
+    expect(mistakesOf({ ...wrong, release: { ...wrong.release, approvers: 'me' } }).sort()).toEqual([
+      '/bootstrap',
+      '/objective',
+      '/release/approvers',
+      '/release/canary/minUnits',
+    ]);
+    const { candidates: _candidates, ...without } = wrong;
+    expect(mistakesOf(without).sort()).toEqual(['/candidates', '/objective', '/release/canary/minUnits']);
+    for (const nothing of [undefined, null, 'charter', []]) expect(mistakesOf(nothing)).toEqual(['']);
+  });
+
+  it('names the mistakes that others found with its own', () => {
+    const more = [{ path: '/candidates/0/algorithm', message: 'there is no such thing' }];
+    expect(mistakesOf(charter, more)).toEqual(['/candidates/0/algorithm']);
+    expect(mistakesOf({ ...charter, objective: 'fame' }, more)).toEqual(['/objective', '/candidates/0/algorithm']);
+  });
+
+  const rule = { name: 'enough', measure: 'rows', action: 'stop' };
+  it.each<[what: string, change: Json, path: string]>([
+    ['a rule of the data that never fails', { data: { rules: [rule] } }, '/data/rules/0'],
+    ['a rule of the data that always fails', { data: { rules: [{ ...rule, min: 2, max: 1 }] } }, '/data/rules/0'],
+    ['a reminder after the request has expired', { release: { ...release, remindAfterMs: 2, expireAfterMs: 1 } }, '/release/remindAfterMs'],
+    ['a pool that ends where the slate does', { slate: { size: 100 } }, '/exploration/poolDepth'],
+    ['more exploration than the slate has slots', { slate: { size: 2 }, exploration: { slots: 3 } }, '/exploration/slots'],
+    ['a freeze that ends before it begins', { release: { ...release, freezeWindows: [{ fromMs: 2, toMs: 1, reason: '' }] } }, '/release/freezeWindows/0/toMs'],
+    ['four eyes of one person', { release: { ...release, fourEyes: true } }, '/release/approvers'],
+    ['a reward of nothing', { reward: { ...charter.reward, weights: { purchase: 0 } } }, '/reward/weights'],
+    ['a ladder that falls', { release: { ...release, canary: { ...release.canary, ladder: [0.1, 0.2, 0.3, 0.3, 0.5] } } }, '/release/canary/ladder'],
+    ['an offset for a time zone', { timeZone: '+01:00' }, '/timeZone'],
+    ['a time zone on Mars', { timeZone: 'Mars/Base' }, '/timeZone'],
+  ])('refuses %s', (_what, change, path) => {
+    expect(mistakesOf({ ...charter, ...change })).toEqual([path]);
+  });
+
+  it.each(['UTC', 'GMT', 'Etc/GMT+5', 'Europe/Kyiv', 'Asia/Kolkata', 'US/Pacific'])('knows the time zone %s', (timeZone) => {
+    expect(mistakesOf({ ...charter, timeZone })).toEqual([]);
+  });
+
+  it('stays readable where it is stored, though a newer check would refuse it', () => {
+    const old = { ...(recorded('charter') as Json), release: { ...release, remindAfterMs: 2, expireAfterMs: 1 } };
+    expect(mistakesOf(old)).toEqual(['/release/remindAfterMs']);
+    expect(parseStoredCharter(old)).toMatchObject(old);
+    expect(() => parseStoredCharter({ ...old, objective: 'fame' })).toThrow(expect.objectContaining({ code: 'UND-CHARTER' }));
   });
 
   it('wants one number of users a rung, and candidates of different names', () => {
-    const { canary } = (charter as { release: { canary: object } }).release;
-    const problem = (change: object) => {
-      try {
-        parseCharter({ ...charter, ...change });
-      } catch (error) {
-        return (error as UnderstudyError).mistakes.map(({ path }) => path).join();
-      }
-      return '';
-    };
-    expect(problem({ release: { ...(charter as { release: object }).release, canary: { ...canary, minUnits: [1] } } })).toContain('/release/canary/minUnits');
-    expect(problem({ candidates: [...charter.candidates, charter.candidates[0]] })).toContain('/candidates/');
+    expect(mistakesOf({ ...charter, release: { ...release, canary: { ...release.canary, minUnits: [1] } } })).toEqual(['/release/canary/minUnits']);
+    expect(mistakesOf({ ...charter, candidates: [...charter.candidates, charter.candidates[0]] })).toEqual(['/candidates/4/name']);
   });
 });
 

@@ -197,12 +197,13 @@ const pointer = (path: readonly PropertyKey[]) => path.map((key) => `/${String(k
 
 type ZodLikeIssue = { path: PropertyKey[]; message: string; keys?: readonly string[] };
 
-/** Turns the issues of a failed zod parse into one coded error that names all of them. */
-export function inputError(code: ProblemCode, what: string, issues: readonly ZodLikeIssue[]): UnderstudyError {
+/** Turns the issues of a failed zod parse, and `more` that were found beside it, into one coded error that names all of them. */
+export function inputError(code: ProblemCode, what: string, issues: readonly ZodLikeIssue[], more: readonly Mistake[] = []): UnderstudyError {
   // What zod says once of several unknown keys is a mistake each, at its place.
-  const mistakes = issues.flatMap(({ path, message, keys }) =>
+  const own = issues.flatMap(({ path, message, keys }) =>
     keys === undefined ? [{ path: pointer(path), message }] : keys.map((key) => ({ path: pointer([...path, key]), message: 'is not known here' })),
   );
+  const mistakes = [...own, ...more];
   const named = mistakes.map((mistake) => `${mistake.path === '' ? 'all of it' : mistake.path}: ${mistake.message}`).join('; ');
   return new UnderstudyError(code, `${what} has ${mistakes.length} mistake${mistakes.length === 1 ? '' : 's'}: ${named}`, { mistakes });
 }

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { checkCandidates } from './registry.ts';
+
+const mistakesOf = (...candidates: unknown[]) => checkCandidates({ candidates }).map(({ path }) => path);
+
+describe("a charter's candidates", () => {
+  it('are well with the parameters that their algorithms take, or none', () => {
+    expect(
+      mistakesOf(
+        { name: 'a', algorithm: 'popularity' },
+        { name: 'b', algorithm: 'ials', params: { factors: 16 } },
+        { name: 'c', algorithm: 'guest', params: { folder: './model' } },
+      ),
+    ).toEqual([]);
+  });
+
+  it('are named with all that is wrong before anything is trained', () => {
+    expect(
+      mistakesOf(
+        { name: 'a', algorithm: 'magic' },
+        { name: 'b', algorithm: 'ials', params: { factors: -1, sweeps: 0, warp: true } },
+        { name: 'c', algorithm: 'guest' },
+        { name: 'd', algorithm: 'toString' },
+        { name: 'e', algorithm: 'item-knn', params: 'many' },
+      ),
+    ).toEqual([
+      '/candidates/0/algorithm',
+      '/candidates/1/params/factors',
+      '/candidates/1/params/sweeps',
+      '/candidates/1/params/warp',
+      '/candidates/2/params/folder',
+      '/candidates/3/algorithm',
+      '/candidates/4/params',
+    ]);
+    expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain('popularity, item-knn, ials, guest');
+  });
+
+  it('leave what is no candidate to the schema', () => {
+    for (const charter of [undefined, null, 'x', {}, { candidates: 7 }, { candidates: [null, 7, {}, { algorithm: 7 }] }])
+      expect(checkCandidates(charter)).toEqual([]);
+  });
+});

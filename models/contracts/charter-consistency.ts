@@ -1,0 +1,93 @@
+/** A mistake that no field can see alone. */
+export type Inconsistency = { path: (string | number)[]; message: string };
+
+/**
+ * What the fields of a charter say together. Other fields may be wrong or missing meanwhile: each check looks at what it can read, so that
+ * one mistake hides no other.
+ */
+export function inconsistencies(value: unknown): Inconsistency[] {
+  return [candidates, ladder, reward, approvers, waiting, exploration, dataRules, freezeWindows].flatMap((check) => check(value));
+}
+
+function candidates(value: unknown): Inconsistency[] {
+  const names = listAt(value, 'candidates').map((one) => at(one, 'name'));
+  const twice = names.flatMap((name, index) =>
+    typeof name === 'string' && names.indexOf(name) < index ? [{ path: ['candidates', index, 'name'], message: `${name} is there twice` }] : [],
+  );
+  const bootstrap = at(value, 'bootstrap');
+  if (typeof bootstrap !== 'string' || names.length === 0 || names.includes(bootstrap)) return twice;
+  return [...twice, { path: ['bootstrap'], message: `${bootstrap} is not one of the candidates` }];
+}
+
+function ladder(value: unknown): Inconsistency[] {
+  const where = ['release', 'canary'];
+  const rungs = listAt(value, ...where, 'ladder');
+  const minUnits = at(value, ...where, 'minUnits');
+  const found: Inconsistency[] = [];
+  if (rungs.length > 0 && Array.isArray(minUnits) && minUnits.length !== rungs.length)
+    found.push({ path: [...where, 'minUnits'], message: `needs one number a rung: ${rungs.length}` });
+  if (rungs.some((rung, index) => index > 0 && Number(rung) <= Number(rungs[index - 1]))) found.push({ path: [...where, 'ladder'], message: 'must rise' });
+  return found;
+}
+
+function reward(value: unknown): Inconsistency[] {
+  const weights = at(value, 'reward', 'weights');
+  if (typeof weights !== 'object' || weights === null || Object.values(weights).some((weight) => typeof weight !== 'number' || weight > 0)) return [];
+  return [{ path: ['reward', 'weights'], message: 'no event gives any reward' }];
+}
+
+function approvers(value: unknown): Inconsistency[] {
+  const named = listAt(value, 'release', 'approvers');
+  if (at(value, 'release', 'fourEyes') !== true || named.length === 0 || new Set(named.map((one) => at(one, 'name'))).size > 1) return [];
+  return [{ path: ['release', 'approvers'], message: 'four eyes need two different approvers' }];
+}
+
+function waiting(value: unknown): Inconsistency[] {
+  const [remind, expire] = [numberAt(value, 'release', 'remindAfterMs'), numberAt(value, 'release', 'expireAfterMs')];
+  if (remind === undefined || expire === undefined || remind <= expire) return [];
+  return [{ path: ['release', 'remindAfterMs'], message: `is after the request expires: ${remind} ms against expireAfterMs, ${expire} ms` }];
+}
+
+function exploration(value: unknown): Inconsistency[] {
+  const [slots, depth, size] = [numberAt(value, 'exploration', 'slots'), numberAt(value, 'exploration', 'poolDepth'), numberAt(value, 'slate', 'size')];
+  if (slots === undefined || size === undefined) return [];
+  const found: Inconsistency[] = [];
+  if (slots > size) found.push({ path: ['exploration', 'slots'], message: `more slots than the slate has: ${size}` });
+  if (slots > 0 && depth !== undefined && depth <= size)
+    found.push({ path: ['exploration', 'poolDepth'], message: `must be greater than the slate's size, ${size}: the pool begins behind the slate` });
+  return found;
+}
+
+function dataRules(value: unknown): Inconsistency[] {
+  return listAt(value, 'data', 'rules').flatMap((rule, index) => {
+    const path = ['data', 'rules', index];
+    if (typeof rule !== 'object' || rule === null) return [];
+    const [min, max] = [at(rule, 'min'), at(rule, 'max')];
+    if (min === undefined && max === undefined) return [{ path, message: 'needs a min, a max or both: it would never fail' }];
+    return typeof min === 'number' && typeof max === 'number' && min > max ? [{ path, message: `min ${min} is above max ${max}: it would always fail` }] : [];
+  });
+}
+
+function freezeWindows(value: unknown): Inconsistency[] {
+  return listAt(value, 'release', 'freezeWindows').flatMap((span, index) => {
+    const [from, to] = [numberAt(span, 'fromMs'), numberAt(span, 'toMs')];
+    return from === undefined || to === undefined || from < to ? [] : [{ path: ['release', 'freezeWindows', index, 'toMs'], message: 'must be after fromMs' }];
+  });
+}
+
+function at(value: unknown, ...path: string[]): unknown {
+  let inner = value;
+  for (const key of path)
+    inner = typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key) ? (inner as Record<string, unknown>)[key] : undefined;
+  return inner;
+}
+
+function listAt(value: unknown, ...path: string[]): unknown[] {
+  const found = at(value, ...path);
+  return Array.isArray(found) ? found : [];
+}
+
+function numberAt(value: unknown, ...path: string[]): number | undefined {
+  const found = at(value, ...path);
+  return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
+}
