@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCharter } from '../../models/contracts/charter.ts';
 import type { CounterfactualResult, Report } from '../../models/contracts/report.ts';
-import { diffCharters } from './charter-diff.ts';
 import type { GateInput } from './gate.ts';
 import { judgeReport } from './judge-report.ts';
 
@@ -110,40 +109,5 @@ describe('gates', () => {
       expect(judgeReport(input({ counterfactual: evidence })).passed).toBe(true);
       expect(refusedBy(judgeReport(input({ counterfactual: evidence }, 1e6, strict)))).toEqual(['counterfactual']);
     }
-  });
-});
-
-describe("the charter's diff", () => {
-  const changed = (over: Record<string, unknown>) => diffCharters(charter, parseCharter({ ...charterInput, ...over }));
-
-  it('is empty for the same charter', () => expect(changed({})).toEqual([]));
-
-  it.each([
-    ['/gates/minCoverage', { gates: { ...charterInput.gates, minCoverage: 0.01 } }],
-    ['/gates/refreshMargin', { gates: { ...charterInput.gates, refreshMargin: 0.2 } }],
-    ['/release/fourEyes', { release: { ...charterInput.release, fourEyes: false } }],
-    ['/release/canary/minUnits', { release: { ...charterInput.release, canary: { ladder: [0.1], minUnits: [5] } } }],
-    [
-      '/release/approvers',
-      {
-        release: {
-          ...charterInput.release,
-          approvers: [
-            { name: 'a', role: 'lead' },
-            { name: 'c', role: 'lead' },
-          ],
-        },
-      },
-    ],
-  ])('calls %s loosened', (path, over) => {
-    expect(changed(over)).toEqual([expect.objectContaining({ path, loosens: true })]);
-  });
-
-  it('calls a tightened gate and a new title changed, not loosened', () => {
-    const diff = changed({ title: 'Other', gates: { ...charterInput.gates, minCoverage: 0.5 } });
-    expect(diff.map(({ path, loosens }) => [path, loosens])).toEqual([
-      ['/gates/minCoverage', false],
-      ['/title', false],
-    ]);
   });
 });
