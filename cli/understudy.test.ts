@@ -52,6 +52,10 @@ describe('a command that cannot be done says so: one document on stdout, a code,
     [['evaluate', '--train', 'train.csv', '--test', 'truncated.parquet', '--model', 'popularity'], 'UND-FILE', 2, /truncated/],
     [['evaluate', '--train', 'train.csv', '--test', 'train.csv', '--model', 'magic'], 'UND-INPUT', 2, /magic/],
     [['no-such-command'], 'UND-INPUT', 2, /no-such-command/],
+    [['status', '--no-such-option'], 'UND-INPUT', 2, /no-such-option/],
+    [['up', '--port', 'abc'], 'UND-INPUT', 2, /port/],
+    [['up', '--ends-at', '2026-02-30'], 'UND-INPUT', 2, /ends-at/],
+    [['up', '--config', 'three-mistakes.ts'], 'UND-CHARTER', 2, /surface[\s\S]*title[\s\S]*owners/],
   ];
   it.each(cases)('%j', async (args, code, exit, says) => {
     const state = join(folder, `state-${args.join('-').replaceAll(/[^a-z]/g, '')}`);
@@ -64,6 +68,11 @@ describe('a command that cannot be done says so: one document on stdout, a code,
     expect(ended.stderr).not.toMatch(/\n\s+at .*:\d+:\d+/);
   });
 
+  it('says the code to a person too', async () => {
+    const { code, stdout, stderr } = await understudy(['approve', 'home']);
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(/^UND-INPUT: .*--by.*\n.*--help/) });
+  });
+
   it('names every mistake in the environment', async () => {
     const ended = await understudy(['status', '--json'], { UNDERSTUDY_STATE: '', UNDERSTUDY_APPROVER_KEY: 'short', MLFLOW_TRACKING_URI: 'not a url' });
     expect(ended.code).toBe(2);
@@ -72,6 +81,12 @@ describe('a command that cannot be done says so: one document on stdout, a code,
     expect(mistakes.map(({ path }) => path)).toEqual(expect.arrayContaining(['/UNDERSTUDY_STATE', '/UNDERSTUDY_APPROVER_KEY', '/MLFLOW_TRACKING_URI']));
     expect(ended.stdout + ended.stderr).not.toContain('short');
   });
+});
+
+it('an explanation is a document too, where one is asked for', async () => {
+  const { code, stdout } = await understudy(['status', '--help', '--json']);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({ help: expect.stringContaining('Usage: understudy status') });
 });
 
 it('every command explains itself', async () => {

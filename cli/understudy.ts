@@ -9,8 +9,8 @@ import { doctorCommandIn } from './doctor/command.ts';
 import { type CommandContext, readEnvironment } from './environment.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
 import { initCommandIn } from './init/command.ts';
-import { exitWith } from './output.ts';
-import { toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
+import { emit, exitWith } from './output.ts';
+import { problems, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 
 /** The command line's composition root. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -23,10 +23,7 @@ async function main(argv: readonly string[]): Promise<void> {
     isTerminal: process.stderr.isTTY,
     nowMs: () => performance.now(),
   };
-  const program = new Command('understudy')
-    .description('Durable retraining for recommender systems.')
-    .showHelpAfterError('(--help lists what there is)')
-    .exitOverride();
+  const program = new Command('understudy').description('Durable retraining for recommender systems.');
   const commands = [
     upCommand(context),
     initCommandIn(context),
@@ -40,19 +37,37 @@ async function main(argv: readonly string[]): Promise<void> {
     simulateCommand(context),
     doctorCommandIn({ cwd: context.cwd, env: process.env, nodeVersion: process.versions.node }),
   ];
-  for (const command of commands) program.addCommand(command.exitOverride());
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands])
+    command
+      .exitOverride()
+      .showHelpAfterError('  --help lists what there is.')
+      .configureOutput({
+        // Help is the answer to --help, so with --json it is the document.
+        writeOut: (text) => emit({ json: json(), document: { help: text }, text: text.trimEnd() }),
+        outputError: (text, write) => write(`UND-INPUT: ${text.replace(/^error: /, '')}`),
+      });
   await program.parseAsync(argv as string[]);
 }
 
+const json = () => process.argv.includes('--json');
+
+/** Commander has said it to a person already. */
+function exitAfterCommander({ code, exitCode, message }: CommanderError): never {
+  if (exitCode === 0) process.exit(0);
+  const detail = code === 'commander.help' ? 'No command was named' : message.replace(/^error: /, '');
+  if (json()) emit({ json: true, document: toProblemDetails(new UnderstudyError('UND-INPUT', detail)), text: '' });
+  process.exit(problems['UND-INPUT'].exit);
+}
+
+// Who reads the answer may close before its end, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+  throw error;
+});
+process.on('uncaughtException', (error) => exitWith(error));
+
 main(process.argv).then(
   () => process.exit(process.exitCode ?? 0),
-  (error: unknown) => {
-    if (error instanceof CommanderError) {
-      // Commander has said it to a person already.
-      if (error.exitCode !== 0 && process.argv.includes('--json'))
-        process.stdout.write(`${JSON.stringify(toProblemDetails(new UnderstudyError('UND-INPUT', error.message)), null, 2)}\n`);
-      process.exit(error.exitCode === 0 ? 0 : 2);
-    }
-    exitWith(error);
-  },
+  (error: unknown) => (error instanceof CommanderError ? exitAfterCommander(error) : exitWith(error)),
 );

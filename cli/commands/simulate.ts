@@ -1,7 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { openState, readCharter } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
+import { wholeNumber } from '../option-values.ts';
 import { emit, progress } from '../output.ts';
 import { openShop } from '../shoppers/shop.ts';
 import { requireSystemFile } from '../system-file.ts';
@@ -36,10 +37,4 @@ export function simulateCommand(context: CommandContext): Command {
         text: `${visits} visits, ${slates} slates, ${events} events, ${purchases} purchases; ${((100 * buyers) / Math.max(1, visits)).toFixed(1)} % of visits bought`,
       });
     });
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 on');
-  return value;
 }

@@ -10,6 +10,7 @@ import { registerCharter } from '../../activities/registry/charters.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type ActResult, type Ask, playStory } from '../demo/story.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
+import { calendarDay, portNumber } from '../option-values.ts';
 import { emit, progress, say, table } from '../output.ts';
 import { openShop } from '../shoppers/shop.ts';
 import { loadSurfaceConfig, type SurfaceConfig } from '../surface-config.ts';
@@ -22,9 +23,16 @@ import { runRetrain } from './retrain.ts';
 
 const example = fileURLToPath(new URL('../../examples/online-retail/understudy.config.ts', import.meta.url));
 
-type UpOptions = { state?: string; once?: boolean; yes?: boolean; endsAt?: string; config?: string; story: boolean; json?: boolean; port?: string };
+type UpOptions = { state?: string; once?: boolean; yes?: boolean; endsAt?: string; config?: string; story: boolean; json?: boolean; port?: number };
+type Running = { config: SurfaceConfig; stateDir: string; addresses: SystemFile; signal: AbortSignal };
+/** What a start does, one after the other: each takes servers, and a test puts its own in the place. */
+export type Steps = {
+  start: typeof startSystem;
+  playExample: (context: CommandContext, options: UpOptions, running: Running) => Promise<ActResult[]>;
+  firstRun: typeof firstRun;
+};
 
-export function upCommand(context: CommandContext): Command {
+export function upCommand(context: CommandContext, steps: Steps = { start: startSystem, playExample: loop, firstRun }): Command {
   return new Command('up')
     .description('start the system and, on the example, run the whole loop: data, training, evidence, approval, canary, promotion')
     .option('--config <file>', 'a surface of your own instead of the example: its data are read and its bootstrap candidate goes live')
@@ -32,15 +40,17 @@ export function upCommand(context: CommandContext): Command {
     .option('--once', 'stop when the loop is done: exit 0, or a coded error')
     .option('--yes', 'approve as `demo` instead of asking')
     .option('--no-story', 'start the system and nothing else')
-    .option('--ends-at <day>', "the day that the example's data end on, about (YYYY-MM-DD; default yesterday)")
-    .option('--port <port>', 'port of the serving tier (default 4600; moves when taken)')
+    .option('--ends-at <day>', "the day that the example's data end on, about (YYYY-MM-DD; default yesterday)", calendarDay)
+    .option('--port <port>', 'port of the serving tier (default 4600; moves when taken)', portNumber)
     .option('--json', 'one JSON document on stdout when the loop is done')
-    .action((options: UpOptions) => up(context, options));
+    .action((options: UpOptions) => up(context, options, steps));
 }
 
-async function up(context: CommandContext, options: UpOptions): Promise<void> {
+async function up(context: CommandContext, options: UpOptions, steps: Steps): Promise<void> {
   const startedMs = context.now();
   const stateDir = stateDirectory(context, options.state);
+  // Its mistakes come before a start that takes seconds.
+  const config = await loadSurfaceConfig(options.config === undefined ? example : resolve(context.cwd, options.config));
   const stopping = new AbortController();
   const stop = () => {
     if (stopping.signal.aborted) return;
@@ -51,41 +61,34 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
   process.on('SIGTERM', stop);
   const starting = progress('starting Temporal, MLflow, two workers and the serving tier');
   let started = false;
-  const system = await startSystem({
+  const system = await steps.start({
     stateDir,
     temporalCli: context.env.UNDERSTUDY_TEMPORAL_CLI,
     temporalAddress: context.env.TEMPORAL_ADDRESS,
     temporalNamespace: context.env.TEMPORAL_NAMESPACE,
     mlflowPython: context.env.UNDERSTUDY_MLFLOW_PYTHON,
     mlflowUri: context.env.MLFLOW_TRACKING_URI,
-    ports: options.port === undefined ? {} : { serving: Number(options.port) },
+    ports: options.port === undefined ? {} : { serving: options.port },
     say: (line) => (started ? say(line) : starting.note(line)),
   });
+  const { temporalAddress, temporalUiUrl, mlflowUrl, servingUrl } = system;
+  const addresses: SystemFile = { temporalAddress, temporalUiUrl, mlflowUrl, servingUrl, pid: process.pid };
+  const seconds = () => (context.now() - startedMs) / 1000;
+  let answered = false;
   try {
     starting.done();
     started = true;
-    const addresses: SystemFile = {
-      temporalAddress: system.temporalAddress,
-      temporalUiUrl: system.temporalUiUrl,
-      mlflowUrl: system.mlflowUrl,
-      servingUrl: system.servingUrl,
-      pid: process.pid,
-    };
     await writeSystemFile(stateDir, addresses);
-    const config = await loadSurfaceConfig(options.config === undefined ? example : resolve(context.cwd, options.config));
-    if (options.story && options.config !== undefined) await Promise.race([firstRun(context, config, stateDir), stopped(stopping.signal)]);
-    else if (options.story) {
-      // Whatever the story waits for, a stop does not wait for it.
-      const results = await Promise.race([loop(context, options, { config, stateDir, addresses, signal: stopping.signal }), stopped(stopping.signal)]);
-      if (results === undefined) return;
-      const seconds = (context.now() - startedMs) / 1000;
-      emit({
-        json: options.json === true,
-        document: { seconds, ...addresses, acts: results.map(actDocument) },
-        text: `\n${storyTable(results)}\n\nThe loop took ${seconds.toFixed(0)} s.`,
-      });
-      checkStory(results);
-    }
+    if (stopping.signal.aborted) return;
+    // Whatever it waits for, a stop does not wait for it.
+    const outcome = await Promise.race([
+      run(context, options, { steps, running: { config, stateDir, addresses, signal: stopping.signal } }),
+      stopped(stopping.signal),
+    ]);
+    if (outcome === undefined) return;
+    emit({ json: options.json === true, document: { seconds: seconds(), ...addresses, ...outcome.document }, text: outcome.text(seconds()) });
+    answered = true;
+    outcome.check();
     if (options.once === true || stopping.signal.aborted) return;
     say(whatNext(addresses, { surface: config.charter.surface, stateDir, standard: resolve(context.cwd, '.understudy') }));
     await stopped(stopping.signal);
@@ -97,7 +100,31 @@ async function up(context: CommandContext, options: UpOptions): Promise<void> {
     process.off('SIGTERM', stop);
     // The loop that was asked for is not done.
     if (options.once === true && stopping.signal.aborted) process.exitCode = 130;
+    if (stopping.signal.aborted && !answered && options.json === true)
+      emit({ json: true, document: { seconds: seconds(), ...addresses, stopped: true }, text: '' });
   }
+}
+
+type Outcome = { document: object; text: (seconds: number) => string; check: () => void };
+
+/** What was asked for once the system is up: nothing more, a first run of one's own surface, or the example's story. */
+async function run(context: CommandContext, options: UpOptions, { steps, running }: { steps: Steps; running: Running }): Promise<Outcome> {
+  const { surface } = running.config.charter;
+  if (!options.story) return { document: {}, text: () => 'The system is up.', check: () => undefined };
+  if (options.config !== undefined) {
+    const live = await steps.firstRun(context, running.config, running.stateDir);
+    return {
+      document: { surface, champion: live.champion, generation: live.generation },
+      text: () => `${surface} is live: generation ${live.generation}, artifact ${live.champion.slice(7, 19)}`,
+      check: () => undefined,
+    };
+  }
+  const results = await steps.playExample(context, options, running);
+  return {
+    document: { surface, acts: results.map(actDocument) },
+    text: (seconds) => `\n${storyTable(results)}\n\nThe loop took ${seconds.toFixed(0)} s.`,
+    check: () => checkStory(results),
+  };
 }
 
 function stopped(signal: AbortSignal): Promise<undefined> {
@@ -108,7 +135,7 @@ function stopped(signal: AbortSignal): Promise<undefined> {
 }
 
 /** A surface of the user's own: its data, then the candidate that may go live without any to compare with. */
-async function firstRun(context: CommandContext, config: SurfaceConfig, stateDir: string): Promise<void> {
+async function firstRun(context: CommandContext, config: SurfaceConfig, stateDir: string): Promise<{ champion: string; generation: number }> {
   const state = openState(stateDir);
   const { surface } = config.charter;
   if (config.source !== undefined && (await readLatest(state.generations, `data/${surface}`, dataState)) === undefined) {
@@ -116,21 +143,21 @@ async function firstRun(context: CommandContext, config: SurfaceConfig, stateDir
     const { counts, days } = await runIngest(context, { stateDir, config, file: undefined, endsAt: undefined });
     step.done(`${counts.input} rows: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${days} days`);
   } else await registerCharter(state, config.input, context.now());
-  if ((await latestDeployment(state.generations, surface)) !== undefined) return;
+  const before = await latestDeployment(state.generations, surface);
+  if (before !== undefined) return before;
   const step = progress(`training ${config.charter.bootstrap}`);
   await runRetrain(context, { stateDir, surface, candidates: null, guest: null });
-  for (const deadlineMs = context.now() + 60_000; (await latestDeployment(state.generations, surface)) === undefined; ) {
+  for (const deadlineMs = context.now() + 60_000; ; await delay(100)) {
+    const live = await latestDeployment(state.generations, surface);
+    if (live !== undefined) {
+      step.done('it is live');
+      return live;
+    }
     if (context.now() > deadlineMs) throw new UnderstudyError('UND-TIMEOUT', `${config.charter.bootstrap} is trained, but not live after a minute`);
-    await delay(100);
   }
-  step.done('it is live');
 }
 
-async function loop(
-  context: CommandContext,
-  options: UpOptions,
-  running: { config: SurfaceConfig; stateDir: string; addresses: SystemFile; signal: AbortSignal },
-): Promise<ActResult[]> {
+async function loop(context: CommandContext, options: UpOptions, running: Running): Promise<ActResult[]> {
   const { config, stateDir, addresses, signal } = running;
   const { surface } = config.charter;
   const state = openState(stateDir);

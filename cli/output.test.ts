@@ -1,0 +1,40 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+const written = { stdout: '', stderr: '' };
+let exit: (string | number | null | undefined)[];
+beforeEach(() => {
+  vi.resetModules();
+  Object.assign(written, { stdout: '', stderr: '' });
+  exit = [];
+  for (const stream of ['stdout', 'stderr'] as const)
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      written[stream] += String(text);
+      return true;
+    });
+  vi.spyOn(process, 'exit').mockImplementation((code) => {
+    exit.push(code);
+    return undefined as never;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Each test has the modules to itself: what was answered is remembered in one of them. */
+const load = async () => ({ ...(await import('./output.ts')), ...(await import('../models/contracts/problem.ts')) });
+
+it('with --json a problem is the one document', async () => {
+  const { exitWith, UnderstudyError } = await load();
+  exitWith(new UnderstudyError('UND-GATE', 'refused'), { json: true });
+  expect(JSON.parse(written.stdout)).toMatchObject({ code: 'UND-GATE', detail: 'refused' });
+  expect(exit).toEqual([6]);
+});
+
+it('with --json an answer that is followed by a problem stays the one document, and the problem is told beside it', async () => {
+  const { emit, exitWith, UnderstudyError } = await load();
+  emit({ json: true, document: { equal: false }, text: '' });
+  exitWith(new UnderstudyError('UND-RERUN-DIFFERS', 'it differs at artifact'), { json: true });
+  expect(JSON.parse(written.stdout)).toEqual({ equal: false });
+  expect(written.stderr).toContain('UND-RERUN-DIFFERS: it differs at artifact');
+  expect(exit).toEqual([6]);
+});
