@@ -25,8 +25,15 @@ export type IngestResult = {
 };
 
 /** `guest`: a model folder that is not in the charter. No candidates and no guest: all of the charter's candidates. */
-export type PrepareRequest = { surface: string; candidates: string[] | null; guest: { name: string; folder: string } | null; charter: string | null };
-export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string };
+export type PrepareRequest = {
+  surface: string;
+  candidates: string[] | null;
+  guest: { name: string; folder: string } | null;
+  charter: string | null /** Runs that are there already are evaluated and submitted again. */;
+  resubmit?: boolean;
+};
+/** `again`: the run is there; it is evaluated and submitted again, under this name. */
+export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string; again?: string };
 
 export type Trained = {
   artifact: string;
@@ -43,7 +50,16 @@ export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log:
 export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null };
 export type Finished = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; evaluated: Evaluated };
 export type Registered = { mlflowRunId: string; modelVersion: string };
-export type RetrainResult = { runId: string; candidate: string; artifact: string; report: string; passed: boolean; reasons: string[] };
+export type RetrainResult = {
+  runId: string;
+  candidate: string;
+  artifact: string;
+  report: string;
+  passed: boolean;
+  reasons: string[];
+  /** Number of the run's record; 1 or absent for the first evaluation. */
+  attempt?: number;
+};
 
 export type RerunResult = {
   runId: string;
@@ -134,7 +150,7 @@ export interface ControlActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   prepareRetrain(input: PrepareRequest): Promise<PreparedRetrain[]>;
   /** Is there a finished run for this work already? */
-  findRun(input: PreparedRetrain): Promise<RetrainResult | null>;
+  findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;
   sealLog(input: { surface: string }): Promise<SealedLog>;
   registerCandidate(input: Finished): Promise<Registered>;
   recordRun(input: Finished & { registered: Registered }): Promise<RetrainResult>;

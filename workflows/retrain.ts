@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, WorkflowIdReusePolicy, defineQuery, setHandler, startChild } from '@temporalio/workflow';
 import type { PrepareRequest, PreparedRetrain, RerunResult, RetrainResult } from '../activities/api.ts';
-import { retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
+import { retrainAgainWorkflowId, retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
 
 type Where = { phase: string; why: string; candidate: string };
@@ -12,10 +12,10 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   const where: Where = { phase: 'looking for an earlier run', why: '', candidate: input.candidate };
   setHandler(whereQuery, () => where);
   const earlier = await control.findRun(input);
-  if (earlier !== null) return earlier;
+  if (earlier !== null && earlier.evaluateAgain === undefined) return earlier;
 
   where.phase = 'training';
-  const trained = await training.trainCandidate(input);
+  const trained = earlier?.evaluateAgain ?? (await training.trainCandidate(input));
   where.phase = 'evaluating';
   const log = await control.sealLog({ surface: input.surface });
   const evaluated = await training.evaluateCandidate({ retrain: input, trained, log, sinceGeneration: 0 });
@@ -25,7 +25,8 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   const registered = await patient.registerCandidate(finished);
   const result = await control.recordRun({ ...finished, registered });
   // A refused candidate goes on too: the release workflow is where refusals are recorded.
-  await control.submitCandidate({ surface: input.surface, runId: result.runId, candidate: input.candidate, artifact: result.artifact, report: result.report });
+  const { runId, artifact, report, attempt = 1 } = result;
+  await control.submitCandidate({ surface: input.surface, runId, candidate: input.candidate, artifact, report, ...(attempt > 1 ? { attempt } : {}) });
   where.phase = 'done';
   return result;
 }
@@ -40,7 +41,8 @@ export async function requestRetrain(input: PrepareRequest): Promise<string[]> {
   const prepared = await control.prepareRetrain(input);
   const ids: string[] = [];
   for (const one of prepared) {
-    const workflowId = retrainWorkflowId(one.surface, one.window, one.recipe);
+    const run = retrainWorkflowId(one.surface, one.window, one.recipe);
+    const workflowId = one.again === undefined ? run : retrainAgainWorkflowId(run, one.again);
     try {
       await startChild(workflowNames.retrain, {
         workflowId,

@@ -43,8 +43,14 @@ export async function measureCounterfactual(state: State, input: Input): Promise
     const { atMs, kind } = one as Event;
     if (atMs >= since && telling(kind)) events.push(eventSchema.parse(one));
   }
-  const usable = records.filter((record) => record.exploration !== null && record.propensities !== null && record.items.length === charter.slate.size);
-  const { bySlate } = attributeReward({ slates: usable, events, reward: charter.reward });
+  // Whoever bought after a slate that cannot be used bought after that one: all slates take part in the attribution.
+  const { bySlate } = attributeReward({ slates: records, events, reward: charter.reward });
+  // The log's own end is the clock, so that the same log gives the same estimate at any time.
+  const endMs = records.at(-1)?.atMs ?? 0;
+  const ripe = (record: SlateRecord) => endMs - record.atMs > charter.reward.attributionMs;
+  const usable = records.filter(
+    (record) => ripe(record) && record.exploration !== null && record.propensities !== null && record.items.length === charter.slate.size,
+  );
   const engagements = new Set(events.filter((one) => one.kind === 'click' && one.requestId !== undefined).map((one) => `${one.requestId}\n${one.itemId}`));
   const rankers = await Promise.all([input.candidate, input.champion].map((artifact) => openRanker(state, { artifact, allowed: input.allowed })));
   const [candidate, champion] = rankers as [Ranker, Ranker];
@@ -58,6 +64,7 @@ export async function measureCounterfactual(state: State, input: Input): Promise
       log,
       voided: records.length - usable.length,
       size: charter.slate.size,
+      maxReward: charter.reward.capPerUnit,
       minEffectiveSampleSize: charter.gates.minEffectiveSampleSize,
       seed: input.seed,
     });
@@ -105,6 +112,7 @@ async function replay(record: SlateRecord, { candidate, champion, size, rewards,
     items: record.items,
     rewards,
     engaged: record.items.map((itemId) => engagements.has(`${record.requestId}\n${itemId}`)),
+    base: exploration.baseItems,
     exploredSlots: exploration.slots,
     propensity: (itemId, slot) => (supported.has(itemId) ? slots.marginal(itemId, slot) : 0),
     candidate: await candidate.rank(request),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkCandidates } from '../../models/algorithms/registry.ts';
 import { type Charter, parseCharter } from '../../models/contracts/charter.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { digestString, epochMs } from '../../models/contracts/ids.ts';
@@ -10,14 +11,21 @@ const seriesOf = (surface: string) => `charter/${surface}`;
 
 /** Makes the charter the surface's current one; the same charter again adds no generation. */
 export async function registerCharter(state: State, input: unknown, nowMs: number): Promise<{ charter: Charter; digest: string }> {
-  const charter = parseCharter(input);
+  const charter = parseCharter(input, checkCandidates(input));
   const text = canonicalJson(charter);
   const digest = digestBytes(text);
-  const latest = await readLatest(state.generations, seriesOf(charter.surface), charterGeneration);
-  if (latest?.document.charter === digest) return { charter, digest };
   await state.blobs.put(text);
-  await state.generations.create(seriesOf(charter.surface), (latest?.generation ?? 0) + 1, { kind: 'charter', charter: digest, atMs: nowMs });
-  return { charter, digest };
+  for (;;) {
+    const latest = await readLatest(state.generations, seriesOf(charter.surface), charterGeneration);
+    if (latest?.document.charter === digest) return { charter, digest };
+    try {
+      await state.generations.create(seriesOf(charter.surface), (latest?.generation ?? 0) + 1, { kind: 'charter', charter: digest, atMs: nowMs });
+      return { charter, digest };
+    } catch (error) {
+      // Somebody registered in the same moment, perhaps the same charter.
+      if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+    }
+  }
 }
 
 /** @throws UND-UNKNOWN-SURFACE */

@@ -11,8 +11,12 @@ const seriesOf = (runId: string) => {
 };
 
 export async function findRunRecord(context: Pick<Context, 'state'>, runId: string): Promise<RunRecord | undefined> {
+  return (await latestRecord(context, runId))?.document;
+}
+
+async function latestRecord(context: Pick<Context, 'state'>, runId: string): Promise<Numbered | undefined> {
   if (!/^retrain\/[a-z][a-z0-9-]*\/[0-9a-f]{12}\/[0-9a-f]{12}$/.test(runId)) return undefined;
-  return (await readLatest(context.state.generations, seriesOf(runId), runRecord))?.document;
+  return readLatest(context.state.generations, seriesOf(runId), runRecord);
 }
 
 /** All runs of a surface, oldest first. */
@@ -41,16 +45,23 @@ export function trainedFrom(run: RunRecord): Trained {
   };
 }
 
-function resultOf(run: RunRecord): RetrainResult {
-  return { runId: run.runId, candidate: run.candidate, artifact: run.artifact, report: run.report, passed: run.passed, reasons: run.reasons };
+type Numbered = { generation: number; document: RunRecord };
+
+function resultOf({ generation, document: run }: Numbered): RetrainResult {
+  const { runId, candidate, artifact, report, passed, reasons } = run;
+  return { runId, candidate, artifact, report, passed, reasons, ...(generation > 1 ? { attempt: generation } : {}) };
 }
 
-export async function findRun(context: Context, input: PreparedRetrain): Promise<RetrainResult | null> {
-  const found = await findRunRecord(context, retrainWorkflowId(input.surface, input.window, input.recipe));
-  return found === undefined ? null : resultOf(found);
+export async function findRun(context: Context, input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null> {
+  const found = await latestRecord(context, retrainWorkflowId(input.surface, input.window, input.recipe));
+  if (found === undefined) return null;
+  // An evaluation that is recorded already is not made a second time.
+  return input.again === undefined || found.document.again === input.again
+    ? resultOf(found)
+    : { ...resultOf(found), evaluateAgain: trainedFrom(found.document) };
 }
 
-/** Number 1 of the run's series. Two activities that race on it made the same thing; the first record stays. */
+/** The next number of the run's series, once for each evaluation. Two activities that race on one made the same thing; the first record stays. */
 export async function recordRun(
   context: Context,
   input: Finished & { registered: Registered },
@@ -58,8 +69,8 @@ export async function recordRun(
 ): Promise<RetrainResult> {
   const { retrain, trained, evaluated, registered, log } = input;
   const runId = retrainWorkflowId(retrain.surface, retrain.window, retrain.recipe);
-  const earlier = await findRunRecord(context, runId);
-  if (earlier !== undefined) return resultOf(earlier);
+  const earlier = await latestRecord(context, runId);
+  if (earlier !== undefined && earlier.document.again === retrain.again) return resultOf(earlier);
   const run = runRecord.parse({
     kind: 'run',
     runId,
@@ -83,9 +94,11 @@ export async function recordRun(
     mlflowRunId: registered.mlflowRunId,
     modelVersion: registered.modelVersion,
     createdAtMs: context.now(),
+    ...(retrain.again === undefined ? {} : { again: retrain.again }),
   });
-  await context.state.generations.create(seriesOf(runId), 1, run);
-  return resultOf(run);
+  const generation = (earlier?.generation ?? 0) + 1;
+  await context.state.generations.create(seriesOf(runId), generation, run);
+  return resultOf({ generation, document: run });
 }
 
 async function requireRun(context: Context, runId: string): Promise<RunRecord> {

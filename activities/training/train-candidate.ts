@@ -3,10 +3,11 @@ import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
 import { digestBytes } from '../../models/contracts/digest.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
 import { checkParity, makeParityRecord } from '../../models/graph/parity.ts';
-import { openRecommendGraph } from '../../models/graph/session.ts';
+import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { putArtifact } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { PreparedRetrain, Trained } from '../api.ts';
@@ -74,13 +75,13 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     blobs,
     charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy },
   });
-  const resume = checkpointOf(resumeDetails);
+  const { resume, checkpoint } = await usableCheckpoint(context, resumeDetails);
   const startedMs = context.now();
   let savedMs = startedMs;
   const model = await algorithm.train(
     { interactions, params, seed: recipe.seed },
     {
-      resumeFrom: resume === undefined ? undefined : await blobs.get(resume.checkpoint),
+      resumeFrom: checkpoint,
       onStep: async (step) => {
         // The event loop gets its turn here: heartbeats leave, a cancellation arrives.
         await giveWay();
@@ -106,6 +107,18 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     trainSeconds,
     resumedFrom: resume?.done ?? 0,
   };
+}
+
+/** A checkpoint that cannot be read costs time, not the training: it begins anew. */
+async function usableCheckpoint(context: Context, details: unknown): Promise<{ resume?: { done: number }; checkpoint?: Uint8Array }> {
+  const resume = checkpointOf(details);
+  if (resume === undefined) return {};
+  try {
+    return { resume, checkpoint: await context.state.blobs.get(resume.checkpoint) };
+  } catch (error) {
+    context.log(`the checkpoint at step ${resume.done} cannot be read, training begins anew: ${error instanceof Error ? error.message : error}`);
+    return {};
+  }
 }
 
 function checkpointOf(details: unknown): { checkpoint: string; done: number } | undefined {
@@ -136,12 +149,38 @@ async function guest(context: Context, recipe: Recipe): Promise<Export> {
   };
 }
 
+type Asked = ScoreRequest & { itemCount: number; best: number | undefined };
+
+/**
+ * Serving leaves out what a graph should not have answered; one that does not obey would be measured on slates that nobody is shown.
+ * @throws UND-ARTIFACT naming what it answered.
+ */
+async function obeys(graph: RecommendGraph, { itemCount, best, ...request }: Asked): Promise<void> {
+  if (best === undefined) return;
+  const scopeBias = new Float32Array(itemCount);
+  scopeBias[best] = -1e9;
+  const banned: [string, ScoreRequest, ReadonlySet<number>][] = [
+    ['exclude', { ...request, exclude: [...new Set([...request.exclude, best])] }, new Set([...request.exclude, best])],
+    ['scope_bias', { ...request, scopeBias }, new Set([...request.exclude, best])],
+  ];
+  for (const [input, asked, without] of banned) {
+    const { items, scores } = await graph.recommend(asked);
+    const wrong = items.find((item) => without.has(item));
+    if (wrong !== undefined) throw new UnderstudyError('UND-ARTIFACT', `The graph answers item ${wrong}, which \`${input}\` leaves out`);
+    const expected = Math.min(request.count, itemCount - without.size);
+    if (items.length < expected) throw new UnderstudyError('UND-ARTIFACT', `With \`${input}\` the graph answers ${items.length} items, ${expected} are left`);
+    if (scores.some((score, place) => score > (scores[place - 1] ?? score)))
+      throw new UnderstudyError('UND-ARTIFACT', 'The graph does not answer the best first');
+  }
+}
+
 /** A guest has no trainer here: what its graph answers now is what every replica must answer. */
-async function answersOf(graph: Awaited<ReturnType<typeof openRecommendGraph>>, itemCount: number): Promise<ParityRecord> {
+export async function answersOf(graph: RecommendGraph, itemCount: number): Promise<ParityRecord> {
   const requests: ParityRecord['requests'] = [];
   for (const history of [[], [0], [itemCount - 1], [0, Math.floor(itemCount / 2), itemCount - 1]]) {
     const request = { history, historyWeight: history.map(() => 1), exclude: history.slice(0, 1), count: Math.min(20, itemCount) };
     const ranked = await graph.recommend(request);
+    await obeys(graph, { ...request, itemCount, best: ranked.items[0] });
     requests.push({ history, historyWeight: request.historyWeight, exclude: request.exclude, items: ranked.items, scores: ranked.scores });
   }
   return { requests, tolerance: 1e-4 };

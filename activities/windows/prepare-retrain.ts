@@ -1,4 +1,6 @@
 import type { Charter, CandidateRecipe } from '../../models/contracts/charter.ts';
+import { canonicalJson } from '../../models/contracts/digest.ts';
+import { retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { dataState, ingestManifest } from '../../models/contracts/window.ts';
@@ -6,6 +8,7 @@ import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { PrepareRequest, PreparedRetrain } from '../api.ts';
 import { type Context, readCharter, readLatest } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
+import { findRunRecord } from '../registry/runs.ts';
 import { storeGuestFolder } from '../training/guest.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { cutWindow } from './cut-window.ts';
@@ -23,9 +26,23 @@ export async function prepareRetrain(context: Context, request: PrepareRequest):
   const prepared: PreparedRetrain[] = [];
   for (const candidate of live ? chosen(charter, request) : first(charter, request)) {
     const recipe = await putDocument(blobs, recipeSchema.parse(await freeze(context, charter, candidate)));
-    prepared.push({ surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest });
+    const work = { surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest };
+    const again = await evaluatedAgain(context, { work, charter, resubmit: request.resubmit ?? false });
+    prepared.push(again === null ? work : { ...work, again });
   }
   return prepared;
+}
+
+/** A run that was judged by other gates, another reward or another scope is judged anew; any run is, where that is asked for. */
+async function evaluatedAgain(context: Context, input: { work: PreparedRetrain; charter: Charter; resubmit: boolean }): Promise<string | null> {
+  const { work, charter } = input;
+  const run = await findRunRecord(context, retrainWorkflowId(work.surface, work.window, work.recipe));
+  if (run === undefined) return null;
+  if (input.resubmit) return `again-${context.now()}`;
+  if (run.charter === work.charter) return null;
+  const judgedBy = ({ gates, reward, scope, slate, repeatPolicy, exploration }: Charter) =>
+    canonicalJson({ gates, reward, scope, slate, repeatPolicy, exploration });
+  return judgedBy(await readCharter(context.state.blobs, run.charter)) === judgedBy(charter) ? null : `charter-${work.charter.slice(7, 19)}`;
 }
 
 /** The bootstrap rule: while nothing is live, its candidate alone may come, without approval and canary; the others are compared with it later. */

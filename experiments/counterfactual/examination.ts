@@ -1,8 +1,10 @@
 /** What an exploration slot showed: its place, and whether the visitor engaged with the item there. */
 export type ExploredSlot = { slot: number; engaged: boolean };
 
-/** Engagements and views added to each slot, at the overall rate: a slot that was hardly drawn says hardly anything. */
-const priorViews = 20;
+/** Engagements that the prior is worth at each slot: a log with few of them says hardly anything about positions. */
+const priorEngagements = 5;
+/** What is believed before: the discount of DCG, 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002). */
+const priorExamination = (slot: number): number => 1 / Math.log2(slot + 2);
 
 /**
  * Examination by position, e [size], e_0 = 1, never rising. Explored items are put at slots uniformly, whatever they are, so their engagement
@@ -19,12 +21,14 @@ export function estimateExamination({ explored, size }: { explored: readonly Exp
   }
   const totalViews = views.reduce((sum, value) => sum + value, 0);
   const totalEngagements = engagements.reduce((sum, value) => sum + value, 0);
-  if (totalEngagements === 0) return new Float64Array(size).fill(1);
+  if (totalEngagements === 0) return Float64Array.from({ length: size }, (_, slot) => priorExamination(slot));
   const overall = totalEngagements / totalViews;
-  const rates = Array.from(views, (count, slot) => ({
-    rate: ((engagements[slot] as number) + priorViews * overall) / (count + priorViews),
-    weight: count + priorViews,
-  }));
+  const priorMean = views.reduce((sum, count, slot) => sum + count * priorExamination(slot), 0) / totalViews;
+  const priorViews = priorEngagements / overall;
+  const rates = Array.from(views, (count, slot) => {
+    const prior = (overall * priorExamination(slot)) / priorMean;
+    return { rate: ((engagements[slot] as number) + priorViews * prior) / (count + priorViews), weight: count + priorViews };
+  });
   const monotone = poolAdjacentViolators(rates);
   const first = monotone[0] as number;
   return Float64Array.from(monotone, (rate) => rate / first);

@@ -16,7 +16,10 @@ export const statusQuery = 'status';
 /** One release workflow a surface: that is what makes two publishers impossible. */
 export const releaseWorkflowId = (surface: string) => `release/${surface}`;
 export const retrainWorkflowId = (surface: string, window: string, recipe: string) => `retrain/${surface}/${window.slice(7, 19)}/${recipe.slice(7, 19)}`;
+/** Each evaluation of a run after the first has a workflow of its own. */
+export const retrainAgainWorkflowId = (run: string, again: string) => `${run}/${again}`;
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
 export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;
 /** A candidate that comes back with other evidence is another release. */
-export const releaseIdOf = ({ candidate, report }: { candidate: string; report: string }) => `${candidate}-${report.slice(7, 15)}`;
+export const releaseIdOf = ({ candidate, report, attempt = 1 }: { candidate: string; report: string; attempt?: number | undefined }) =>
+  `${candidate}-${report.slice(7, 15)}${attempt > 1 ? `-${attempt}` : ''}`;

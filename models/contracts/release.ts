@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
 import { releaseIntent } from './report.ts';
 
-/** What one retraining made: number 1 of the series `run/<surface>/<window>-<recipe>`. A rerun adds a number. */
+/** What one retraining made: series `run/<surface>/<window>-<recipe>`. Evaluated again by another charter or against another champion, it gets another number. */
 export const runRecord = z.strictObject({
   kind: z.literal('run'),
   runId: externalId,
@@ -27,6 +27,8 @@ export const runRecord = z.strictObject({
   log: z.strictObject({ segments: digestString.nullable(), slates: z.number().int() }),
   mlflowRunId: z.string().nullable(),
   modelVersion: z.string().nullable(),
+  /** What this evaluation of the run is called, where it is not the first. */
+  again: z.string().optional(),
   createdAtMs: epochMs,
 });
 export type RunRecord = z.infer<typeof runRecord>;
@@ -38,6 +40,8 @@ export const candidateSubmission = z.strictObject({
   candidate: machineName,
   artifact: digestString,
   report: digestString,
+  /** Number of the run's evaluation; absent for the first. Each is a release of its own. */
+  attempt: z.number().int().min(2).optional(),
 });
 export type CandidateSubmission = z.infer<typeof candidateSubmission>;
 

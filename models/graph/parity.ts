@@ -7,7 +7,7 @@ export type History = Pick<ScoreRequest, 'history' | 'historyWeight'>;
 
 const answersPerRequest = 20;
 const historiesAtMost = 32;
-/** Of a score, relative above 1. Single against double precision stays two orders below it. */
+/** Of a score, relative to the largest of the answer. Single against double precision stays two orders below it. */
 const defaultTolerance = 1e-4;
 
 /**
@@ -51,7 +51,7 @@ export function makeParityRecord(input: {
 
 export type ParityResult = {
   requests: number;
-  /** Largest |graph - trainer| / max(1, |trainer|) of a score. */
+  /** Largest |graph - trainer| of a score, relative to the largest |trainer| of its answer. */
   largestError: number;
   passed: boolean;
   firstDifference?: { request: number; message: string };
@@ -81,13 +81,15 @@ function compareAnswers({ expected, answer, tolerance }: { expected: Answer; ans
     return { largestError: 0, message: `the graph answers ${answer.items.length} items, the trainer ${expected.items.length}` };
   const expectedScores = new Map(expected.items.map((item, position) => [item, expected.scores[position] as number]));
   const lastScore = expected.scores.at(-1) ?? 0;
+  // An answer to an unknown visitor has small scores; their order must be right all the same.
+  const scale = expected.scores.reduce((most, score) => Math.max(most, Math.abs(score)), 0) || 1;
   let largestError = 0;
   let message: string | undefined;
   for (const [position, item] of answer.items.entries()) {
     const score = answer.scores[position] as number;
     // Against the place, and against the item's own score; an item the trainer did not answer must be as good as its last.
     for (const reference of [expected.scores[position] as number, expectedScores.get(item) ?? lastScore]) {
-      const error = Math.abs(score - reference) / Math.max(1, Math.abs(reference));
+      const error = Math.abs(score - reference) / scale;
       largestError = Math.max(largestError, error);
       if (error <= tolerance) continue;
       message ??= `at place ${position} the graph has item ${item} with ${score}, the trainer item ${expected.items[position]} with ${expected.scores[position]}`;

@@ -62,17 +62,24 @@ export async function release(input: ReleaseInput): Promise<void> {
   }
 }
 
+/** The same candidate, judged the same time. */
+function isSame(one: CandidateSubmission, other: CandidateSubmission | null): boolean {
+  return one.artifact === other?.artifact && (one.attempt ?? 1) === (other.attempt ?? 1);
+}
+
 class Publisher implements Desk {
   pending: CandidateSubmission | null;
   status: ReleaseStatus;
   voting = new Voting();
   overrides: Overrides;
+  private current: CandidateSubmission | null;
   private writer: SpecWriter;
   private charter: string;
   private dropped: CandidateSubmission[];
 
   constructor({ surface, pending = null, last = null, closed = 0, underWay = null }: ReleaseInput) {
     this.pending = pending;
+    this.current = underWay?.way.submission ?? null;
     this.status = underWay?.status ?? { ...idle(surface), last, closed };
     this.overrides = new Overrides(underWay?.override ?? null);
     this.writer = this.newWriter(underWay?.step ?? 0);
@@ -88,7 +95,7 @@ class Publisher implements Desk {
   listen(): void {
     setHandler(submitSignal, (submission: CandidateSubmission | undefined) => {
       if (typeof submission?.artifact !== 'string' || typeof submission.report !== 'string') return;
-      if (submission.artifact === this.status.artifact || submission.artifact === this.pending?.artifact) return;
+      if (isSame(submission, this.current) || isSame(submission, this.pending)) return;
       if (this.pending !== null) this.dropped.push(this.pending);
       this.pending = submission;
       this.status.waiting = submission.candidate;
@@ -112,6 +119,7 @@ class Publisher implements Desk {
     const submission = this.pending;
     if (submission === null) throw ApplicationFailure.nonRetryable('nothing to take');
     this.pending = null;
+    this.current = submission;
     this.voting = new Voting();
     this.overrides = new Overrides(null);
     this.writer = this.newWriter(0);
@@ -244,6 +252,7 @@ class Publisher implements Desk {
       generation: this.status.generation,
     });
     this.overrides.notice = null;
+    this.current = null;
     const last = { releaseId: this.status.releaseId ?? releaseIdOf(submission), candidate: submission.candidate, ...ending };
     this.status = {
       ...idle(this.status.surface),
