@@ -20,7 +20,7 @@ export type IngestResult = {
   generation: number;
   counts: { input: number; accepted: number; quarantined: number; duplicates: number };
   days: number;
-  /** The charter asks for a retraining on new data, and these are new. */
+  /** The charter asks for a retraining on new data, and this ingest made them what they are. Each generation asks once, however often this is said. */
   retrain: boolean;
 };
 

@@ -1,4 +1,5 @@
-import { defineQuery, ParentClosePolicy, setHandler, startChild } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { defineQuery, ParentClosePolicy, setHandler, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
 import type { IngestRequest, IngestResult, PrepareRequest } from '../activities/api.ts';
 import { statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { patient } from './proxies.ts';
@@ -11,11 +12,17 @@ export async function ingest(input: IngestRequest): Promise<IngestResult> {
   if (result.retrain) {
     where = 'asking for a retraining';
     const request: PrepareRequest = { surface: input.surface, candidates: null, guest: null, charter: input.charter };
-    await startChild(workflowNames.requestRetrain, {
-      workflowId: `request-retrain/${input.surface}/data-${result.generation}`,
-      args: [request],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-    });
+    try {
+      await startChild(workflowNames.requestRetrain, {
+        workflowId: `request-retrain/${input.surface}/data-${result.generation}`,
+        args: [request],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        // Each generation of the data asks once, however often the ingest that made it is run again.
+        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
   }
   where = 'done';
   return result;

@@ -73,8 +73,10 @@ it('new data and a schedule ask for a retraining by themselves', async () => {
   await world.ingest();
   await expect.poll(async () => (await listRuns(world.state, world.surface)).map((run) => run.candidate), { timeout: 20_000 }).toEqual(['popularity']);
   await world.until('the bootstrap', (now) => now.last?.outcome === 'promoted');
-  // The same data again are not new.
-  expect(await world.ingest()).toMatchObject({ retrain: false });
+  // The same data again ask for nothing more.
+  expect(await world.ingest()).toMatchObject({ generation: 1 });
+  const requests = await Array.fromAsync(world.client.workflow.list({ query: `WorkflowType = '${workflowNames.requestRetrain}'` }));
+  expect(requests.map(({ workflowId }) => workflowId)).toEqual([`request-retrain/${world.surface}/data-1`]);
 
   await retrainCommand(world.command).parseAsync([world.surface, '--schedule', '0 4 1 1 *', '--candidate', 'item-knn', '--state', world.stateDir], {
     from: 'user',

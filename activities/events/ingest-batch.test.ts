@@ -156,7 +156,7 @@ describe('ingestBatch', () => {
       expect(second).toMatchObject({ itemId: 'i2', title: 'Cup, blue', priceMinor: 10, inStock: true });
       const later = await ingest(bench, await csv(bench, ['u1,i3,2026-03-09 10:00:00,view,,,Fork']), {
         mapping: { ...mapping, inStockDays: 5 },
-        previousCatalog: manifest.catalog,
+        before: manifest,
       });
       const merged = await getDocument(bench.blobs, later.manifest.catalog, catalogDocument);
       expect(merged.map(({ itemId, inStock }) => [itemId, inStock])).toEqual([

@@ -1,11 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import type { Charter } from '../../models/contracts/charter.ts';
-import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import { type Digest, dayString } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type IngestManifest, ingestManifest } from '../../models/contracts/window.ts';
-import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
-import { buildCatalog, catalogDocument } from './build-catalog.ts';
+import { type BlobStore, putDocument } from '../../stores/blobs.ts';
+import { buildCatalog, catalogBefore, catalogDocument, type DataBefore, type ItemRow, summarizeItems } from './build-catalog.ts';
 import { type Duck, text, withDuck } from './duckdb.ts';
 import type { Mapping } from './mapping.ts';
 import { applyDataSetRules } from './rules/data-set-rules.ts';
@@ -27,26 +26,27 @@ export type IngestBatchInput = {
   endsAt?: string | undefined;
   /** The day that freshness is measured against; `endsAt` when absent. */
   asOfDay?: string | undefined;
-  /** The catalog before this batch: its items stay. */
-  previousCatalog?: Digest | undefined;
+  /** What the surface has before this batch: the items of its catalog stay. */
+  before?: DataBefore | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: IngestProgress) => void) | undefined;
 };
 export type IngestResult = { manifest: IngestManifest; digest: Digest };
+/** `items`: what the batch says of each item, for a catalog on top of other data than `before`. */
+export type IngestedBatch = IngestResult & { items: ItemRow[] };
 
 /**
  * Validates a file and stores what it became: a day slice for each day in the surface's time zone, the quarantine, the catalog and the
  * manifest. Nothing is stored before every rule has passed. The same file and arguments give the same digests.
  * @throws UND-FILE (missing, truncated, wrong columns), UND-RULE-STOP (nothing written), UND-CONSERVATION, UND-INPUT (a bad day).
  */
-export async function ingestBatch(input: IngestBatchInput): Promise<IngestResult> {
+export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatch> {
   const { charter, mapping, blobs, signal, onProgress } = input;
   const endsAt = checkedDay('endsAt', input.endsAt);
   const asOfDay = checkedDay('asOfDay', input.asOfDay) ?? endsAt;
   await mkdir(input.workDir, { recursive: true });
   const report = (stage: IngestProgress['stage'], done: number, total: number) => onProgress?.({ stage, done, total });
   const file = await inspectSource({ path: input.source.path, signal });
-  const previous = input.previousCatalog === undefined ? [] : await getDocument(blobs, input.previousCatalog, catalogDocument);
   return withDuck({ workDir: input.workDir, signal }, async (duck) => {
     report('read', 0, 1);
     await loadRaw({ duck, source: file, requires: mapping.requires });
@@ -59,16 +59,18 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestResult
     });
     report('catalog', 0, 1);
     await duck.run('CREATE VIEW accepted AS SELECT * FROM judged WHERE fate IS NULL');
-    const catalog: CatalogItem[] = await buildCatalog({ duck, table: 'accepted', mapping, previous });
+    const items = await summarizeItems({ duck, table: 'accepted' });
+    const catalog = await storeCatalog({ duck, blobs, mapping, items, before: input.before, batch: { source: input.source.name, shiftDays } });
     const slices = await writeSlices({
       duck,
       table: 'accepted',
       timeZone: charter.timeZone,
       source: input.source.name,
+      shiftDays,
       blobs,
       onSlice: ({ done, total }) => report('write', done, total),
     });
-    return storeManifest({
+    const stored = await storeManifest({
       blobs,
       rowsAdded: slices.reduce((rows, slice) => rows + slice.rows, 0),
       manifest: {
@@ -79,12 +81,40 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestResult
         shiftDays,
         ...tally.parts,
         quarantine: await writeQuarantine({ duck, blobs }),
-        catalog: await putDocument(blobs, catalogDocument.parse(catalog)),
+        catalog,
         slices,
         warnings,
       },
     });
+    return { ...stored, items };
   });
+}
+
+/** The same batch on top of other data: only the catalog and the manifest that names it are made again. */
+export async function rebaseBatch({
+  batch,
+  mapping,
+  before,
+  blobs,
+  workDir,
+}: {
+  batch: IngestedBatch;
+  mapping: Mapping;
+  before: DataBefore | undefined;
+  blobs: BlobStore;
+  workDir: string;
+}): Promise<IngestedBatch> {
+  const { manifest, items } = batch;
+  const of = { source: manifest.source.name, shiftDays: manifest.shiftDays };
+  const catalog = await withDuck({ workDir }, (duck) => storeCatalog({ duck, blobs, mapping, items, before, batch: of }));
+  const stored = await storeManifest({ blobs, rowsAdded: manifest.counts.accepted, manifest: { ...manifest, catalog } });
+  return { ...stored, items };
+}
+
+async function storeCatalog({ items, mapping, ...input }: Parameters<typeof catalogBefore>[0] & { mapping: Mapping; items: ItemRow[] }): Promise<Digest> {
+  const previous = await catalogBefore({ ...input, batch: items.length === 0 ? undefined : input.batch });
+  const catalog = await buildCatalog({ duck: input.duck, rows: items, mapping, previous });
+  return putDocument(input.blobs, catalogDocument.parse(catalog));
 }
 
 /** Checks that every row is accounted for once, and stores the manifest. @throws UND-CONSERVATION. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { type Charter, type CharterInput, parseCharter } from '../../models/contracts/charter.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { openBlobDirectory } from '../../stores/blobs-directory.ts';
+import { type Context, openState } from '../context.ts';
+import type { Beat } from '../worker.ts';
 import { name, text, withDuck } from './duckdb.ts';
 
 /** What the tests of ingest and windows share. */
@@ -31,6 +33,23 @@ export async function withBench<T>(use: (bench: Bench) => Promise<T>): Promise<T
     await bench.close();
   }
 }
+
+/** A context over a state directory, for activities that touch nothing else. */
+export function benchContext(root: string, change: Partial<Context> = {}): Context {
+  const elsewhere = () => Promise.reject(new Error('not in this test'));
+  return {
+    state: openState(root),
+    mlflow: {} as Context['mlflow'],
+    now: () => Date.UTC(2026, 2, 20, 12),
+    submit: elsewhere,
+    approverKeys: {},
+    servingKey: null,
+    log: () => undefined,
+    ...change,
+  };
+}
+
+export const quietBeat: Beat = { beat: () => undefined, signal: new AbortController().signal, resumeDetails: undefined };
 
 /** A small charter with some fields changed. */
 export function testCharter(change: Partial<CharterInput> = {}): Charter {

@@ -11,13 +11,21 @@ const parquet = '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)';
 /** The calendar day of `at_ms` in a zone, as SQL. */
 export const daySql = (timeZone: string): string => `strftime(timezone(${text(timeZone)}, make_timestamptz(at_ms * 1000)), '%Y-%m-%d')`;
 
-type Input = { duck: Duck; table: string; timeZone: string; source: string; blobs: BlobStore; onSlice: (step: { done: number; total: number }) => void };
+type Input = {
+  duck: Duck;
+  table: string;
+  timeZone: string;
+  source: string;
+  shiftDays?: number;
+  blobs: BlobStore;
+  onSlice: (step: { done: number; total: number }) => void;
+};
 
 /**
  * Writes one Parquet file a day of the table, rows in the total order of time and event id, so that the same rows on the same DuckDB
  * are the same bytes; the logical digest (see `rowTextSql`) holds across builds.
  */
-export async function writeSlices({ duck, table, timeZone, source, blobs, onSlice }: Input): Promise<SliceReference[]> {
+export async function writeSlices({ duck, table, timeZone, source, shiftDays = 0, blobs, onSlice }: Input): Promise<SliceReference[]> {
   // Sorted once, so that each day is a short range of row groups and not a scan of the table.
   await duck.run(`CREATE TABLE sliced AS SELECT ${daySql(timeZone)} AS day, ${eventColumnList} FROM ${table} ORDER BY day, at_ms, event_id`);
   const days = await duck.rows<{ day: string; rows: number; hash: string }>(
@@ -27,7 +35,7 @@ export async function writeSlices({ duck, table, timeZone, source, blobs, onSlic
   for (const { day, rows, hash } of days) {
     const path = join(duck.scratch, `${day}.parquet`);
     await duck.run(`COPY (SELECT ${eventColumnList} FROM sliced WHERE day = ${text(day)} ORDER BY at_ms, event_id) TO ${text(path)} ${parquet}`);
-    slices.push({ day, digest: await keep({ path, blobs }), logicalDigest: `sha256:${hash}`, rows, source });
+    slices.push({ day, digest: await keep({ path, blobs }), logicalDigest: `sha256:${hash}`, rows, source, ...(shiftDays === 0 ? {} : { shiftDays }) });
     onSlice({ done: slices.length, total: days.length });
   }
   await duck.run('DROP TABLE sliced');

@@ -5,7 +5,8 @@ const keyOf = (slice: SliceReference): string => `${slice.day} ${slice.source ??
 
 /**
  * The data of a surface after one more ingest. A slice replaces the slice of the same day and source; all others stay; so merging one
- * manifest twice is merging it once. Pure: whoever publishes it creates the generation and merges again when another was first.
+ * manifest twice is merging it once. Where a source comes with another shift than before, none of its earlier slices stays: they hold the
+ * same events at other times. Pure: whoever publishes it creates the generation and merges again when another was first.
  * @throws UND-INPUT when the manifest is another surface's.
  */
 export function mergeDataState({
@@ -21,7 +22,7 @@ export function mergeDataState({
     throw new UnderstudyError('UND-INPUT', `The ingest is of ${manifest.surface}, the data are of ${previous.surface}`);
   }
   const slices = new Map<string, SliceReference>();
-  for (const slice of previous?.slices ?? []) slices.set(keyOf(slice), slice);
+  for (const slice of slicesThatStay({ previous: previous?.slices ?? [], next: manifest.slices })) slices.set(keyOf(slice), slice);
   for (const slice of manifest.slices) slices.set(keyOf(slice), slice);
   return dataState.parse({
     kind: 'data-state',
@@ -31,4 +32,16 @@ export function mergeDataState({
     catalog: manifest.catalog,
     slices: [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
   });
+}
+
+/** The earlier slices beside which the next ones may stand: all but those of the same source with another shift. */
+export function slicesThatStay({
+  previous,
+  next,
+}: {
+  previous: readonly SliceReference[];
+  next: readonly Pick<SliceReference, 'source' | 'shiftDays'>[];
+}): SliceReference[] {
+  const shifts = new Map(next.map((slice) => [slice.source, slice.shiftDays ?? 0]));
+  return previous.filter((slice) => (shifts.get(slice.source) ?? slice.shiftDays ?? 0) === (slice.shiftDays ?? 0));
 }

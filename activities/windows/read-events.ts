@@ -30,6 +30,8 @@ export function tellingKinds(confidence: Charter['confidence']): EventKind[] {
 
 type Input = {
   slices: readonly SliceReference[];
+  /** Events that stand in these too are left out: of a window, an event is in one part only. */
+  besides?: readonly SliceReference[];
   blobs: BlobStore;
   kinds: readonly EventKind[];
   workDir?: string | undefined;
@@ -37,16 +39,16 @@ type Input = {
 };
 
 /** Reads the events of the given kinds. Memory: some 100 bytes an event; with a `workDir`, DuckDB spills what is above 2 GB. */
-export async function readEvents({ slices, blobs, kinds, workDir, signal }: Input): Promise<EventTable> {
+export async function readEvents({ slices, besides = [], blobs, kinds, workDir, signal }: Input): Promise<EventTable> {
   if (slices.length === 0 || kinds.length === 0) return emptyTable();
-  const paths: string[] = [];
-  for (const slice of slices) paths.push(await blobs.localPath(slice.digest));
+  const from = await parquetSql(slices, blobs);
+  const elsewhere = besides.length === 0 ? '' : `ANTI JOIN ${await parquetSql(besides, blobs)} elsewhere USING (event_id)`;
   return withDuck({ workDir, signal }, async (duck) => {
     const kindCase = kinds.map((kind) => `WHEN '${kind}' THEN ${kindIndex(kind)}`).join(' ');
     await duck.run(`
       CREATE TABLE events AS
       SELECT event_id, coalesce('u:' || user_id, 's:' || session_id) AS unit, item_id, CASE kind ${kindCase} END AS kind, at_ms, coalesce(quantity, 1) AS quantity
-      FROM read_parquet([${paths.map(text).join(', ')}]) WHERE kind IN (${kinds.map(text).join(', ')})`);
+      FROM ${from} ${elsewhere} WHERE kind IN (${kinds.map(text).join(', ')})`);
     // A source that was shifted or sent again under another name may hold an event twice: the later copy counts.
     const [twice] = await duck.rows<{ twice: boolean }>('SELECT count(DISTINCT event_id) < count(*) AS twice FROM events');
     if (twice?.twice === true) {
@@ -79,6 +81,12 @@ export async function readEvents({ slices, blobs, kinds, workDir, signal }: Inpu
       return values as string[];
     }
   });
+}
+
+async function parquetSql(slices: readonly SliceReference[], blobs: BlobStore): Promise<string> {
+  const paths: string[] = [];
+  for (const slice of slices) paths.push(await blobs.localPath(slice.digest));
+  return `read_parquet([${paths.map(text).join(', ')}])`;
 }
 
 function emptyTable(): EventTable {

@@ -17,8 +17,9 @@ export async function readHistories({
   ...input
 }: WindowInput & { maxItems: number; through?: 'train' | 'test' }): Promise<Map<string, HistoryEntry[]>> {
   const { window, blobs, charter, workDir, signal } = input;
-  const slices = through === 'train' ? window.trainSlices : [...window.trainSlices, ...window.testSlices];
-  const events = await readEvents({ slices, blobs, kinds: tellingKinds(charter.confidence), workDir, signal });
+  const { trainSlices, testSlices } = window;
+  const parts = through === 'train' ? { slices: trainSlices, besides: testSlices } : { slices: [...trainSlices, ...testSlices] };
+  const events = await readEvents({ ...parts, blobs, kinds: tellingKinds(charter.confidence), workDir, signal });
   const histories = new Map<string, HistoryEntry[]>();
   const counts = rowsAfterReturns(events);
   for (let row = 0; row < events.rows; row += 1) {

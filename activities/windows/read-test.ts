@@ -117,7 +117,8 @@ export function itemsByUnit(events: EventTable): Map<string, Set<string>> {
 }
 
 async function purchasesOf({ window, blobs, workDir, signal }: WindowInput): Promise<Map<string, Set<string>>> {
-  return itemsByUnit(await readEvents({ slices: window.trainSlices, blobs, kinds: ['purchase', 'return'], workDir, signal }));
+  const { trainSlices, testSlices } = window;
+  return itemsByUnit(await readEvents({ slices: trainSlices, besides: testSlices, blobs, kinds: ['purchase', 'return'], workDir, signal }));
 }
 
 function indexesOf(items: Set<string> | undefined, itemIndex: Map<string, number>): number[] {

@@ -135,6 +135,16 @@ describe('readTrain', () => {
     expect(await readTrain({ ...input, window: doubled })).toEqual(await readTrain(input));
   });
 
+  it('leaves an event to the test part that stands in both, as a source that came twice brings it', async () => {
+    const twice = event('purchase', 'u1', 'a', at(0));
+    const once = await windowOf([event('purchase', 'u1', 'b', at(0)), twice]);
+    const later = await windowOf([{ ...twice, atMs: at(3) }]);
+    const input = { ...once, window: { ...once.window, testSlices: later.window.testSlices } };
+    expect(rowsOf(await readTrain(input))).toEqual({ 'u:u-first': expect.anything(), 'u:u1': [['b', 1, at(0)]] });
+    expect((await readHistories({ ...input, maxItems: 9 })).get('u1')?.map(({ itemId }) => itemId)).toEqual(['b']);
+    expect(rowsOf(await readTrain(once))['u:u1']).toHaveLength(2);
+  });
+
   it('agrees with a plain reading of the events', async () => {
     const some = fc.record({
       kind: fc.constantFrom('view' as const, 'purchase' as const, 'impression' as const),

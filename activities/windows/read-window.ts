@@ -20,12 +20,19 @@ export type TrainData = {
 /**
  * The train part as interactions: one entry an event, with the confidence of its kind; a purchase that was sent back entirely does not
  * count (see `rowsAfterReturns`). Sessions without user are rows of their own. Items with fewer than `vocabularyMinEvents` entries
- * are left out, and then units without entries.
+ * are left out, and then units without entries. An event that the test part holds too, from a source that came twice, is the test part's.
  * @throws UND-NO-DATA when nothing is left.
  */
 export async function readTrain({ vocabularyMinEvents = 1, ...input }: WindowInput & { vocabularyMinEvents?: number }): Promise<TrainData> {
   const { window, blobs, charter, workDir, signal } = input;
-  const events = await readEvents({ slices: window.trainSlices, blobs, kinds: tellingKinds(charter.confidence), workDir, signal });
+  const events = await readEvents({
+    slices: window.trainSlices,
+    besides: window.testSlices,
+    blobs,
+    kinds: tellingKinds(charter.confidence),
+    workDir,
+    signal,
+  });
   const train = toInteractions({ events, charter, vocabularyMinEvents });
   if (train.vocabulary.length === 0)
     throw new UnderstudyError(

@@ -9,6 +9,8 @@ export const sliceReference = z.strictObject({
   rows: z.number().int().min(0),
   /** Name of the source that it came from: sources may share a day, and each replaces only its own slice of it. */
   source: z.string().optional(),
+  /** Days that were added to its timestamps; absent where none were. Slices of one source with different shifts do not stand together. */
+  shiftDays: z.number().int().optional(),
 });
 export type SliceReference = z.infer<typeof sliceReference>;
 

@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Charter } from '../../models/contracts/charter.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type DataState, dataState, ingestManifest } from '../../models/contracts/window.ts';
+import { digestJson } from '../../models/contracts/digest.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import type { IngestResult as IngestAnswer } from '../api.ts';
+import { readLatest, type State } from '../context.ts';
+import { mergeDataState } from '../windows/merge-data-state.ts';
+import { publishProfiles } from '../windows/publish-profiles.ts';
+import type { Beat } from '../worker.ts';
+import type { IngestResult } from './ingest-batch.ts';
+
+type Input<Made extends IngestResult> = {
+  state: State;
+  surface: string;
+  charter: Charter;
+  beat: Beat;
+  /** Ingests on top of the given data; asked again, with what it made before, when other data came first. */
+  ingest: (input: { before: DataState | undefined; earlier: Made | undefined; workDir: string }) => Promise<Made>;
+};
+
+/**
+ * Makes what `ingest` gives the surface's data, and the profiles of its users the ones that are served. What fails leaves the data as they
+ * were; the same work again adds no generation.
+ */
+export async function publishData<Made extends IngestResult>({ state, surface, charter, beat, ingest }: Input<Made>): Promise<IngestAnswer> {
+  const scratch = join(state.root, 'run', 'scratch');
+  await mkdir(scratch, { recursive: true });
+  const workDir = await mkdtemp(join(scratch, 'ingest-'));
+  try {
+    const { data, made } = await publish();
+    beat.beat();
+    await publishProfiles(state, { data, charter, workDir, signal: beat.signal });
+    const retrain = charter.retrainOnNewData && (await isMadeBy({ state, data, made }));
+    return { manifest: made.digest, generation: data.generation, counts: made.manifest.counts, days: made.manifest.slices.length, retrain };
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+
+  async function publish(): Promise<{ data: DataState; made: Made }> {
+    const series = `data/${surface}`;
+    let earlier: Made | undefined;
+    for (;;) {
+      const before = (await readLatest(state.generations, series, dataState))?.document;
+      const made = await ingest({ before, earlier, workDir });
+      const data = mergeDataState({ previous: before, manifest: made.manifest, manifestDigest: made.digest });
+      if (before !== undefined && holdsSame(before, data)) return { data: before, made };
+      try {
+        await state.generations.create(series, data.generation, data);
+        return { data, made };
+      } catch (error) {
+        if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+        earlier = made;
+      }
+    }
+  }
+}
+
+/** What training reads is the same, whichever ingest it came by. */
+function holdsSame(a: DataState, b: DataState): boolean {
+  const held = ({ catalog, slices }: DataState) => digestJson({ catalog, slices });
+  return held(a) === held(b);
+}
+
+/** Did an ingest of this source make the generation? An attempt before this one may have published it and died before it could say so. */
+async function isMadeBy({ state, data, made }: { state: State; data: DataState; made: IngestResult }): Promise<boolean> {
+  const { source } = await getDocument(state.blobs, data.ingest, ingestManifest);
+  return source.name === made.manifest.source.name;
+}
