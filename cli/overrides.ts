@@ -21,7 +21,11 @@ export async function orderOverride(
   const before = await latestDeployment(state.generations, order.surface);
   const operationId = `override-${randomUUID()}`;
   const runningRelease = before?.canary?.releaseId ?? (await whichRuns(context, stateDir, order.surface));
-  const result = await overrideDeployment(state.generations, { ...order, operationId, nowMs }, { releaseId: order.action === 'abort' ? runningRelease : null });
+  const result = await overrideDeployment(
+    state.generations,
+    { ...order, operationId, nowMs },
+    { releaseId: order.action === 'abort' ? runningRelease : null, champion: before?.champion },
+  );
   await appendLedger(state.generations, {
     operationId,
     atMs: nowMs,
@@ -31,6 +35,7 @@ export async function orderOverride(
     releaseId: result.fencedRelease,
     detail: { why: order.why, generation: result.generation, champion: result.champion, note: result.note },
   });
+  if (!result.written) return { ...result, told: true };
   const told = await tell(context, stateDir, order.surface, {
     releaseId: result.fencedRelease,
     generation: result.generation,

@@ -115,12 +115,29 @@ describe('deployment specs', () => {
     });
   });
 
-  it('rolls back to the champion from before, and again forward', async () => {
+  it('rolls back to the champion from before, then further back, never forward to what was taken back', async () => {
+    const { generations, surface } = await liveSurface();
+    const third = digestOf('e');
+    await publishDeployment(generations, { ...step(surface, 'r1', '1-promote', 1), change: promotion('r1') });
+    await publishDeployment(generations, { ...step(surface, 'r2', '1-promote', 2), change: { ...promotion('r2'), champion: third, previousChampion: second } });
+    const rollback = () => overrideDeployment(generations, order(surface, 'rollback'), { releaseId: null });
+    expect(await rollback()).toMatchObject({ champion: second, generation: 4 });
+    expect(await rollback()).toMatchObject({ champion: first, generation: 5 });
+    await expect(rollback()).rejects.toMatchObject({ code: 'UND-NO-REQUEST' });
+    expect(await readDeployment(generations, surface, 3)).toMatchObject({ champion: third });
+  });
+
+  it('takes a champion back once, however many people order it at once', async () => {
     const { generations, surface } = await liveSurface();
     await publishDeployment(generations, { ...step(surface, 'r1', '1-promote', 1), change: promotion('r1') });
-    expect(await overrideDeployment(generations, order(surface, 'rollback'), { releaseId: null })).toMatchObject({ champion: first, generation: 3 });
-    expect(await readDeployment(generations, surface, 2)).toMatchObject({ champion: second });
-    expect(await overrideDeployment(generations, order(surface, 'rollback'), { releaseId: null })).toMatchObject({ champion: second, generation: 4 });
+    const both = await Promise.all(
+      ['ada', 'bob'].map((by) =>
+        overrideDeployment(generations, { ...order(surface, 'rollback'), by, operationId: `o-${by}` }, { releaseId: null, champion: second }),
+      ),
+    );
+    expect(both.map(({ champion }) => champion)).toEqual([first, first]);
+    expect(await latestDeployment(generations, surface)).toMatchObject({ champion: first, generation: 3 });
+    expect(both.filter(({ note }) => note.includes('was first'))).toHaveLength(1);
   });
 
   it('has nothing to roll back to while the first champion is live', async () => {

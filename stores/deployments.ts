@@ -113,17 +113,30 @@ function emptySpec(input: Publication): DeploymentSpec {
 
 /** What a person may order over the head of the release workflow. It needs nothing but the store. */
 export type Override = { action: 'abort' | 'rollback' | 'pause' | 'resume'; surface: string; by: string; why: string; operationId: string; nowMs: number };
-export type OverrideResult = { generation: number; champion: string; fencedRelease: string | null; note: string };
+/** `written`: false where there was nothing left to do. */
+export type OverrideResult = { written: boolean; generation: number; champion: string; fencedRelease: string | null; note: string };
 
 /**
  * Writes the fencing generation. It wins against any release: where the number is taken it reads again and writes the next.
- * `abort` ends the running release; if that release was promoted in the same moment, its champion is taken back.
+ * `abort` ends the running release; if that release was promoted in the same moment, its champion is taken back. `rollback` takes back the
+ * champion that the caller saw, once: where another has done so already, nothing is written.
  */
-export async function overrideDeployment(generations: GenerationStore, input: Override, target: { releaseId: string | null }): Promise<OverrideResult> {
-  for (;;) {
+export async function overrideDeployment(
+  generations: GenerationStore,
+  input: Override,
+  target: { releaseId: string | null /** The champion that the caller saw; the one at the first look where absent. */; champion?: string | undefined },
+): Promise<OverrideResult> {
+  for (let seen = target.champion; ; ) {
     const latest = await latestDeployment(generations, input.surface);
     if (latest === undefined) throw new UnderstudyError('UND-NO-REQUEST', `${input.surface} has no deployment yet`);
-    const { change, fenced, note } = overriding(input, latest, target.releaseId);
+    seen ??= latest.champion;
+    if (input.action === 'rollback' && latest.champion !== seen) {
+      const { generation, champion, author } = latest;
+      return { written: false, generation, champion, fencedRelease: null, note: `It is not live any more: ${author.name} was first (${author.reason}).` };
+    }
+    // An old generation that cannot be read must not hold up an abort.
+    const beforeThat = await championBefore(generations, latest).catch(() => null);
+    const { change, fenced, note } = overriding(input, { latest, targetRelease: target.releaseId, beforeThat });
     const next: DeploymentSpec = {
       ...latest,
       ...change,
@@ -135,14 +148,25 @@ export async function overrideDeployment(generations: GenerationStore, input: Ov
     };
     try {
       await createDeployment(generations, next);
-      return { generation: next.generation, champion: next.champion, fencedRelease: fenced, note };
+      return { written: true, generation: next.generation, champion: next.champion, fencedRelease: fenced, note };
     } catch (error) {
       if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
     }
   }
 }
 
-function overriding(input: Override, latest: DeploymentSpec, targetRelease: string | null): { change: Change; fenced: string | null; note: string } {
+/** What was live before the previous champion: going back twice goes back further, never forward to what was taken back. */
+async function championBefore(generations: GenerationStore, latest: DeploymentSpec): Promise<string | null> {
+  for (let number = latest.generation - 1; number >= 1 && latest.previousChampion !== null; number -= 1) {
+    const spec = await readDeployment(generations, latest.surface, number);
+    if (spec.champion === latest.previousChampion) return spec.previousChampion;
+  }
+  return null;
+}
+
+type Situation = { latest: DeploymentSpec; targetRelease: string | null; beforeThat: string | null };
+
+function overriding(input: Override, { latest, targetRelease, beforeThat }: Situation): { change: Change; fenced: string | null; note: string } {
   if (input.action === 'pause')
     return { change: { paused: true }, fenced: null, note: 'Releases write nothing until `resume`; the split of traffic stays as it is.' };
   if (input.action === 'resume') return { change: { paused: false }, fenced: null, note: 'Releases go on.' };
@@ -155,7 +179,7 @@ function overriding(input: Override, latest: DeploymentSpec, targetRelease: stri
   if (goBack && latest.previousChampion !== null) {
     change.champion = latest.previousChampion;
     change.championRelease = `${input.action}-${latest.generation + 1}`;
-    change.previousChampion = latest.champion;
+    change.previousChampion = beforeThat;
   }
   const note = promotedMeanwhile
     ? 'The release had been promoted in the same moment: the champion from before is live again.'

@@ -52,8 +52,12 @@ function overrideCommand(context: CommandContext, action: keyof typeof overrideH
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options) => {
       const result = await orderOverride(context, stateDirectory(context, options.state), { action, surface, by: options.by, why: options.why });
-      const told = result.told ? '' : ' The release workflow could not be told; it finds itself fenced at its next write.';
-      emit({ json: options.json === true, document: result, text: `Generation ${result.generation} is written. ${result.note}${told}` });
+      const untold =
+        action === 'resume'
+          ? ' The release workflow could not be told: send it again when Temporal is back, it waits.'
+          : ' The release workflow could not be told; it finds itself fenced at its next write.';
+      const what = result.written ? `Generation ${result.generation} is written. ` : '';
+      emit({ json: options.json === true, document: result, text: `${what}${result.note}${result.told ? '' : untold}` });
     });
 }
 

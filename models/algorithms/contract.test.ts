@@ -149,6 +149,19 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
     });
   });
 
+  test('is told from a graph that orders what it answers to strangers wrongly', async () => {
+    const model = await trained(algorithm, params);
+    const record = makeParityRecord({ model, itemCount, maxHistory: model.maxHistory, seed: 1, histories: [] });
+    const [stranger] = record.requests;
+    if (stranger === undefined) throw new Error('no request');
+    // Scores that differ too little to be told from rounding are no order.
+    const spread = (stranger.scores[0] ?? 0) - (stranger.scores.at(-1) ?? 0);
+    expect(spread).toBeGreaterThan(0);
+    const backwards = { recommend: async () => ({ items: stranger.items.toReversed(), scores: [...stranger.scores] }), close: async () => undefined };
+    const checked = await checkParity({ graph: backwards, record: { ...record, requests: [stranger] } });
+    expect(checked.passed).toBe(false);
+  });
+
   test('reproduces its parity record', async () => {
     const model = await trained(algorithm, params);
     const histories = [
