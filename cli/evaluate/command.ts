@@ -2,13 +2,14 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { algorithmNamed, algorithms, parseParams } from '../../models/algorithms/registry.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import type { ColumnOptions } from './columns.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { readInteractions } from './read-interactions.ts';
 
 /** The cutoffs that are always there, so that two results can be compared whatever `--k` they were made with. */
 const standardCutoffs = [10, 20];
 
-type Options = { train: string; test: string; model: string; params?: string; k: string; seed: string; json?: boolean };
+type Options = ColumnOptions & { train: string; test: string; model: string; params?: string; k: string; seed: string; json?: boolean };
 type Surroundings = { cwd: string; stdout: (text: string) => void; stderr: (text: string) => void; isTerminal: boolean; nowMs: () => number };
 
 /** `understudy evaluate`: one model on two files, without any server. */
@@ -21,6 +22,11 @@ export function evaluateCommandIn(surroundings: Surroundings): Command {
     .option('--params <json>', "the model's parameters, such as '{\"factors\":128}'")
     .option('--k <number>', 'one more cutoff besides 10 and 20', '20')
     .option('--seed <number>', 'the seed of training', '1')
+    .option('--header', 'line 1 of the CSV files is a header (default: looked at)')
+    .option('--no-header', 'line 1 of the CSV files is data')
+    .option('--user <column>', 'column of users: its name, or its position from 1 on')
+    .option('--item <column>', 'column of items')
+    .option('--time <column>', 'column of timestamps; "" for none')
     .option('--json', 'print one JSON document on stdout and nothing else')
     .addHelpText('after', helpText)
     .action((options: Options) => run(options, surroundings));
@@ -32,6 +38,8 @@ Rules
   What a user has in the training file is neither recommended nor counted as wanted.
   Users without training rows get an empty history; users who want nothing new are left out.
   Test items that training never saw count as wanted and cannot be found.
+  Columns are those that are said, then those with a name that is known (user_id, sku, timestamp, ...), then the first, the second and the
+  third that are left. stderr says which were taken.
 
 Example
   understudy evaluate --train train.csv --test test.csv --model ials --params '{"factors":64}' --json`;
@@ -46,7 +54,10 @@ async function run(options: Options, surroundings: Surroundings): Promise<void> 
   const report = reporter(surroundings);
   const read = async (file: string): Promise<Awaited<ReturnType<typeof readInteractions>>> => {
     report(`reading ${file}`);
-    return readInteractions(resolve(surroundings.cwd, file));
+    // What was taken as what stays to be read.
+    const say = (line: string) => surroundings.stderr(`${surroundings.isTerminal ? '\r\x1b[2K' : ''}${file}: ${line}\n`);
+    const { header, user, item, time } = options;
+    return readInteractions(resolve(surroundings.cwd, file), { options: { header, user, item, time }, say });
   };
   const evaluation = await evaluate({
     train: await read(options.train),

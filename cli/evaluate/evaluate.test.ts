@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chooseColumns, csvShape } from './columns.ts';
+import { type ColumnOptions, chooseColumns, csvShape } from './columns.ts';
 import { evaluateCommandIn } from './command.ts';
 import { readInteractions } from './read-interactions.ts';
 
@@ -192,11 +192,74 @@ describe('readInteractions', () => {
   });
 });
 
-test('columns are found by name, else by place', () => {
-  expect(chooseColumns(['Time', 'ItemId', 'UserId'])).toEqual({ user: 2, item: 1, timestamp: 0 });
-  expect(chooseColumns(['user', 'item', 'rating'])).toEqual({ user: 0, item: 1, timestamp: undefined });
-  expect(chooseColumns(['x', 'y', 'z'])).toEqual({ user: 0, item: 1, timestamp: 2 });
-  expect(csvShape('who;what', '1;2')).toMatchObject({ separator: ';', hasHeader: true });
-  expect(csvShape('u1,"a,""b"""', 'u2,c')).toEqual({ separator: ',', hasHeader: false, columns: ['u1', 'a,"b"'] });
-  expect(csvShape('1,2', undefined).hasHeader).toBe(false);
+describe('columns', () => {
+  const named = (...header: string[]) => chooseColumns({ header, sample: [] });
+
+  test('are found by name, each on its own, else by place', () => {
+    expect(named('Time', 'ItemId', 'UserId')).toEqual({ user: 2, item: 1, time: 0 });
+    expect(named('user', 'item', 'rating')).toEqual({ user: 0, item: 1, time: undefined });
+    expect(named('x', 'y', 'z')).toEqual({ user: 0, item: 1, time: 2 });
+    expect(named('date', 'buyer', 'sku')).toEqual({ user: 1, item: 2, time: 0 });
+    expect(named('date', 'who', 'sku')).toEqual({ user: 1, item: 2, time: 0 });
+    expect(named('what', 'customer no', 'when')).toEqual({ user: 1, item: 0, time: undefined });
+    expect(chooseColumns({ header: undefined, sample: ['196', '242', '3', '881250949'] })).toEqual({ user: 0, item: 1, time: 3 });
+    expect(chooseColumns({ header: undefined, sample: ['196', '242', '3', 'x'] })).toEqual({ user: 0, item: 1, time: undefined });
+  });
+
+  test('are those that are said', () => {
+    const said = (options: ColumnOptions) => chooseColumns({ header: ['a', 'user', '2', 'item'], sample: [], options });
+    expect(said({ user: 'a', item: '4' })).toEqual({ user: 0, item: 3, time: undefined });
+    // A name before a position.
+    expect(said({ user: '2', time: '1' })).toEqual({ user: 2, item: 3, time: 0 });
+    expect(chooseColumns({ header: undefined, sample: ['1', '2', '3'], options: { item: '1', time: '' } })).toEqual({ user: 1, item: 0, time: undefined });
+    for (const [options, message] of [
+      [{ user: 'buyer', time: '9' }, /--user: there is no column "buyer"; --time: there is no column "9".*a, user, 2, item/],
+      [{ user: 'a', item: 'a' }, /--item: column a is user already/],
+      [{ user: '0' }, /no column "0"/],
+    ] as const)
+      expect(() => said(options)).toThrow(expect.objectContaining({ code: 'UND-INPUT', message: expect.stringMatching(message) }));
+    expect(() => chooseColumns({ header: undefined, sample: ['1', '2'], options: { user: 'user' } })).toThrow(/no header and 2 columns/);
+  });
+
+  test.each<[first: string, second: string | undefined, hasHeader: boolean]>([
+    ['user,item', 'u1,i1', true],
+    ['who;what', '1;2', true],
+    ['date,buyer,sku', '2026-01-01,u1,a', true],
+    ['userId,movieId,itemId,2020', '1,2,3,4', true],
+    // Ids that hold letters in one line and none in the next.
+    ['304,210A', '305,211', false],
+    ['304A,210', '305,211', false],
+    ['u1,"a,""b"""', 'u2,c', false],
+    ['buyer7,thing', 'u1,i1', false],
+    ['1,2', undefined, false],
+    ['304,sku', '305,211', false],
+  ])('%s over %s: a header is %s', (first, second, hasHeader) => {
+    const lines = second === undefined ? [first] : [first, second];
+    expect(csvShape({ lines }).hasHeader).toBe(hasHeader);
+    expect(csvShape({ lines, header: !hasHeader }).hasHeader).toBe(!hasHeader);
+  });
+
+  test('are split as the file is written', () => {
+    expect(csvShape({ lines: ['who;what', '1;2'] })).toEqual({ separator: ';', hasHeader: true, columns: ['who', 'what'], sample: ['1', '2'] });
+    expect(csvShape({ lines: ['u1,"a,""b"""', 'u2,c'] })).toMatchObject({ separator: ',', columns: ['u1', 'a,"b"'], sample: ['u1', 'a,"b"'] });
+  });
+
+  test('keep every row of a file without a header, and stderr says what was taken', async () => {
+    await file('train.csv', '304,210A\n305,211\n305,210A\n');
+    await file('test.csv', '304,211\n');
+    const { stdout, stderr } = await run('--train', 'train.csv', '--test', 'test.csv', '--model', 'popularity', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ users: 1 });
+    expect(stderr).toContain('training popularity on 3 rows, 2 users, 2 items');
+    expect(stderr).toContain('train.csv: no header; user column 1 (first "304"), item column 2 (first "210A"), time none\n');
+  });
+
+  test('can be said for files that tell nothing', async () => {
+    await file('train.csv', 'thing,when,buyer_\na,2026-01-01,u1\nb,2026-01-02,u1\na,2026-01-01,u2\n');
+    await file('test.csv', 'thing,when,buyer_\nb,2026-01-03,u2\n');
+    const said = ['--train', 'train.csv', '--test', 'test.csv', '--item', '1', '--time', '2', '--user', '3', '--model', 'popularity', '--json'];
+    await expect(run(...said, '--no-header')).rejects.toMatchObject({ code: 'UND-FILE', message: expect.stringMatching(/row 1 /) });
+    const { stdout, stderr } = await run(...said, '--header');
+    expect(JSON.parse(stdout)).toMatchObject({ users: 1 });
+    expect(stderr).toContain('train.csv: header in line 1; user "buyer_", item "thing", time "when"\n');
+  });
 });

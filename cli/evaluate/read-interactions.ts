@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { chooseColumns, csvShape } from './columns.ts';
+import { type ColumnChoice, type ColumnOptions, chooseColumns, csvShape, describeColumns } from './columns.ts';
 
 /** Rows of a file in its order, users and items as numbers of their first appearance. */
 export type InteractionRows = { userIds: string[]; itemIds: string[]; users: number[]; items: number[]; atMs: number[] };
@@ -14,15 +14,24 @@ export type InteractionRows = { userIds: string[]; itemIds: string[]; users: num
 /**
  * Reads user, item and, if there is one, a timestamp (ISO 8601, or a number since 1970 in seconds, milliseconds, microseconds or nanoseconds by
  * its size) from CSV (plain or gzip, header or not) or Parquet. Without timestamps all times are 0.
- * @throws UND-FILE when the file is missing, truncated, malformed, or has rows without user, item or readable time.
+ * @param given `say` is told which columns were taken as what
+ * @throws UND-FILE when the file is missing, truncated, malformed, or has rows without user, item or readable time; UND-INPUT when a column
+ * that was said is not there
  */
-export async function readInteractions(path: string): Promise<InteractionRows> {
+export async function readInteractions(
+  path: string,
+  { options = {}, say = () => undefined }: { options?: ColumnOptions; say?: (line: string) => void } = {},
+): Promise<InteractionRows> {
   const kind = await fileKind(path);
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   const connection = await instance.connect();
   try {
     await connection.run("SET TimeZone = 'UTC'");
-    const source = kind === 'parquet' ? await parquetSource(connection, path) : await csvSource(path, kind);
+    const layout = kind === 'parquet' ? await parquetLayout(connection, path) : await csvLayout(path, kind, options.header);
+    const choice = chooseColumns({ ...layout, options });
+    const header = kind === 'parquet' ? '' : layout.header === undefined ? 'no header; ' : 'header in line 1; ';
+    say(`${header}${describeColumns({ ...layout, choice })}`);
+    const source = sourceOf(layout, choice);
     return await readRows(connection, source, path);
   } catch (error) {
     if (error instanceof UnderstudyError) throw error;
@@ -63,36 +72,32 @@ async function fileKind(path: string): Promise<Kind> {
   return head[0] === 0x1f && head[1] === 0x8b ? 'gzip' : 'csv';
 }
 
-/** SQL that gives the rows, and SQL expressions of the three columns. */
-type Source = { from: string; user: string; item: string; timestamp: string | undefined };
+/** SQL that gives the rows, and SQL expressions of all columns; `header` is undefined where the file has none. */
+type Layout = { from: string; expressions: readonly string[]; header: readonly string[] | undefined; sample: readonly string[] };
+/** The same with expressions of the columns that are needed. */
+type Source = { from: string; user: string; item: string; time: string | undefined };
 
-async function parquetSource(connection: DuckDBConnection, path: string): Promise<Source> {
+async function parquetLayout(connection: DuckDBConnection, path: string): Promise<Layout> {
   const from = `read_parquet(${quoteText(path)})`;
   const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
-  const columns = described.getRows().map((row) => String(row[0]));
-  if (columns.length < 2) throw new UnderstudyError('UND-FILE', `${path} has one column; user and item are needed`);
-  return sourceOf(from, columns, columns.map(quoteName));
+  const header = described.getRows().map((row) => String(row[0]));
+  if (header.length < 2) throw new UnderstudyError('UND-FILE', `${path} has one column; user and item are needed`);
+  return { from, expressions: header.map(quoteName), header, sample: [] };
 }
 
-async function csvSource(path: string, kind: Kind): Promise<Source> {
+async function csvLayout(path: string, kind: Kind, hasHeader: boolean | undefined): Promise<Layout> {
   if (kind === 'gzip') await checkGzip(path);
-  const [first, second] = await firstLines(path, kind);
-  const shape = csvShape(first ?? '', second);
+  const lines = await firstLines(path, kind);
+  const shape = csvShape({ lines, header: hasHeader });
   if (shape.columns.length < 2) throw new UnderstudyError('UND-FILE', `${path} has one column; user and item are needed`);
   const types = shape.columns.map((_, column) => `'c${column}': 'VARCHAR'`).join(', ');
   const from = `read_csv(${quoteText(path)}, auto_detect = false, header = ${shape.hasHeader}, delim = ${quoteText(shape.separator)}, quote = '"', escape = '"', compression = '${kind === 'gzip' ? 'gzip' : 'none'}', columns = {${types}})`;
-  const header = shape.hasHeader ? shape.columns : shape.columns.map(() => '');
-  return sourceOf(
-    from,
-    header,
-    shape.columns.map((_, column) => `c${column}`),
-  );
+  return { from, expressions: shape.columns.map((_, column) => `c${column}`), header: shape.hasHeader ? shape.columns : undefined, sample: shape.sample };
 }
 
-function sourceOf(from: string, header: readonly string[], expressions: readonly string[]): Source {
-  const choice = chooseColumns(header);
+function sourceOf({ from, expressions }: Layout, { user, item, time }: ColumnChoice): Source {
   const text = (column: number): string => `trim(CAST(${expressions[column]} AS VARCHAR))`;
-  return { from, user: text(choice.user), item: text(choice.item), timestamp: choice.timestamp === undefined ? undefined : text(choice.timestamp) };
+  return { from, user: text(user), item: text(item), time: time === undefined ? undefined : text(time) };
 }
 
 /** DuckDB reads what there is of a cut gzip file and says nothing; zlib says so. */
@@ -111,7 +116,7 @@ async function firstLines(path: string, kind: Kind): Promise<string[]> {
   const lines: string[] = [];
   try {
     for await (const line of createInterface({ input })) {
-      if (line.trim() !== '') lines.push(line);
+      if (line.trim() !== '') lines.push(line.replace(/^\uFEFF/, ''));
       if (lines.length === 2) break;
     }
   } finally {
@@ -127,8 +132,8 @@ function timeExpression(timestamp: string): string {
     WHEN abs(${number}) < 1e11 THEN ${number} * 1000 WHEN abs(${number}) < 1e14 THEN ${number} WHEN abs(${number}) < 1e17 THEN ${number} / 1e3 ELSE ${number} / 1e6 END`;
 }
 
-async function readRows(connection: DuckDBConnection, { from, user, item, timestamp }: Source, path: string): Promise<InteractionRows> {
-  const time = timestamp === undefined ? '0' : timeExpression(timestamp);
+async function readRows(connection: DuckDBConnection, { from, user, item, time: written }: Source, path: string): Promise<InteractionRows> {
+  const time = written === undefined ? '0' : timeExpression(written);
   const result = await connection.stream(`SELECT ${user} AS user_id, ${item} AS item_id, CAST(${time} AS DOUBLE) AS at_ms FROM ${from}`);
   const users = new Numbering();
   const items = new Numbering();
