@@ -88,7 +88,13 @@ function hosted<T>(verbs: Verbs<T>): T {
   return wrapped as T;
 }
 
-/** Coded errors become typed failures; what the table calls not retryable is not retried. */
+/** Mistakes in code, or in what code was given: they come again however often the work is tried. */
+const ofTheCode: ReadonlySet<string> = new Set(['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'ZodError']);
+
+/** Fetch calls a network that fails a TypeError; it says so by a cause. */
+const comesAgain = (error: unknown): boolean => error instanceof Error && ofTheCode.has(error.name) && error.cause === undefined;
+
+/** Coded errors become typed failures. What the table calls not retryable is not retried, nor what is wrong in the code; what nobody knows is. */
 function typed(error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) return error;
   if (ActivityContext.current().cancellationSignal.aborted) return new CancelledFailure('cancelled');
@@ -96,7 +102,7 @@ function typed(error: unknown): unknown {
   return ApplicationFailure.create({
     type: known.code,
     message: known.message,
-    nonRetryable: known.code !== 'UND-INTERNAL' && !problems[known.code].retryable,
+    nonRetryable: known.code === 'UND-INTERNAL' ? comesAgain(error) : !problems[known.code].retryable,
     details: [{ mistakes: known.mistakes, ...known.details }],
     cause: known,
   });

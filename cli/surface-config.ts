@@ -1,15 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Mapping } from '../activities/events/mapping.ts';
-import type { Charter } from '../models/contracts/charter.ts';
-import { parseCharter } from '../models/contracts/charter.ts';
-import { UnderstudyError } from '../models/contracts/problem.ts';
+import { z } from 'zod';
+import { mapping } from '../activities/events/mapping.ts';
+import { type Charter, charter as charterSchema } from '../models/contracts/charter.ts';
+import { inputError, UnderstudyError } from '../models/contracts/problem.ts';
+
+const sourceSchema = z.strictObject({ file: z.string().min(1), mapping });
 
 /** What an `understudy.config.ts` holds: the charter as default export and, where events come from a file, its `source`. */
-export type SurfaceConfig = { path: string; folder: string; input: unknown; charter: Charter; source: { file: string; mapping: Mapping } | undefined };
+export type SurfaceConfig = { path: string; folder: string; input: unknown; charter: Charter; source: z.output<typeof sourceSchema> | undefined };
 
-/** Reads and checks a configuration file. @throws UND-CHARTER naming every mistake; UND-FILE when it is not there. */
+/** Reads and checks a configuration file. @throws UND-CHARTER naming every mistake of charter and source; UND-FILE when it is not there. */
 export async function loadSurfaceConfig(path: string): Promise<SurfaceConfig> {
   const full = resolve(path);
   await stat(full).catch((cause) => {
@@ -21,13 +23,18 @@ export async function loadSurfaceConfig(path: string): Promise<SurfaceConfig> {
   } catch (cause) {
     throw new UnderstudyError('UND-CHARTER', `${full} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
-  const charter = parseCharter(module.default);
-  const source = module.source as { file: string; mapping: Mapping } | undefined;
+  const charter = charterSchema.safeParse(module.default);
+  const source = sourceSchema.optional().safeParse(module.source);
+  if (!charter.success || !source.success) {
+    const ofSource = (source.error?.issues ?? []).map((issue) => ({ ...issue, path: ['source', ...issue.path] }));
+    throw inputError('UND-CHARTER', full, [...(charter.error?.issues ?? []), ...ofSource]);
+  }
+  const folder = dirname(full);
   return {
     path: full,
-    folder: dirname(full),
+    folder,
     input: module.default,
-    charter,
-    source: source === undefined ? undefined : { ...source, file: resolve(dirname(full), source.file) },
+    charter: charter.data,
+    source: source.data === undefined ? undefined : { ...source.data, file: resolve(folder, source.data.file) },
   };
 }

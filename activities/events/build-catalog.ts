@@ -6,7 +6,7 @@ import type { Digest } from '../../models/contracts/ids.ts';
 import type { SliceReference } from '../../models/contracts/window.ts';
 import { type BlobStore, getDocument } from '../../stores/blobs.ts';
 import { slicesThatStay } from '../windows/merge-data-state.ts';
-import { type Duck, text } from './duckdb.ts';
+import { asWritten, type Duck, text } from './duckdb.ts';
 import type { Mapping } from './mapping.ts';
 
 const dayMs = 86_400_000;
@@ -100,15 +100,20 @@ async function categorize({ duck, items, categorySql }: { duck: Duck; items: Cat
   await duck.run(
     `CREATE TABLE catalog AS SELECT itemId AS item_id, title, category, brand, priceMinor AS price_minor FROM read_json(${text(path)}, format = 'newline_delimited', columns = ${columns})`,
   );
-  const [ids = [], categories = []] = await duck.columns(`SELECT item_id, CAST(category AS VARCHAR) FROM (${categorySql})`);
+  const [ids = [], categories = []] = await asWritten({ what: "The mapping's categories", path: '/source/mapping/categorySql' }, () =>
+    duck.columns(`SELECT item_id, nullif(${tidySql('CAST(category AS VARCHAR)')}, '') FROM (${categorySql})`),
+  );
   const found = new Map(ids.map((id, index) => [id, categories[index] as string | null]));
   return items.map((item) => ({ ...item, ...optional('category', found.get(item.itemId)) }));
 }
 
+/** Text as a catalog holds it: one line of at most 200 characters. */
+const tidySql = (value: string): string => `left(trim(regexp_replace(${value}, '\\s+', ' ', 'g')), 200)`;
+
 function mostFrequentSql(table: string, column: string): string {
   return `
     SELECT item_id, value AS ${column} FROM (
-      SELECT item_id, left(trim(regexp_replace(${column}, '\\s+', ' ', 'g')), 200) AS value, count(*) AS times, max(at_ms) AS last_ms FROM ${table} WHERE ${column} IS NOT NULL GROUP BY 1, 2)
+      SELECT item_id, ${tidySql(column)} AS value, count(*) AS times, max(at_ms) AS last_ms FROM ${table} WHERE ${column} IS NOT NULL GROUP BY 1, 2)
     WHERE value <> '' QUALIFY row_number() OVER (PARTITION BY item_id ORDER BY times DESC, last_ms DESC, value) = 1`;
 }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 
 /** One in-memory database over immutable files: nothing that two processes could both write. */
 export type Duck = {
@@ -63,6 +64,23 @@ function duckOver({ connection, scratch, signal }: { connection: DuckDBConnectio
       return reader.getColumnsJS() as unknown[][];
     },
   };
+}
+
+/** What DuckDB says of the machine; all else it says of the statement, or of the values that the statement met. */
+const ofTheMachine = /^(IO|INTERRUPT|FATAL|INTERNAL|Out of Memory|TransactionContext|Connection)\b/i;
+
+/**
+ * Runs what the configuration says as SQL: a mistake in it is the charter's, and trying again would not mend it.
+ * @throws UND-CHARTER with DuckDB's own words, at `path`.
+ */
+export async function asWritten<T>({ what, path }: { what: string; path: string }, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause instanceof UnderstudyError || ofTheMachine.test(cause.message)) throw cause;
+    const message = cause.message.split('\n').slice(0, 4).join(' ').trim();
+    throw new UnderstudyError('UND-CHARTER', `${what}: ${message}`, { cause, mistakes: [{ path, message }] });
+  }
 }
 
 /** A string literal. */

@@ -267,6 +267,36 @@ describe('ingestBatch', () => {
       });
     }));
 
+  it('says of a mapping and a time zone that DuckDB cannot run that they are mistakes of the charter', () =>
+    withBench(async (bench) => {
+      const path = await csv(bench, rows);
+      const sql = (columns: string) => ({ name: 'plain', requires: [], sql: `SELECT raw_line, ${columns} FROM raw` });
+      const wrong: [Partial<IngestBatchInput>, string, RegExp][] = [
+        [{ mapping: sql('itme AS item_id') }, '/source/mapping/sql', /Binder Error.*itme/],
+        [{ mapping: sql('item AS AS item_id') }, '/source/mapping/sql', /Parser Error/],
+        [{ mapping: sql('no_such_function(item) AS item_id') }, '/source/mapping/sql', /Catalog Error/],
+        [{ mapping: sql('CAST(item AS INTEGER) AS quantity') }, '/source/mapping/sql', /Conversion Error.*'i1'/],
+        [{ mapping: { ...mapping, sql: 'SELECT item AS item_id FROM raw' } }, '/source/mapping/sql', /raw_line/],
+        [{ mapping: { ...mapping, categorySql: 'SELECT item_id, colour AS category FROM catalog' } }, '/source/mapping/categorySql', /colour/],
+        [{ charter: { ...testCharter(), timeZone: '+01:00' } }, '/timeZone', /\+01:00/],
+      ];
+      for (const [change, at, message] of wrong)
+        await expect(ingest(bench, path, change), at).rejects.toMatchObject({
+          code: 'UND-CHARTER',
+          message: expect.stringMatching(message),
+          mistakes: [{ path: at, message: expect.stringMatching(message) }],
+        });
+    }));
+
+  it('cuts categories that are longer than a catalog holds, as it cuts titles', () =>
+    withBench(async (bench) => {
+      const { manifest } = await ingest(bench, await csv(bench, [`u1,i1,2026-03-02 10:00:00,view,,,${'é'.repeat(300)}`]), {
+        mapping: { ...mapping, categorySql: "SELECT item_id, repeat('😀', 300) AS category FROM catalog" },
+      });
+      const [item] = await getDocument(bench.blobs, manifest.catalog, catalogDocument);
+      expect([item?.title, item?.category]).toEqual(['é'.repeat(200), '😀'.repeat(200)]);
+    }));
+
   it('ingests a file without rows as nothing', () =>
     withBench(async (bench) => {
       const { manifest } = await ingest(bench, await csv(bench, []), { endsAt: '2026-03-04' });

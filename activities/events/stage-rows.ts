@@ -2,7 +2,7 @@ import { digestJson } from '../../models/contracts/digest.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type Duck, name, text } from './duckdb.ts';
+import { asWritten, type Duck, name, text } from './duckdb.ts';
 import { eventColumns, rowTextSql } from './event-columns.ts';
 import { extraColumns, type Mapping } from './mapping.ts';
 import { firstBrokenSql, recordRules } from './rules/registry.ts';
@@ -25,6 +25,7 @@ export function rulesDigestOf({ mapping, charter }: { mapping: Mapping; charter:
  * From `raw` to the table `judged`: the columns of a slice, `raw_line`, `title`, `category`, `brand`, and `fate`: NULL where the row is
  * accepted, `duplicate`, or the reason of its quarantine. Equal rows with one event id are one event; different rows with one id are a
  * conflict, and the first line wins. Answers the shift that was added, in days.
+ * @throws UND-CHARTER when the mapping's SQL or the time zone is nothing that DuckDB can run; UND-CONSERVATION.
  */
 export async function stageRows({
   duck,
@@ -37,7 +38,9 @@ export async function stageRows({
   charter: Part;
   endsAt: string | undefined;
 }): Promise<{ shiftDays: number }> {
-  await mapRows({ duck, mapping });
+  // `Intl` knows zones that DuckDB does not.
+  await asWritten({ what: 'The time zone', path: '/timeZone' }, () => duck.run(`SELECT timezone(${text(charter.timeZone)}, TIMESTAMP '2026-01-01')`));
+  await asWritten({ what: `The mapping ${mapping.name}`, path: '/source/mapping/sql' }, () => mapRows({ duck, mapping }));
   const shiftDays = endsAt === undefined ? 0 : await shiftFor({ duck, endsAt, timeZone: charter.timeZone });
   const zone = text(charter.timeZone);
   // The wall clock is shifted, not the instant: an hour and its day stay what they were, in summer and in winter.
