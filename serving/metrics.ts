@@ -43,6 +43,7 @@ export function createMetrics() {
       labelNames: ['surface', 'stream'],
       registers,
     }),
+    failedLooks: new Counter({ name: 'understudy_deployment_failed_looks_total', help: 'Deployments or profiles that could not be read', registers }),
     generation: new Gauge({ name: 'understudy_deployment_generation', help: 'Generation in force', labelNames: ['surface'], registers }),
     refused: new Gauge({
       name: 'understudy_deployment_refused_generation',

@@ -52,7 +52,12 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
       const scope = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
       const model = (name: string) => ({ digest: name, vocabulary: ids, indexOf: new Map(ids.map((id, index) => [id, index])), maxHistory: 50 });
       const host: ModelHost = {
-        ask: async (questions) => questions.map(({ artifact }) => (artifact === champion ? given.own : given.other)),
+        pool: () => undefined,
+        ask: async ({ artifact }) => (artifact === champion ? given.own : given.other),
+        askExtra: ({ artifact }) => {
+          const answer = Promise.resolve(artifact === champion ? given.own : given.other);
+          return { soon: answer, whole: answer };
+        },
         readyThreads: () => 1,
         crash: () => undefined,
         retain: () => undefined,
@@ -87,7 +92,6 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         rulesDigest: digest('e'),
         models: new Map(given.hosted ? [champion, challenger].map((name) => [name, model(name)]) : []),
         host: given.hosted ? host : null,
-        hostKey: '',
       };
       const [popularity, coVisits, profiles] = [
         createPopularityCounts(),
@@ -101,7 +105,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
       for (const itemId of given.bought)
         profiles.accept({ schemaVersion: 1, eventId: itemId, kind: 'purchase', surface: 'home', userId: 'ann', sessionId: 's', itemId, atMs: 1 });
 
-      const { response, record } = await recommend({
+      const { response, record: written } = await recommend({
         request: recommendRequest.parse({ surface: 'home', userId: 'ann', count: given.count, exclude: given.exclude }),
         snapshot,
         profiles,
@@ -112,6 +116,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         nowMs: 1,
         random: createRandom(given.seed),
       });
+      const record = await written;
       recommendResponse.parse(response);
       slateRecord.parse(record);
       const shown = response.items.map(({ itemId }) => itemId);

@@ -23,7 +23,8 @@ export type RecommendInput = {
   nowMs: number;
   random: Random;
 };
-export type Recommended = { response: RecommendResponse; record: SlateRecord; modelLatencyMs: number | null };
+/** The record is whole when the challenger's unseen answer has come: the visitor does not wait for it. */
+export type Recommended = { response: RecommendResponse; record: SlateRecord | Promise<SlateRecord>; modelLatencyMs: number | null };
 
 /** What the visitor brings into the request. */
 type Visit = { unit: string | null; history: string[]; historyWeights: number[]; excluded: Set<string>; count: number };
@@ -43,20 +44,19 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   const artifact = assignment.variant === 'challenger' ? (spec.canary?.artifact ?? spec.champion) : spec.champion;
   const other = otherArtifact(snapshot, assignment);
   const depth = Math.max(visit.count, charter.exploration.poolDepth);
-  const [own, others] = await askModels(snapshot, visit, [
-    { artifact, count: depth },
-    ...(other === null ? [] : [{ artifact: other, count: visit.count + charter.exploration.challengerDepth }]),
-  ]);
-  const ranking = own?.ranking ?? { items: [], scores: [], why: 'not loaded' };
+  const shadowed = spec.canary?.mode === 'shadow';
+  const extra = other === null ? null : askExtra(snapshot, visit, { artifact: other, count: visit.count + charter.exploration.challengerDepth });
+  const own = await askModel(snapshot, visit, { artifact, count: depth });
+  const soon = extra === null ? null : await extra.soon;
   const ranked = await runChain({
-    rungs: [modelRung(ranking), ...input.rungs],
+    rungs: [modelRung(own.ranking), ...input.rungs],
     request: { history: visit.history, historyWeights: visit.historyWeights, excluded: visit.excluded, scope, depth },
     size: visit.count,
   });
   const explored = exploreSlate({
     baseItems: ranked.items.slice(0, visit.count),
     nextItems: ranked.items.slice(visit.count),
-    challengerItems: others?.ranking.items ?? [],
+    challengerItems: soon?.ranking.items ?? [],
     scope,
     excluded: visit.excluded,
     settings: charter.exploration,
@@ -101,9 +101,9 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     conditionalPropensities: explored.conditionalPropensities.map(shorter),
     exploration: explored.exploration === null ? null : { ...explored.exploration, poolProbabilities: explored.exploration.poolProbabilities.map(shorter) },
     latencyMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
-    ...shadowOf(snapshot, others, visit.count),
   };
-  return { response, record, modelLatencyMs: own !== undefined && own.answer.error === null ? own.answer.latencyMs : null };
+  const whole = shadowed && extra !== null ? extra.whole.then((answered) => ({ ...record, ...shadowOf(snapshot, answered, visit.count) })) : record;
+  return { response, record: whole, modelLatencyMs: own.answer.error === null ? own.answer.latencyMs : null };
 }
 
 /** Twelve decimals: exact for every use, and half the bytes of a slate record. */
@@ -148,14 +148,24 @@ function otherArtifact({ spec, charter }: Snapshot, { variant }: Assignment): st
 }
 
 type Answered = { answer: ModelAnswer; ranking: Ranking };
+type Wanted = { artifact: string; count: number };
 
-/** All questions of a request travel together to one thread; the visitor's own is answered first. */
-async function askModels(snapshot: Snapshot, visit: Visit, wanted: readonly { artifact: string; count: number }[]): Promise<Answered[]> {
-  const { host, models } = snapshot;
-  if (host === null) return wanted.map(() => answeredOf(noAnswer('no artifact could be loaded'), undefined));
-  const questions = wanted.map(({ artifact, count }) => questionOf(models.get(artifact), { artifact, count, visit }));
-  const answers = await host.ask(questions);
-  return answers.map((answer, place) => answeredOf(answer, models.get(wanted[place]?.artifact ?? '')));
+async function askModel({ host, models }: Snapshot, visit: Visit, wanted: Wanted): Promise<Answered> {
+  const model = models.get(wanted.artifact);
+  if (host === null) return answeredOf(noAnswer('no artifact could be loaded'), model);
+  return answeredOf(await host.ask(questionOf(model, { ...wanted, visit })), model);
+}
+
+/** The other artifact is asked at the same time, in threads of its own; the slate waits for it as long as the host lets it, and no longer. */
+function askExtra({ host, models, spec }: Snapshot, visit: Visit, wanted: Wanted): { soon: Promise<Answered>; whole: Promise<Answered> } {
+  const model = models.get(wanted.artifact);
+  if (host === null) {
+    const nobody = Promise.resolve(answeredOf(noAnswer('no artifact could be loaded'), model));
+    return { soon: nobody, whole: nobody };
+  }
+  const { soon, whole } = host.askExtra(questionOf(model, { ...wanted, visit }), { needed: spec.canary?.mode === 'shadow' });
+  const answered = (answer: ModelAnswer) => answeredOf(answer, model);
+  return { soon: soon.then(answered), whole: whole.then(answered) };
 }
 
 function questionOf(model: ServedModel | undefined, { artifact, count, visit }: { artifact: string; count: number; visit: Visit }): ModelQuestion {
@@ -179,9 +189,8 @@ function answeredOf(answer: ModelAnswer, model: ServedModel | undefined): Answer
   return { answer, ranking: { items: answer.items.map((index) => model.vocabulary[index] as string), scores: answer.scores } };
 }
 
-function shadowOf({ spec }: Snapshot, others: Answered | undefined, count: number): Pick<SlateRecord, 'shadow'> {
-  if (spec.canary?.mode !== 'shadow' || others === undefined) return {};
-  const { answer, ranking } = others;
+function shadowOf({ spec }: Snapshot, { answer, ranking }: Answered, count: number): Pick<SlateRecord, 'shadow'> {
+  if (spec.canary === null) return {};
   return {
     shadow: {
       artifact: spec.canary.artifact,

@@ -2,13 +2,12 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CanarySpec } from '../models/contracts/deployment.ts';
 import { type SlateRecord, slateRecord } from '../models/contracts/slate.ts';
 import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import { openLogReader, type SegmentFiles } from '../stores/event-log-files.ts';
-import { openModelHost } from './models/model-host.ts';
-import { type Serving, startServing } from './server.ts';
-import { type Answer, call, makeServedState, type ServedState, until } from './testing.ts';
+import { openModelPool } from './models/model-pool.ts';
+import type { Serving } from './server.ts';
+import { type Answer, call, canaryOf, makeServedState, type ServedState, startReplica, until } from './testing.ts';
 
 let root: string;
 let state: ServedState;
@@ -23,19 +22,8 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function start(over: Partial<Parameters<typeof startServing>[0]> = {}): Promise<Serving> {
-  const serving = await startServing({
-    stateDir: root,
-    port: 0,
-    replica: 'r1',
-    keys: [],
-    adminKey: null,
-    clock: Date.now,
-    log: () => undefined,
-    seed: 5,
-    modelDeadlineMs: 2_000,
-    ...over,
-  });
+async function start(over: Parameters<typeof startReplica>[1] = {}): Promise<Serving> {
+  const serving = await startReplica(root, over);
   running.push(serving);
   return serving;
 }
@@ -63,17 +51,6 @@ function load(serving: Serving, visitors = 4): { answers: Answer[]; stop: () => 
     },
   };
 }
-
-const canaryOf = (artifact: string, over: Partial<CanarySpec> = {}): CanarySpec => ({
-  releaseId: 'rel-1',
-  artifact,
-  mode: 'canary',
-  stage: 0,
-  cap: 0.5,
-  share: 0.5,
-  salt: 'salt-1',
-  ...over,
-});
 
 describe('a model that crashes', () => {
   it('never costs a visitor the slate, and comes back', async () => {
@@ -182,7 +159,7 @@ describe('a new generation', () => {
     const attestation = (await state.generations.latest(`parity/${knn.slice(7)}`))?.document as { record: string };
     const parity = JSON.parse(Buffer.from(await state.blobs.get(attestation.record)).toString('utf8'));
     const artifact = { digest: popularity, graphPath, itemCount: 60, maxHistory: other.maxHistory, parity, scopeBias: new Float32Array(60) };
-    await expect(openModelHost({ artifacts: [artifact], threads: 1, deadlineMs: 100 })).rejects.toMatchObject({ code: 'UND-PARITY' });
+    await expect(openModelPool({ artifact, scope: 'all', threads: 1, deadlineMs: 100 })).rejects.toMatchObject({ code: 'UND-PARITY' });
   });
 
   it('without any artifact that loads is served from the rungs below', async () => {

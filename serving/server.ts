@@ -86,7 +86,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     openSurface: (name, snapshot) => openSurface({ name, stateDir, replica, metrics, log, files, snapshot }),
     onChange: () => reportChanged(),
   });
-  const { surfaces, standings } = watcher;
+  const { surfaces, standings, unseen } = watcher;
   await watcher.look();
 
   const { app, listen } = createFastExpress();
@@ -105,7 +105,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     surface: surfaceRoute({ surfaces, standings }),
     seal: sealRoute({ surfaces }),
     live: liveRoute,
-    ready: readyRoute({ surfaces, standings, draining: () => draining }),
+    ready: readyRoute({ surfaces, standings, unseen, draining: () => draining }),
     metrics: metricsRoute({ metrics }),
     openapi: answerText('application/json', () => JSON.stringify(openApiDocument({ version, url }))),
     docs: answerText('text/html', () => docsPage({ url })),

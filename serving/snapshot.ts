@@ -8,7 +8,8 @@ import { type Scope, scopeOf } from '../models/slate/scope.ts';
 import { type LoadedArtifact, loadArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
 import type { GenerationStore } from '../stores/generations.ts';
-import { type HostEvent, type ModelHost, openModelHost } from './models/model-host.ts';
+import { createModelHost, type ModelHost } from './models/model-host.ts';
+import { type ModelEvent, type ModelPool, openModelPool } from './models/model-pool.ts';
 
 /** One artifact as requests use it: item ids to indexes and back. */
 export type ServedModel = { digest: string; vocabulary: readonly string[]; indexOf: ReadonlyMap<string, number>; maxHistory: number };
@@ -23,8 +24,6 @@ export type Snapshot = {
   models: ReadonlyMap<string, ServedModel>;
   /** Null where no artifact of the generation could be loaded: then the fallback rungs answer. */
   host: ModelHost | null;
-  /** Two generations with the same key answer alike and share the host. */
-  hostKey: string;
 };
 
 export type SnapshotOptions = {
@@ -32,59 +31,75 @@ export type SnapshotOptions = {
   generations: GenerationStore;
   threads: number;
   deadlineMs: number;
-  onModelEvent?: (event: HostEvent) => void;
+  onModelEvent?: (event: ModelEvent) => void;
 };
+type LoadOptions = SnapshotOptions & { document: unknown; previous: Snapshot | null; signal?: AbortSignal };
 
 /**
  * Loads a generation: charter, catalog, and each artifact it names, warmed and parity-checked in new threads, so that those which serve are not
- * disturbed. Generations that name the same things share one host.
+ * disturbed. What the snapshot before has loaded already under the same rules is shared, not read again: a generation that only takes something
+ * away needs nothing that may be missing by now.
  * @param previous the snapshot in force.
  * @throws a coded error when anything that the generation names is missing, altered or does not answer as its trainer did.
  */
-export async function loadSnapshot(options: SnapshotOptions & { document: unknown; previous: Snapshot | null }): Promise<Snapshot> {
-  const { blobs, generations, threads, deadlineMs, onModelEvent, previous } = options;
+export async function loadSnapshot(options: LoadOptions): Promise<Snapshot> {
+  const { blobs, deadlineMs, previous } = options;
   const spec = readSpec(options.document);
+  const rules = previous?.spec.charter === spec.charter && previous.spec.catalog === spec.catalog ? rulesOf(previous) : await loadRules(blobs, spec);
   const artifacts = [...new Set([spec.champion, spec.challenger, spec.canary?.artifact])].filter((digest): digest is string => typeof digest === 'string');
-  const hostKey = [spec.charter, spec.catalog, ...artifacts].join(' ');
-  if (previous?.host && previous.hostKey === hostKey) {
-    previous.host.retain();
-    return { ...previous, spec };
+  const pools: ModelPool[] = [];
+  const models = new Map<string, ServedModel>();
+  try {
+    for (const digest of artifacts) {
+      options.signal?.throwIfAborted();
+      const loaded = previous?.host?.pool(digest);
+      const model = previous?.models.get(digest);
+      if (loaded !== undefined && model !== undefined && loaded.scope === rules.scope.digest) {
+        loaded.retain();
+        pools.push(loaded);
+        models.set(digest, model);
+      } else {
+        const { pool, model: fresh } = await loadModel(options, { digest, spec, scope: rules.scope });
+        pools.push(pool);
+        models.set(digest, fresh);
+      }
+    }
+  } catch (error) {
+    for (const pool of pools) pool.release();
+    throw error;
   }
-  const rules = await loadRules(blobs, spec);
-  const loaded: LoadedArtifact[] = [];
-  for (const digest of artifacts) loaded.push(await loadServable(blobs, generations, digest, spec.surface));
-  const hosted = loaded.map(({ digest, graphPath, manifest, vocabulary, parity }) => ({
-    digest,
-    graphPath,
-    itemCount: manifest.itemCount,
-    maxHistory: manifest.maxHistory,
-    parity,
-    scopeBias: Float32Array.from(vocabulary, (itemId) => (rules.scope.allowed(itemId) ? 0 : -1e9)),
-  }));
-  const host = await openModelHost({ artifacts: hosted, threads, deadlineMs, ...(onModelEvent === undefined ? {} : { onEvent: onModelEvent }) });
-  const models = loaded.map(({ digest, vocabulary, manifest }) => ({
-    digest,
-    vocabulary,
-    indexOf: new Map(vocabulary.map((itemId, index) => [itemId, index] as const)),
-    maxHistory: manifest.maxHistory,
-  }));
-  return { spec, ...rules, models: new Map(models.map((model) => [model.digest, model])), host, hostKey };
+  return { spec, ...rules, models, host: createModelHost({ pools, extraWaitMs: deadlineMs / 5 }) };
+}
+
+async function loadModel(
+  { blobs, generations, threads, deadlineMs, onModelEvent, signal }: LoadOptions,
+  { digest, spec, scope }: { digest: string; spec: DeploymentSpec; scope: Scope },
+): Promise<{ pool: ModelPool; model: ServedModel }> {
+  const { graphPath, manifest, vocabulary, parity } = await loadServable(blobs, generations, digest, spec.surface);
+  const { itemCount, maxHistory } = manifest;
+  const scopeBias = Float32Array.from(vocabulary, (itemId) => (scope.allowed(itemId) ? 0 : -1e9));
+  const artifact = { digest, graphPath, itemCount, maxHistory, parity, scopeBias };
+  const pool = await openModelPool({ artifact, scope: scope.digest, threads, deadlineMs, onEvent: onModelEvent, signal });
+  return { pool, model: { digest, vocabulary, indexOf: new Map(vocabulary.map((itemId, index) => [itemId, index] as const)), maxHistory } };
 }
 
 /** The generation without its models: what a replica serves that has nothing better to begin with. */
 export async function loadModellessSnapshot({ blobs, document }: { blobs: BlobStore; document: unknown }): Promise<Snapshot> {
   const spec = readSpec(document);
-  return { spec, ...(await loadRules(blobs, spec)), models: new Map(), host: null, hostKey: '' };
+  return { spec, ...(await loadRules(blobs, spec)), models: new Map(), host: null };
 }
 
-function readSpec(document: unknown): DeploymentSpec {
+export function readSpec(document: unknown): DeploymentSpec {
   const parsed = deploymentSpec.safeParse(document);
   if (!parsed.success)
     throw new UnderstudyError('UND-INPUT', `The deployment spec cannot be read: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`);
   return parsed.data;
 }
 
-async function loadRules(blobs: BlobStore, spec: DeploymentSpec): Promise<Pick<Snapshot, 'charter' | 'scope' | 'rulesDigest'>> {
+type Rules = Pick<Snapshot, 'charter' | 'scope' | 'rulesDigest'>;
+const rulesOf = ({ charter, scope, rulesDigest }: Rules): Rules => ({ charter, scope, rulesDigest });
+
+async function loadRules(blobs: BlobStore, spec: DeploymentSpec): Promise<Rules> {
   const charter = await getDocument(blobs, spec.charter, { parse: parseCharter });
   const items = await getDocument(blobs, spec.catalog, z.array(catalogItem));
   const scope = scopeOf({ scope: charter.scope, items, vocabulary: [] });

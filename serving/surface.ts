@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Event, event as eventSchema, unitOf } from '../models/contracts/event.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { SlateRecord } from '../models/contracts/slate.ts';
-import type { LogReader, LogWriter, SealedSegment } from '../stores/event-log.ts';
+import type { LogReader, SealedSegment } from '../stores/event-log.ts';
 import { openLogReader, openLogWriter, type SegmentFiles } from '../stores/event-log-files.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
 import { rungsBelowModel } from './fallback/chain.ts';
@@ -11,6 +11,7 @@ import { createPopularityCounts } from './fallback/popularity.ts';
 import type { FallbackRung } from './fallback/rung.ts';
 import { createCoVisits } from './fallback/session.ts';
 import type { Metrics } from './metrics.ts';
+import { openPatientLog, type PatientLog } from './patient-log.ts';
 import { createProfileStore, type ProfileSnapshot, type ProfileStore } from './profiles.ts';
 import { createRecentIds, type RecentIds } from './recent-ids.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -30,6 +31,8 @@ export type LiveSurface = {
   logEvents(events: readonly Event[]): Promise<void>;
   /** Does not wait for the disk, and never throws: a slate is worth more than its record. */
   logSlate(record: SlateRecord): void;
+  /** For a record that is not whole yet. */
+  logSlateLater(record: Promise<SlateRecord>): void;
   seal(): Promise<{ events: SealedSegment | undefined; slates: SealedSegment | undefined }>;
   setProfiles(snapshot: ProfileSnapshot): void;
   /** Why the replica is not whole, empty when it is. */
@@ -56,15 +59,19 @@ const slatesWaitingAtMost = 20_000;
 export async function openSurface(options: Options): Promise<LiveSurface> {
   const { name, stateDir, replica, metrics, log, files } = options;
   const directoryOf = (stream: 'events' | 'slates') => join(stateDir, 'log', name, stream);
-  const openWriter = (stream: 'events' | 'slates'): Promise<LogWriter> =>
-    openLogWriter({
-      directory: directoryOf(stream),
-      writer: replica,
-      ...(files === undefined ? {} : { files }),
-      onTornTail: ({ segment, bytes }) => {
-        metrics.tornBytes.inc({ surface: name, stream }, bytes);
-        log(`${name}: cut ${bytes} bytes of a half-written record from ${segment}`);
-      },
+  const openWriter = (stream: 'events' | 'slates'): Promise<PatientLog> =>
+    openPatientLog({
+      open: () =>
+        openLogWriter({
+          directory: directoryOf(stream),
+          writer: replica,
+          ...(files === undefined ? {} : { files }),
+          onTornTail: ({ segment, bytes }) => {
+            metrics.tornBytes.inc({ surface: name, stream }, bytes);
+            log(`${name}: cut ${bytes} bytes of a half-written record from ${segment}`);
+          },
+        }),
+      onTrouble: (why) => log(`${name}: the ${stream} log cannot be opened: ${why}`),
     });
   const eventLog = await openWriter('events');
   const slateLog = await openWriter('slates');
@@ -75,6 +82,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   const enrolments = createEnrolments({ releaseId: options.snapshot.spec.canary?.releaseId ?? null });
   const failing = { events: false, slates: false };
   let slatesWaiting = 0;
+  const unfinished = new Set<Promise<void>>();
   let countedProfiles = false;
   const surface: LiveSurface = {
     name,
@@ -116,6 +124,11 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       );
     },
 
+    logSlateLater(record) {
+      const logged = record.then(surface.logSlate).finally(() => unfinished.delete(logged));
+      unfinished.add(logged);
+    },
+
     async seal() {
       const [events, slates] = await Promise.all([eventLog.seal(), slateLog.seal()]);
       return { events, slates };
@@ -134,9 +147,15 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       }
     },
 
-    troubles: () => (['events', 'slates'] as const).filter((stream) => failing[stream]).map((stream) => `${name}: the ${stream} log cannot be written`),
+    troubles: () =>
+      (['events', 'slates'] as const).flatMap((stream) => {
+        const why = (stream === 'events' ? eventLog : slateLog).trouble();
+        if (why !== null) return [`${name}: the ${stream} log cannot be written: ${why}`];
+        return failing[stream] ? [`${name}: the ${stream} log cannot be written`] : [];
+      }),
 
     async close() {
+      await Promise.all(unfinished);
       await Promise.all([eventLog.close(), slateLog.close()]);
     },
   };

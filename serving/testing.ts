@@ -6,7 +6,7 @@ import { recommendGraphInterface } from '../models/contracts/artifact.ts';
 import type { CatalogItem } from '../models/contracts/catalog-item.ts';
 import type { CharterInput } from '../models/contracts/charter.ts';
 import { parseCharter } from '../models/contracts/charter.ts';
-import type { DeploymentSpec } from '../models/contracts/deployment.ts';
+import type { CanarySpec, DeploymentSpec } from '../models/contracts/deployment.ts';
 import { digestBytes, digestJson } from '../models/contracts/digest.ts';
 import { makeParityRecord } from '../models/graph/parity.ts';
 import { createRandom } from '../models/random.ts';
@@ -16,6 +16,7 @@ import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import { createDeployment, latestDeployment } from '../stores/deployments.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
+import { type Serving, type ServingOptions, startServing } from './server.ts';
 
 /** A state directory as the pipeline would leave it, with real artifacts, for the tests and the benchmark of the tier. */
 export type ServedState = {
@@ -107,6 +108,23 @@ export async function makeServedState(input: {
     },
   };
 }
+
+/** A replica on a state directory, with nothing special about it. */
+export function startReplica(stateDir: string, over: Partial<ServingOptions> = {}): Promise<Serving> {
+  const usual = { port: 0, replica: 'r1', keys: [], adminKey: null, clock: Date.now, log: () => undefined, seed: 5, modelDeadlineMs: 2_000 };
+  return startServing({ stateDir, ...usual, ...over });
+}
+
+export const canaryOf = (artifact: string, over: Partial<CanarySpec> = {}): CanarySpec => ({
+  releaseId: 'rel-1',
+  artifact,
+  mode: 'canary',
+  stage: 0,
+  cap: 0.5,
+  share: 0.5,
+  salt: 'salt-1',
+  ...over,
+});
 
 /** A charter with nothing special about it. */
 export const testCharter: CharterInput = {

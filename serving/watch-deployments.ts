@@ -1,18 +1,26 @@
 import { z } from 'zod';
+import { digestString, surfaceName } from '../models/contracts/ids.ts';
 import { asUnderstudyError, type ProblemDetails, toProblemDetails } from '../models/contracts/problem.ts';
 import { getDocument } from '../stores/blobs.ts';
-import { digestString } from '../models/contracts/ids.ts';
+import { type Follower, followSurface } from './follow-surface.ts';
 import type { Metrics } from './metrics.ts';
-import { loadModellessSnapshot, loadSnapshot, type Snapshot, type SnapshotOptions } from './snapshot.ts';
+import type { Snapshot, SnapshotOptions } from './snapshot.ts';
 import type { LiveSurface } from './surface.ts';
 
 /** Where a surface stands on this replica; written into the replica's report. */
-export type SurfaceStanding = { generation: number; refused?: { generation: number; problem: ProblemDetails } };
+export type SurfaceStanding = {
+  generation: number;
+  refused?: { generation: number; problem: ProblemDetails };
+  /** Nothing that the series says of it can be read: whether it is a surface at all, nobody knows. */
+  unreadable?: true;
+};
 
 export type Watcher = {
   readonly surfaces: ReadonlyMap<string, LiveSurface>;
   readonly standings: ReadonlyMap<string, SurfaceStanding>;
-  /** Looks once; looks that overlap are one. */
+  /** What could not be looked at: the deployments as a whole (''), or a surface by name, and why. */
+  readonly unseen: ReadonlyMap<string, string>;
+  /** Looks once and waits for what is to be loaded. */
   look(): Promise<void>;
   close(): Promise<void>;
 };
@@ -26,35 +34,26 @@ type WatchOptions = Omit<SnapshotOptions, 'onModelEvent'> & {
   onChange: () => void;
 };
 
-/** A refused generation is tried again after this: what was missing or corrupt may have been restored. */
-const tryAgainAfterMs = 5_000;
-/** How far back a starting replica looks for a generation that it can load. */
-const lookBack = 20;
 const pollMs = 150;
+/** Profiles that could not be read are tried again after this. */
+const profilesAgainAfterMs = 5_000;
 
 const profilesDocument = z.object({ kind: z.literal('profiles'), blob: digestString, throughMs: z.number().optional() });
 const profilesBlob = z.record(z.string(), z.array(z.tuple([z.string(), z.number()])));
 
 /**
- * Follows the deployment series of every surface. A new generation is loaded beside the one in force and then takes its place in one step; one that
- * cannot be loaded is refused, and what is in force stays.
+ * Follows the deployment series of every surface, each by itself. A new generation is loaded beside the one in force and then takes its place in one
+ * step; one that cannot be loaded is refused, and what is in force stays, but for what the new one takes away.
  */
 export function watchDeployments(options: WatchOptions): Watcher {
   const { generations, blobs, metrics, log, clock } = options;
   const surfaces = new Map<string, LiveSurface>();
   const standings = new Map<string, SurfaceStanding>();
-  const triedAtMs = new Map<string, number>();
-  const profileGenerations = new Map<string, number>();
+  const followers = new Map<string, Follower>();
+  const unseen = new Map<string, string>();
+  const profilesTried = new Map<string, { generation: number; atMs: number; read: boolean }>();
   let looking: Promise<void> | undefined;
   let closing = false;
-
-  const snapshotOptions = (name: string): SnapshotOptions => ({
-    ...options,
-    onModelEvent: ({ type, why }) => {
-      metrics.modelThreads.inc({ surface: name, event: type });
-      log(`${name}: model thread ${type}: ${why}`);
-    },
-  });
 
   function stand(name: string, standing: SurfaceStanding): void {
     standings.set(name, standing);
@@ -63,96 +62,94 @@ export function watchDeployments(options: WatchOptions): Watcher {
     options.onChange();
   }
 
-  async function follow(name: string): Promise<void> {
-    const latest = await generations.latest(`deployment/${name}`);
-    if (latest === undefined) return;
-    const { generation } = latest;
-    const standing = standings.get(name);
-    if (standing?.generation === generation) return;
-    if (standing?.refused?.generation === generation && clock() - (triedAtMs.get(name) ?? 0) < tryAgainAfterMs) return;
-    triedAtMs.set(name, clock());
-    const live = surfaces.get(name);
-    try {
-      await install(name, await loadSnapshot({ ...snapshotOptions(name), document: latest.document, previous: live?.snapshot ?? null }), generation);
-      log(`${name}: generation ${generation} is in force`);
-    } catch (error) {
-      const problem = toProblemDetails(asUnderstudyError(error));
-      if (standing?.refused?.generation !== generation)
-        log(`${name}: generation ${generation} is refused: ${problem.code} ${asUnderstudyError(error).message}`);
-      if (live === undefined) await beginWithoutLatest(name, generation);
-      stand(name, { generation: standings.get(name)?.generation ?? 0, refused: { generation, problem } });
-    }
-  }
-
-  /** A replica that starts beside a refused generation serves the newest one that loads, else the rules of the latest without a model. */
-  async function beginWithoutLatest(name: string, latest: number): Promise<void> {
-    const series = `deployment/${name}`;
-    for (let generation = latest - 1; generation >= Math.max(1, latest - lookBack); generation -= 1) {
-      const snapshot = await generations
-        .read(series, generation)
-        .then((document) => loadSnapshot({ ...snapshotOptions(name), document, previous: null }))
-        .catch(() => undefined);
-      if (snapshot !== undefined) return install(name, snapshot, generation);
-    }
-    const modelless = await loadModellessSnapshot({ blobs, document: await generations.read(series, latest) }).catch(() => undefined);
-    if (modelless !== undefined) await install(name, modelless, 0);
-  }
-
-  async function install(name: string, snapshot: Snapshot, generation: number): Promise<void> {
-    const live = surfaces.get(name);
-    if (closing) return snapshot.host?.release();
-    if (live === undefined) {
-      const opened = await options.openSurface(name, snapshot).catch((error) => {
-        snapshot.host?.release();
-        throw error;
-      });
-      surfaces.set(name, opened);
-    } else {
-      const before = live.snapshot;
-      live.snapshot = snapshot;
-      // Its requests hold the host themselves; the last of them ends it.
-      before.host?.release();
-    }
-    stand(name, { generation });
+  function follow(name: string): Follower {
+    return followSurface({
+      ...options,
+      name,
+      onModelEvent: ({ type, why }) => {
+        metrics.modelThreads.inc({ surface: name, event: type });
+        log(`${name}: model thread ${type}: ${why}`);
+      },
+      live: () => surfaces.get(name),
+      async begin(snapshot) {
+        const opened = await options.openSurface(name, snapshot).catch((error) => {
+          snapshot.host?.release();
+          throw error;
+        });
+        surfaces.set(name, opened);
+      },
+      inForce: (generation) => stand(name, { generation }),
+      refused: (generation, error, { readable }) =>
+        stand(name, {
+          generation: standings.get(name)?.generation ?? 0,
+          refused: { generation, problem: toProblemDetails(error) },
+          ...(readable ? {} : { unreadable: true }),
+        }),
+    });
   }
 
   async function followProfiles(live: LiveSurface): Promise<void> {
     const latest = await generations.latest(`profiles/${live.name}`);
-    if (latest === undefined || profileGenerations.get(live.name) === latest.generation) return;
-    profileGenerations.set(live.name, latest.generation);
+    if (latest === undefined) return;
+    const { generation } = latest;
+    const tried = profilesTried.get(live.name);
+    if (tried?.generation === generation && (tried.read || clock() - tried.atMs < profilesAgainAfterMs)) return;
+    profilesTried.set(live.name, { generation, atMs: clock(), read: false });
     const { blob, throughMs } = profilesDocument.parse(latest.document);
     const profiles = await getDocument(blobs, blob, profilesBlob);
     live.setProfiles({ profiles: new Map(Object.entries(profiles)), throughMs: throughMs ?? -1 });
+    profilesTried.set(live.name, { generation, atMs: clock(), read: true });
+  }
+
+  /** One that cannot be looked at costs no other its look; the log says it once, the metric counts it each time. */
+  async function attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      if (unseen.delete(what)) log(`${what === '' ? 'The deployments' : what} can be read again`);
+    } catch (error) {
+      const { message } = asUnderstudyError(error);
+      if (!unseen.has(what)) log(what === '' ? `The deployments cannot be read: ${message}` : `${what} cannot be read: ${message}`);
+      unseen.set(what, message);
+      metrics.failedLooks.inc();
+    }
   }
 
   async function lookOnce(): Promise<void> {
-    const names = (await generations.series('deployment/')).map((series) => series.slice('deployment/'.length));
-    for (const name of names) await follow(name);
-    for (const live of surfaces.values()) await followProfiles(live).catch((error) => log(`${live.name}: the profiles cannot be read: ${error.message}`));
+    await attempt('', async () => {
+      const names = (await generations.series('deployment/')).map((series) => series.slice('deployment/'.length));
+      // A copy that somebody left beside the surfaces is no surface.
+      for (const name of names) if (!followers.has(name) && surfaceName.safeParse(name).success) followers.set(name, follow(name));
+    });
+    await Promise.all([...followers].map(([name, follower]) => attempt(name, follower.look)));
+    await Promise.all([...surfaces.values()].map((live) => attempt(`${live.name}: the profiles`, () => followProfiles(live))));
   }
 
-  function look(): Promise<void> {
-    looking ??= lookOnce()
-      .catch((error) => log(`The deployments cannot be read: ${error.message}`))
-      .finally(() => {
-        looking = undefined;
-      });
+  /** Looks that overlap are one. */
+  const observe = (): Promise<void> => {
+    looking ??= lookOnce().finally(() => {
+      looking = undefined;
+    });
     return looking;
-  }
+  };
 
-  const timer = setInterval(() => void look(), pollMs);
+  const timer = setInterval(() => !closing && void observe(), pollMs);
   return {
     surfaces,
     standings,
-    look,
+    unseen,
+    async look() {
+      await observe();
+      await Promise.all([...followers.values()].map((follower) => follower.settled()));
+      await observe();
+    },
     async close() {
       closing = true;
       clearInterval(timer);
       await looking;
-      for (const live of surfaces.values()) {
-        live.snapshot.host?.release();
-        await live.snapshot.host?.closed;
-      }
+      for (const follower of followers.values()) await follower.close();
+      const hosts = [...surfaces.values()].map(({ snapshot }) => snapshot.host);
+      for (const host of hosts) host?.release();
+      for (const host of hosts) await host?.closed;
     },
   };
 }

@@ -19,12 +19,10 @@ export type ModelQuestion = { artifact: string; history: number[]; historyWeight
 export type ModelAnswer = { items: number[]; scores: number[]; latencyMs: number; error: string | null };
 
 /**
- * One request: its questions are answered in order, by one thread. After `expiresAtMs` (performance.timeOrigin + performance.now(), the same
- * clock in all threads) nobody waits any more. All but the first question are optional: they are left out where they would cost the first
- * one its answer.
+ * One question to one thread. After `expiresAtMs` (performance.timeOrigin + performance.now(), the same clock in all threads) nobody waits any more.
  */
-export type ModelCall = { id: number; expiresAtMs: number; questions: ModelQuestion[] };
-export type ModelReply = { id: number; answers: ModelAnswer[] };
+export type ModelCall = { id: number; expiresAtMs: number; question: ModelQuestion };
+export type ModelReply = { id: number; answer: ModelAnswer };
 
 export type ToWorker = { type: 'calls'; calls: ModelCall[] } | { type: 'close' } | { type: 'crash' };
 export type FromWorker = { type: 'ready' } | { type: 'refused'; code: ProblemCode; message: string } | { type: 'replies'; replies: ModelReply[] };

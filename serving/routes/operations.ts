@@ -5,7 +5,7 @@ import { inputError } from '../../models/contracts/problem.ts';
 import { unknownSurface } from '../accept-events.ts';
 import type { Metrics } from '../metrics.ts';
 import type { LiveSurface } from '../surface.ts';
-import type { SurfaceStanding } from '../watch-deployments.ts';
+import type { Watcher } from '../watch-deployments.ts';
 
 export const sealRequest = z.strictObject({ surface: surfaceName });
 
@@ -21,7 +21,7 @@ export function sealRoute({ surfaces }: { surfaces: ReadonlyMap<string, LiveSurf
   };
 }
 
-type Standings = { surfaces: ReadonlyMap<string, LiveSurface>; standings: ReadonlyMap<string, SurfaceStanding> };
+type Standings = Pick<Watcher, 'surfaces' | 'standings'>;
 
 /** GET /v1/surfaces/:surface: what is in force here. */
 export function surfaceRoute({ surfaces, standings }: Standings): RequestHandler {
@@ -44,7 +44,7 @@ export function surfaceRoute({ surfaces, standings }: Standings): RequestHandler
       itemsInScope: scope.allowedIds.length,
       slateSize: charter.slate.size,
       modelsLoaded: [...models.keys()],
-      modelThreads: host?.readyThreads() ?? 0,
+      modelThreads: host?.readyThreads(spec.champion) ?? 0,
       refused: standings.get(name)?.refused ?? null,
     });
   };
@@ -59,18 +59,28 @@ export const liveRoute: RequestHandler = (_request, response) => {
  * GET /readyz: 200 when every surface has something in force. `degraded` says what is not as it should be while slates are still served: no replica
  * gets better by being left out for it.
  */
-export function readyRoute({ surfaces, standings, draining }: Standings & { draining: () => boolean }): RequestHandler {
+export function readyRoute({
+  surfaces,
+  standings,
+  unseen,
+  draining,
+}: Pick<Watcher, 'surfaces' | 'standings' | 'unseen'> & { draining: () => boolean }): RequestHandler {
   return (_request, response) => {
     const troubles = [...surfaces.values()].flatMap((surface) => surface.troubles());
     const byName: Record<string, unknown> = {};
-    for (const [name, { generation, refused }] of standings) {
-      const threads = surfaces.get(name)?.snapshot.host?.readyThreads() ?? 0;
-      byName[name] = { generation, modelThreads: threads, ...(refused === undefined ? {} : { refused }) };
+    for (const [name, { generation, refused, unreadable }] of standings) {
+      const { host, spec } = surfaces.get(name)?.snapshot ?? {};
+      const threads = host?.readyThreads(spec?.champion ?? '') ?? 0;
+      byName[name] = { generation, modelThreads: threads, ...(refused === undefined ? {} : { refused }), ...(unreadable ? { unreadable } : {}) };
       if (refused !== undefined) troubles.push(`${name}: generation ${refused.generation} is refused: ${refused.problem.code}`);
       if (surfaces.has(name) && threads === 0) troubles.push(`${name}: no model answers, the fallback does`);
+      if (host && spec?.canary && host.readyThreads(spec.canary.artifact) === 0) troubles.push(`${name}: the challenger does not answer`);
     }
-    const missing = [...standings.keys()].filter((name) => !surfaces.has(name));
-    const ready = missing.length === 0 && !draining();
+    for (const [what, why] of unseen) troubles.push(what === '' ? `the deployments cannot be read: ${why}` : `${what} cannot be read: ${why}`);
+    const missing = [...standings].filter(([name, { unreadable }]) => !surfaces.has(name) && unreadable !== true);
+    // A replica that has never seen the deployments has nothing to serve.
+    const blind = surfaces.size === 0 && unseen.has('');
+    const ready = missing.length === 0 && !blind && !draining();
     const status = draining() ? 'draining' : !ready ? 'not-ready' : troubles.length > 0 ? 'degraded' : 'ready';
     response.status(ready ? 200 : 503).json({ status, surfaces: byName, troubles });
   };

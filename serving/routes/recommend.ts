@@ -41,7 +41,8 @@ export function recommendRoute({ surfaces, replica, clock, random, newRequestId,
         nowMs: clock(),
         random,
       });
-      surface.logSlate(record);
+      if (record instanceof Promise) surface.logSlateLater(record);
+      else surface.logSlate(record);
       const { name } = surface;
       metrics.slates.inc({ surface: name, variant: slate.variant, rung: slate.rung });
       if (modelLatencyMs === null) metrics.modelFailures.inc({ surface: name });
