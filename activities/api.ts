@@ -32,8 +32,8 @@ export type PrepareRequest = {
   charter: string | null /** Runs that are there already are evaluated and submitted again. */;
   resubmit?: boolean;
 };
-/** `again`: the run is there; it is evaluated and submitted again, under this name. */
-export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string; again?: string };
+/** `attempt`: 2 and on where the run is there and is evaluated and submitted again. */
+export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string; attempt?: number };
 
 export type Trained = {
   artifact: string;

@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, WorkflowIdReusePolicy, defineQuery, setHandler, startChild } from '@temporalio/workflow';
 import type { PrepareRequest, PreparedRetrain, RerunResult, RetrainResult } from '../activities/api.ts';
-import { retrainAgainWorkflowId, retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
+import { evaluationWorkflowId, retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
 
 type Where = { phase: string; why: string; candidate: string };
@@ -42,7 +42,7 @@ export async function requestRetrain(input: PrepareRequest): Promise<string[]> {
   const ids: string[] = [];
   for (const one of prepared) {
     const run = retrainWorkflowId(one.surface, one.window, one.recipe);
-    const workflowId = one.again === undefined ? run : retrainAgainWorkflowId(run, one.again);
+    const workflowId = evaluationWorkflowId(run, one.attempt);
     try {
       await startChild(workflowNames.retrain, {
         workflowId,

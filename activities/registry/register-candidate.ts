@@ -1,4 +1,4 @@
-import { retrainAgainWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
+import { evaluationWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { Finished, Registered } from '../api.ts';
@@ -17,7 +17,7 @@ export async function registerCandidate(context: Context, input: Finished): Prom
   const report = await getDocument(blobs, evaluated.report, reportSchema);
   const run = await mlflow.findOrCreateRun({
     experiment: `understudy/${retrain.surface}`,
-    key: retrain.again === undefined ? runId : retrainAgainWorkflowId(runId, retrain.again),
+    key: evaluationWorkflowId(runId, retrain.attempt),
     name: retrain.candidate,
     tags: {
       'understudy.surface': retrain.surface,

@@ -14,7 +14,8 @@ export async function findRunRecord(context: Pick<Context, 'state'>, runId: stri
   return (await latestRecord(context, runId))?.document;
 }
 
-async function latestRecord(context: Pick<Context, 'state'>, runId: string): Promise<Numbered | undefined> {
+/** The run's newest evaluation and its number. */
+export async function latestRecord(context: Pick<Context, 'state'>, runId: string): Promise<Numbered | undefined> {
   if (!/^retrain\/[a-z][a-z0-9-]*\/[0-9a-f]{12}\/[0-9a-f]{12}$/.test(runId)) return undefined;
   return readLatest(context.state.generations, seriesOf(runId), runRecord);
 }
@@ -56,9 +57,7 @@ export async function findRun(context: Context, input: PreparedRetrain): Promise
   const found = await latestRecord(context, retrainWorkflowId(input.surface, input.window, input.recipe));
   if (found === undefined) return null;
   // An evaluation that is recorded already is not made a second time.
-  return input.again === undefined || found.document.again === input.again
-    ? resultOf(found)
-    : { ...resultOf(found), evaluateAgain: trainedFrom(found.document) };
+  return found.generation >= (input.attempt ?? 1) ? resultOf(found) : { ...resultOf(found), evaluateAgain: trainedFrom(found.document) };
 }
 
 /** The next number of the run's series, once for each evaluation. Two activities that race on one made the same thing; the first record stays. */
@@ -70,7 +69,8 @@ export async function recordRun(
   const { retrain, trained, evaluated, registered, log } = input;
   const runId = retrainWorkflowId(retrain.surface, retrain.window, retrain.recipe);
   const earlier = await latestRecord(context, runId);
-  if (earlier !== undefined && earlier.document.again === retrain.again) return resultOf(earlier);
+  const generation = retrain.attempt ?? 1;
+  if (earlier !== undefined && earlier.generation >= generation) return resultOf(earlier);
   const run = runRecord.parse({
     kind: 'run',
     runId,
@@ -94,9 +94,7 @@ export async function recordRun(
     mlflowRunId: registered.mlflowRunId,
     modelVersion: registered.modelVersion,
     createdAtMs: context.now(),
-    ...(retrain.again === undefined ? {} : { again: retrain.again }),
   });
-  const generation = (earlier?.generation ?? 0) + 1;
   await context.state.generations.create(seriesOf(runId), generation, run);
   return resultOf({ generation, document: run });
 }

@@ -8,7 +8,7 @@ import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { PrepareRequest, PreparedRetrain } from '../api.ts';
 import { type Context, readCharter, readLatest } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
-import { findRunRecord } from '../registry/runs.ts';
+import { latestRecord } from '../registry/runs.ts';
 import { storeGuestFolder } from '../training/guest.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { cutWindow } from './cut-window.ts';
@@ -27,22 +27,21 @@ export async function prepareRetrain(context: Context, request: PrepareRequest):
   for (const candidate of live ? chosen(charter, request) : first(charter, request)) {
     const recipe = await putDocument(blobs, recipeSchema.parse(await freeze(context, charter, candidate)));
     const work = { surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest };
-    const again = await evaluatedAgain(context, { work, charter, resubmit: request.resubmit ?? false });
-    prepared.push(again === null ? work : { ...work, again });
+    const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
+    prepared.push(attempt === 1 ? work : { ...work, attempt });
   }
   return prepared;
 }
 
 /** A run that was judged by other gates, another reward or another scope is judged anew; any run is, where that is asked for. */
-async function evaluatedAgain(context: Context, input: { work: PreparedRetrain; charter: Charter; resubmit: boolean }): Promise<string | null> {
+async function attemptAt(context: Context, input: { work: PreparedRetrain; charter: Charter; resubmit: boolean }): Promise<number> {
   const { work, charter } = input;
-  const run = await findRunRecord(context, retrainWorkflowId(work.surface, work.window, work.recipe));
-  if (run === undefined) return null;
-  if (input.resubmit) return `again-${context.now()}`;
-  if (run.charter === work.charter) return null;
+  const latest = await latestRecord(context, retrainWorkflowId(work.surface, work.window, work.recipe));
+  if (latest === undefined) return 1;
   const judgedBy = ({ gates, reward, scope, slate, repeatPolicy, exploration }: Charter) =>
     canonicalJson({ gates, reward, scope, slate, repeatPolicy, exploration });
-  return judgedBy(await readCharter(context.state.blobs, run.charter)) === judgedBy(charter) ? null : `charter-${work.charter.slice(7, 19)}`;
+  const before = judgedBy(await readCharter(context.state.blobs, latest.document.charter));
+  return input.resubmit || before !== judgedBy(charter) ? latest.generation + 1 : latest.generation;
 }
 
 /** The bootstrap rule: while nothing is live, its candidate alone may come, without approval and canary; the others are compared with it later. */

@@ -157,7 +157,8 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
     // Scores that differ too little to be told from rounding are no order.
     const spread = (stranger.scores[0] ?? 0) - (stranger.scores.at(-1) ?? 0);
     expect(spread).toBeGreaterThan(0);
-    const backwards = { recommend: async () => ({ items: stranger.items.toReversed(), scores: [...stranger.scores] }), close: async () => undefined };
+    const answer = { items: stranger.items.toReversed(), scores: [...stranger.scores] };
+    const backwards = { itemCount, maxHistory: model.maxHistory, recommend: async () => answer, close: async () => undefined };
     const checked = await checkParity({ graph: backwards, record: { ...record, requests: [stranger] } });
     expect(checked.passed).toBe(false);
   });

@@ -17,7 +17,7 @@ export const statusQuery = 'status';
 export const releaseWorkflowId = (surface: string) => `release/${surface}`;
 export const retrainWorkflowId = (surface: string, window: string, recipe: string) => `retrain/${surface}/${window.slice(7, 19)}/${recipe.slice(7, 19)}`;
 /** Each evaluation of a run after the first has a workflow of its own. */
-export const retrainAgainWorkflowId = (run: string, again: string) => `${run}/${again}`;
+export const evaluationWorkflowId = (run: string, attempt = 1) => (attempt > 1 ? `${run}/${attempt}` : run);
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
 export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;
 /** A candidate that comes back with other evidence is another release. */

@@ -27,8 +27,6 @@ export const runRecord = z.strictObject({
   log: z.strictObject({ segments: digestString.nullable(), slates: z.number().int() }),
   mlflowRunId: z.string().nullable(),
   modelVersion: z.string().nullable(),
-  /** What this evaluation of the run is called, where it is not the first. */
-  again: z.string().optional(),
   createdAtMs: epochMs,
 });
 export type RunRecord = z.infer<typeof runRecord>;
