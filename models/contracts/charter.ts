@@ -30,7 +30,7 @@ const dataSetRule = z.strictObject({
 export type DataSetRule = z.infer<typeof dataSetRule>;
 
 /** The configuration of one surface. Every field is read by the code named in its comment, and nowhere is it defined again. */
-export const charter = z.strictObject({
+const fields = z.strictObject({
   surface: surfaceName,
   title: z.string().min(1).max(200),
   owners: z.array(z.string().min(1)).min(1),
@@ -64,7 +64,13 @@ export const charter = z.strictObject({
     gapDays: z.number().int().min(0).max(365).default(1),
     testDays: z.number().int().min(1).max(365),
   }),
-  data: z.strictObject({ rules: z.array(dataSetRule).default([]) }).default({ rules: [] }),
+  data: z
+    .strictObject({
+      rules: z.array(dataSetRule).default([]),
+      /** `ingest`: a retraining first takes in what the serving tier logged since; `ignore`: data come by files only. */
+      log: z.enum(['ingest', 'ignore']).default('ignore'),
+    })
+    .default({ rules: [], log: 'ignore' }),
   exploration: z
     .strictObject({
       slots: z.number().int().min(0).max(10).default(1),
@@ -141,7 +147,7 @@ export const charter = z.strictObject({
 });
 
 /** With what the fields say together, whichever of them are wrong. */
-const consistentCharter = charter.superRefine(
+export const charter = fields.superRefine(
   (value, context) => {
     for (const { path, message } of inconsistencies(value)) context.addIssue({ code: 'custom', path, message });
   },
@@ -162,7 +168,7 @@ export function defineSurface(input: CharterInput): CharterInput {
  * @throws UND-CHARTER naming every mistake
  */
 export function parseCharter(input: unknown, more: readonly Mistake[] = []): Charter {
-  const parsed = consistentCharter.safeParse(input);
+  const parsed = charter.safeParse(input);
   if (!parsed.success || more.length > 0) throw inputError('UND-CHARTER', 'The charter', parsed.error?.issues ?? [], more);
   return parsed.data;
 }
@@ -173,7 +179,7 @@ export function parseCharter(input: unknown, more: readonly Mistake[] = []): Cha
  * @throws UND-CHARTER naming every mistake
  */
 export function parseStoredCharter(input: unknown): Charter {
-  const parsed = charter.safeParse(input);
+  const parsed = fields.safeParse(input);
   if (!parsed.success) throw inputError('UND-CHARTER', 'The stored charter', parsed.error.issues);
   return parsed.data;
 }
