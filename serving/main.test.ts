@@ -122,3 +122,24 @@ it('does not write into the logs of a living replica of its name', async () => {
   expect(twin.errors()).toMatch(/p1 runs already/);
   expect((await call(`${replica.url}/livez`)).status).toBe(200);
 });
+
+it('that was stopped and goes on beside its successor loses nothing of what either acknowledges', async () => {
+  const sleeper = await ready({ UNDERSTUDY_REPLICA: 'p2' });
+  const post = ({ url }: Replica, id: string) => call(`${url}/v1/events`, { events: [event(id)] });
+  expect((await post(sleeper, 'twin-1')).status).toBe(200);
+  sleeper.child.kill('SIGSTOP');
+  // As its report does when it sleeps for longer than a report is fresh.
+  await rm(join(root, 'run', 'replicas', 'p2.json'));
+  const successor = await ready({ UNDERSTUDY_REPLICA: 'p2' });
+  expect((await post(successor, 'twin-2')).status).toBe(200);
+  sleeper.child.kill('SIGCONT');
+  expect((await post(sleeper, 'twin-3')).status).toBe(200);
+  for (const replica of [sleeper, successor]) {
+    replica.child.kill('SIGTERM');
+    await once(replica.child, 'exit');
+  }
+  const reader = openLogReader({ directory: join(root, 'log', 'home', 'events') });
+  const kept: string[] = [];
+  for await (const record of reader.read(await reader.sealed())) kept.push((record as { eventId: string }).eventId);
+  expect(kept.filter((id) => id.startsWith('twin-')).sort()).toEqual(['twin-1', 'twin-2', 'twin-3']);
+});

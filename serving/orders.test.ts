@@ -69,6 +69,13 @@ describe('a log that cannot be opened at the start', () => {
   });
 });
 
+it('refuses a second replica of its name in the same process', async () => {
+  await state.publish({ champion: await state.train('popularity') });
+  const serving = await start();
+  await expect(startReplica(root)).rejects.toMatchObject({ code: 'UND-ENVIRONMENT' });
+  expect(await recommend(serving, 'ann')).toMatchObject({ generation: 1 });
+});
+
 describe('a series that makes no sense', () => {
   it.each(['truncated', 'misnamed'])('costs the other surfaces nothing: %s', async (how) => {
     const [popularity, knn] = [await state.train('popularity'), await state.train('item-knn')];

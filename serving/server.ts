@@ -8,6 +8,7 @@ import { createRandom } from '../models/random.ts';
 import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import type { SegmentFiles } from '../stores/event-log-files.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
+import { beginLife } from '../stores/life.ts';
 import { docsPage } from './docs-page.ts';
 import { isLoopback, needsAdmin, needsKey } from './http/auth.ts';
 import { createFastExpress } from './http/fast-express.ts';
@@ -64,7 +65,11 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const { stateDir, host = '127.0.0.1', port, replica, workers = 1, keys, adminKey, clock, log, modelDeadlineMs = 150, files } = options;
   if (!isLoopback(host) && keys.length === 0)
     throw new UnderstudyError('UND-ENVIRONMENT', `Beyond this machine (${host}) the tier needs keys: set UNDERSTUDY_KEYS`);
-  await refuseTwins({ stateDir, replica, pid: process.pid, clock });
+  const life = beginLife();
+  await refuseTwins({ stateDir, replica, life: life.id, clock }).catch((error) => {
+    life.end();
+    throw error;
+  });
   const metrics = createMetrics();
   const blobs = openBlobDirectory({ root: join(stateDir, 'blobs') });
   const generations = openGenerationDirectory({ root: join(stateDir, 'series') });
@@ -83,7 +88,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     metrics,
     clock,
     log,
-    openSurface: (name, snapshot) => openSurface({ name, stateDir, replica, metrics, log, files, snapshot }),
+    openSurface: (name, snapshot) => openSurface({ name, stateDir, replica, life, metrics, log, files, snapshot }),
     onChange: () => reportChanged(),
   });
   const { surfaces, standings, unseen } = watcher;
@@ -134,9 +139,10 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   url = await listenOn(server, { host, port }).catch(async (error) => {
     await watcher.close();
     for (const surface of surfaces.values()) await surface.close();
+    life.end();
     throw error;
   });
-  const report = await startReplicaReport({ stateDir, replica, url, pid: process.pid, clock, standings, log });
+  const report = await startReplicaReport({ stateDir, replica, url, pid: process.pid, life: life.id, clock, standings, log });
   reportChanged = report.changed;
 
   let closing: Promise<void> | undefined;
@@ -152,6 +158,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     await watcher.close();
     for (const surface of surfaces.values()) await surface.close();
     await report.close();
+    life.end();
   }
   return {
     url,

@@ -5,6 +5,7 @@ import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { SlateRecord } from '../models/contracts/slate.ts';
 import type { LogReader, SealedSegment } from '../stores/event-log.ts';
 import { openLogReader, openLogWriter, type SegmentFiles } from '../stores/event-log-files.ts';
+import type { Life } from '../stores/life.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
 import { rungsBelowModel } from './fallback/chain.ts';
 import { createPopularityCounts } from './fallback/popularity.ts';
@@ -44,6 +45,7 @@ type Options = {
   name: string;
   stateDir: string;
   replica: string;
+  life: Life;
   metrics: Metrics;
   log: (line: string) => void;
   files?: SegmentFiles | undefined;
@@ -57,7 +59,7 @@ const slatesWaitingAtMost = 20_000;
 
 /** Opens the logs, seals what an earlier life left open, and reads back what the replica must know: event ids, profiles, enrolments. */
 export async function openSurface(options: Options): Promise<LiveSurface> {
-  const { name, stateDir, replica, metrics, log, files } = options;
+  const { name, stateDir, replica, life, metrics, log, files } = options;
   const directoryOf = (stream: 'events' | 'slates') => join(stateDir, 'log', name, stream);
   const openWriter = (stream: 'events' | 'slates'): Promise<PatientLog> =>
     openPatientLog({
@@ -65,6 +67,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
         openLogWriter({
           directory: directoryOf(stream),
           writer: replica,
+          life,
           ...(files === undefined ? {} : { files }),
           onTornTail: ({ segment, bytes }) => {
             metrics.tornBytes.inc({ surface: name, stream }, bytes);

@@ -7,11 +7,13 @@ import { digestString } from '../models/contracts/ids.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { makeDirectory, syncDirectory } from './durable-files.ts';
 import type { LogCursor, LogReader, LogWriter, SealedSegment } from './event-log.ts';
-import { lastSequence, openSuffix, recoverSegments, sealedSuffix, sealFile, type TornTail } from './log-recovery.ts';
+import { beginLife, type Life } from './life.ts';
+import { linesFrom, linesOf, notARecord, recordOf, tryRecord } from './log-lines.ts';
+import { describeSegment, lastSequence, openSuffix, parseFile, recoverSegments, sealedSuffix, sealFile, type TornTail } from './log-recovery.ts';
 
 /*
- * A stream is a directory of JSON-lines segments, `<writer>-<sequence>.jsonl`, with `.open` behind the name while it is written. What a sealed
- * segment holds stands in `<writer>-<sequence>.seal`, written before the rename.
+ * A stream is a directory of JSON-lines segments, `<writer>-<sequence>~<life>.jsonl`, with `.open` behind the name while it is written; no two lives of
+ * a writer share one. What a sealed segment holds stands in `<…>.seal`.
  */
 
 const writerName = /^[a-z0-9][a-z0-9.-]{0,62}$/;
@@ -45,15 +47,26 @@ const realFiles: SegmentFiles = {
   },
 };
 
-type WriterOptions = { directory: string; writer: string; maxSegmentBytes?: number; files?: SegmentFiles; onTornTail?: (torn: TornTail) => void };
-type Segment = { name: string; file: SegmentFile; bytes: number; records: number; hash: Hash; torn: boolean };
+type WriterOptions = {
+  directory: string;
+  writer: string;
+  maxSegmentBytes?: number;
+  files?: SegmentFiles;
+  onTornTail?: (torn: TornTail) => void;
+  /** Whose this writer is; one of its own where none is given. Segments of lives that are over are recovered, others left alone. */
+  life?: Life;
+};
+type Segment = { name: string; file: SegmentFile; inode: bigint; bytes: number; records: number; hash: Hash; torn: boolean };
 type Waiting = { text: string; records: number; done: () => void; failed: (error: unknown) => void };
 
-/** Opens the stream for one writer; what an earlier life of that writer left open is cut behind its last whole line and sealed. */
-export async function openLogWriter({ directory, writer, maxSegmentBytes = 64 * 2 ** 20, files = realFiles, onTornTail }: WriterOptions): Promise<LogWriter> {
+/** Opens the stream for one writer; what lives of that writer left open that are over is cut behind its last whole line and sealed. */
+export async function openLogWriter(options: WriterOptions): Promise<LogWriter> {
+  const { directory, writer, maxSegmentBytes = 64 * 2 ** 20, files = realFiles, onTornTail } = options;
+  const life = options.life ?? beginLife();
   if (!writerName.test(writer)) throw new UnderstudyError('UND-INPUT', `${JSON.stringify(writer)} is not the name of a writer`);
   await makeDirectory(directory);
-  await recoverSegments({ directory, writer, onTornTail });
+  const recover = () => recoverSegments({ directory, writer, life, onTornTail });
+  await recover();
   let sequence = await lastSequence(directory, writer);
   let segment: Segment | undefined;
   let queue: Waiting[] = [];
@@ -76,22 +89,47 @@ export async function openLogWriter({ directory, writer, maxSegmentBytes = 64 * 
   async function current(): Promise<Segment> {
     if (segment !== undefined) return segment;
     sequence += 1;
-    const name = `${writer}-${String(sequence).padStart(8, '0')}`;
-    const file = await files.create(join(directory, name + openSuffix));
+    const name = `${writer}-${String(sequence).padStart(8, '0')}~${life.id}`;
+    const path = join(directory, name + openSuffix);
+    const file = await files.create(path);
+    const { ino: inode } = await stat(path, { bigint: true });
     await (files.syncDirectory ?? syncDirectory)(directory).catch(async (error) => {
       // Its name may not outlive a power cut: nothing is written into it, and the next append makes another.
       await file.close();
       throw error;
     });
-    segment = { name, file, bytes: 0, records: 0, hash: createHash('sha256'), torn: false };
+    segment = { name, file, inode, bytes: 0, records: 0, hash: createHash('sha256'), torn: false };
     return segment;
   }
 
-  /** What was half written must not be taken for a record later: nothing is written or sealed until it is cut off. */
+  /**
+   * Whoever takes the segment over renames it first: while the name stands, what was written before is read by all. A process that slept for long
+   * finds its file gone, and must not call anything accepted that only it can see.
+   */
+  async function assertOurs(target: Segment): Promise<void> {
+    const found = await stat(join(directory, target.name + openSuffix), { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return undefined;
+    });
+    if (found?.ino === target.inode) return;
+    await letGo(target);
+    throw new Error(`another process has taken ${target.name} over`);
+  }
+
+  async function letGo(target: Segment): Promise<void> {
+    segment = undefined;
+    await target.file.close().catch(() => undefined);
+  }
+
+  /**
+   * What was half written must not be taken for a record later: nothing is written or sealed until it is cut off. And nothing is written in its place: a
+   * reader may have seen it and gone on behind it, so the segment ends here.
+   */
   async function mend(target: Segment): Promise<void> {
     if (!target.torn) return;
     await target.file.truncate(target.bytes);
     target.torn = false;
+    await sealSegment();
   }
 
   /** One write and one sync for all that waited: group commit. */
@@ -102,17 +140,18 @@ export async function openLogWriter({ directory, writer, maxSegmentBytes = 64 * 
     if (batch.length === 0) return;
     let target: Segment | undefined;
     try {
+      await mend(await current());
       target = await current();
-      await mend(target);
       const bytes = Buffer.from(batch.map((one) => one.text).join(''), 'utf8');
       await target.file.write(bytes, target.bytes);
       await target.file.sync();
+      await assertOurs(target);
       target.bytes += bytes.length;
       target.records += batch.reduce((sum, one) => sum + one.records, 0);
       target.hash.update(bytes);
       for (const one of batch) one.done();
     } catch (cause) {
-      if (target !== undefined) {
+      if (target !== undefined && target === segment) {
         target.torn = true;
         await mend(target).catch(() => undefined);
       }
@@ -129,11 +168,13 @@ export async function openLogWriter({ directory, writer, maxSegmentBytes = 64 * 
     const digest = ending.hash.copy().digest('hex');
     try {
       await mend(ending);
+      if (segment !== ending) return undefined;
       const sealed = await sealFile(directory, { name: ending.name, records: ending.records, bytes: ending.bytes, digest: `sha256:${digest}` });
-      segment = undefined;
-      await ending.file.close();
+      await letGo(ending);
       return sealed;
     } catch (cause) {
+      // Taken over: whoever has it seals it.
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') await letGo(ending);
       throw unavailable(cause);
     }
   }
@@ -153,6 +194,8 @@ export async function openLogWriter({ directory, writer, maxSegmentBytes = 64 * 
     seal: () =>
       inTurn(async () => {
         await flush();
+        // By now it may be known of others that they are over.
+        await recover().catch(() => undefined);
         return sealSegment();
       }),
     close() {
@@ -165,10 +208,20 @@ export async function openLogWriter({ directory, writer, maxSegmentBytes = 64 * 
           // What could not be sealed is sealed by this writer's next life.
           await segment?.file.close();
           segment = undefined;
+          if (options.life === undefined) life.end();
         }
       });
     },
   };
+}
+
+/** As it was written, or, where the writer died or its disk was full in that moment, as it must have been. */
+async function sealOf(directory: string, name: string): Promise<SealedSegment> {
+  const text = await readFile(join(directory, `${name}.seal`), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'EISDIR') throw error;
+    return undefined;
+  });
+  return text === undefined ? describeSegment(directory, name) : sealDocument.parse(JSON.parse(text));
 }
 
 export function openLogReader({ directory }: { directory: string }): LogReader {
@@ -177,14 +230,26 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
       if (error.code === 'ENOENT') return [];
       throw error;
     });
-    return files.filter((file) => suffixes.some((suffix) => file.endsWith(suffix))).sort();
+    const all = new Set(files);
+    // What was taken over may stand beside the sealed file that was made of it.
+    const wanted = (file: string) =>
+      suffixes.some((suffix) => file.endsWith(suffix)) && !(file.endsWith('.open') && all.has(`${parseFile(file)?.name}${sealedSuffix}`));
+    return files.filter(wanted).sort();
   };
 
   return {
-    async sealed() {
+    async sealed({ onDamaged } = {}) {
       const segments: SealedSegment[] = [];
-      for (const file of await names([sealedSuffix]))
-        segments.push(sealDocument.parse(JSON.parse(await readFile(join(directory, `${file.slice(0, -sealedSuffix.length)}.seal`), 'utf8'))));
+      for (const file of await names([sealedSuffix])) {
+        const name = file.slice(0, -sealedSuffix.length);
+        try {
+          segments.push(await sealOf(directory, name));
+        } catch (cause) {
+          const error = new UnderstudyError('UND-DIGEST', `The seal of the log segment ${name} cannot be read`, { cause });
+          if (onDamaged === undefined) throw error;
+          onDamaged(name, error);
+        }
+      }
       return segments.filter((segment) => segment.records > 0);
     },
 
@@ -204,60 +269,24 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
     async tail(cursor, { writtenSinceMs = 0, containing = '' } = {}) {
       const next: Record<string, number> = { ...cursor };
       const records: unknown[] = [];
-      for (const file of await names([sealedSuffix, openSuffix])) {
-        // Open and sealed are one segment: the name without `.open` is where the cursor stands.
-        const key = file.replace(/\.open$/, '');
-        const from = next[key] ?? 0;
-        const bytes = await readFrom({ path: join(directory, file), renamed: join(directory, key), from, writtenSinceMs });
-        const whole = bytes.lastIndexOf(0x0a) + 1;
-        if (whole === 0) continue;
-        for (const line of bytes.toString('utf8', 0, whole).split('\n')) if (line !== '' && line.includes(containing)) records.push(recordOf(line, key));
-        next[key] = from + whole;
+      for (const file of await names(['.open', sealedSuffix])) {
+        // Open, taken over and sealed are one segment: `<name>.jsonl` is where the cursor stands.
+        const key = `${parseFile(file)?.name ?? file}${sealedSuffix}`;
+        const found = await linesFrom({ path: join(directory, file), renamed: join(directory, key), from: next[key] ?? 0, writtenSinceMs });
+        let read = found.lines.length;
+        for (const [place, line] of found.lines.entries()) {
+          if (line === '' || !line.includes(containing)) continue;
+          const record = tryRecord(line);
+          if (record === undefined && file === key) throw notARecord(key);
+          // In a segment that is not sealed a power cut may have left a hole: its writer's next life will cut it.
+          if (record === undefined) read = Math.min(read, place);
+          if (read === place) break;
+          records.push(record);
+        }
+        if (read === found.lines.length) next[key] = found.next;
+        else next[key] = found.next - found.lines.slice(read).reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
       }
       return { records, cursor: next as LogCursor };
     },
   };
-}
-
-/** Lines end with a line feed and nothing else: JSON leaves U+2028 and U+2029 as they are, which other readers of lines split at. */
-async function* linesOf(chunks: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<string> {
-  let begun: Buffer[] = [];
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    let from = 0;
-    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
-      const last = chunk.subarray(from, end);
-      yield begun.length === 0 ? last.toString('utf8') : Buffer.concat([...begun, last]).toString('utf8');
-      begun = [];
-      from = end + 1;
-    }
-    if (from < chunk.length) begun.push(chunk.subarray(from));
-  }
-}
-
-function recordOf(line: string, segment: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (cause) {
-    throw new UnderstudyError('UND-DIGEST', `The log segment ${segment} has a line that is no record`, { cause });
-  }
-}
-
-type ReadFrom = { path: string; renamed: string; from: number; writtenSinceMs: number };
-
-/** The segment may be sealed between the listing and the reading. */
-async function readFrom({ path, renamed, from, writtenSinceMs }: ReadFrom): Promise<Buffer> {
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return open(renamed, 'r');
-  });
-  try {
-    const { size, mtimeMs } = await handle.stat();
-    if (size <= from || mtimeMs < writtenSinceMs) return Buffer.alloc(0);
-    const buffer = Buffer.alloc(size - from);
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, from);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
 }

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LogCursor } from './event-log.ts';
 import { openLogReader, openLogWriter, type SegmentFiles } from './event-log-files.ts';
+import { beginLife } from './life.ts';
 
 let root: string;
 let count = 0;
@@ -70,15 +71,17 @@ describe('the log', () => {
 
   it('cuts a torn tail, counts it, and goes on', async () => {
     const directory = fresh();
-    const log = await openLogWriter({ directory, writer: 'r1' });
+    const life = beginLife();
+    const log = await openLogWriter({ directory, writer: 'r1', life });
     await log.append([{ id: 1 }, { id: 2 }]);
+    life.end();
     const [open = ''] = await readdir(directory);
     await appendFile(join(directory, open), '{"id":3,"half');
     const torn: unknown[] = [];
     const next = await openLogWriter({ directory, writer: 'r1', onTornTail: (one) => torn.push(one) });
     await next.append([{ id: 4 }]);
     expect(await all(directory)).toEqual([{ id: 1 }, { id: 2 }, { id: 4 }]);
-    expect(torn).toEqual([{ segment: 'r1-00000001', bytes: 13 }]);
+    expect(torn).toEqual([{ segment: `r1-00000001~${life.id}`, bytes: 13 }]);
     await next.close();
     // The writer of the first life, which a real death would have taken along with its file handle.
     await log.close().catch(() => undefined);
@@ -89,7 +92,8 @@ describe('the log', () => {
       fc.asyncProperty(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 0, max: 40 }), async (appends, operationsBeforeCrash) => {
         const directory = fresh();
         const disk = crashingDisk(operationsBeforeCrash);
-        const log = await openLogWriter({ directory, writer: 'r1', files: disk.files });
+        const life = beginLife();
+        const log = await openLogWriter({ directory, writer: 'r1', files: disk.files, life });
         const acknowledged: number[] = [];
         for (let index = 0; index < appends; index += 1)
           await log.append([{ index }]).then(
@@ -97,6 +101,7 @@ describe('the log', () => {
             () => undefined,
           );
         await disk.powerCut();
+        life.end();
         const recovered = await openLogWriter({ directory, writer: 'r1' });
         await recovered.close();
         const kept = ((await all(directory)) as { index: number }[]).map((record) => record.index);
@@ -147,17 +152,23 @@ describe('the log', () => {
     expect((await readFile(join(directory, 'r1-00000001.cut'))).equals(hole)).toBe(true);
   });
 
-  it('says so when it cannot seal, goes on taking records, and seals all of them later', async () => {
+  it('seals by the name alone where the seal cannot be written, as on a full disk', async () => {
     const directory = fresh();
-    const log = await openLogWriter({ directory, writer: 'r1' });
+    const life = beginLife();
+    const log = await openLogWriter({ directory, writer: 'r1', life });
+    const name = `r1-00000001~${life.id}`;
     await log.append([{ id: 1 }]);
-    await mkdir(join(directory, 'r1-00000001.seal', 'in-the-way'), { recursive: true });
-    await expect(log.seal()).rejects.toMatchObject({ code: 'UND-LOG-UNAVAILABLE' });
+    await mkdir(join(directory, `${name}.seal`, 'in-the-way'), { recursive: true });
+    const sealed = await log.seal();
+    expect(sealed).toMatchObject({ name, records: 1 });
     await log.append([{ id: 2 }]);
-    await rm(join(directory, 'r1-00000001.seal'), { recursive: true });
-    expect(await log.seal()).toMatchObject({ name: 'r1-00000001', records: 2 });
+    expect(await openLogReader({ directory }).sealed()).toEqual([sealed]);
+    await rm(join(directory, `${name}.seal`), { recursive: true });
     await log.close();
-    expect((await readdir(directory)).sort()).toEqual(['r1-00000001.jsonl', 'r1-00000001.seal']);
+    // The next that opens the stream writes what is missing.
+    await (await openLogWriter({ directory, writer: 'r1' })).close();
+    expect(JSON.parse(await readFile(join(directory, `${name}.seal`), 'utf8'))).toEqual(sealed);
+    expect(await all(directory)).toEqual([{ id: 1 }, { id: 2 }]);
   });
 
   it('acknowledges nothing once it is closed', async () => {
@@ -173,7 +184,7 @@ describe('the log', () => {
     const other = await openLogWriter({ directory, writer: 'r1-b' });
     await other.append([{ id: 1 }]);
     const log = await openLogWriter({ directory, writer: 'r1' });
-    expect((await readdir(directory)).filter((file) => file.endsWith('.open'))).toEqual(['r1-b-00000001.jsonl.open']);
+    expect((await readdir(directory)).filter((file) => file.endsWith('.open'))).toEqual([expect.stringMatching(/^r1-b-00000001~/)]);
     await other.append([{ id: 2 }]);
     expect(await all(directory)).toEqual([{ id: 1 }, { id: 2 }]);
     await Promise.all([log.close(), other.close()]);

@@ -1,4 +1,5 @@
 import type { Digest } from '../models/contracts/ids.ts';
+import type { UnderstudyError } from '../models/contracts/problem.ts';
 
 /** A stretch of a log that no one writes any more. */
 export type SealedSegment = { name: string; digest: Digest; records: number; bytes: number };
@@ -19,7 +20,8 @@ export interface LogWriter {
 }
 
 export interface LogReader {
-  sealed(): Promise<SealedSegment[]>;
+  /** @throws UND-DIGEST when a seal cannot be read, unless that is told to `onDamaged`: then the segment is left out. */
+  sealed(options?: { onDamaged?: (name: string, error: UnderstudyError) => void }): Promise<SealedSegment[]>;
   /** Records of sealed segments, in order. @throws UND-DIGEST, behind the records that could be read, when a segment was altered. */
   read(segments: readonly SealedSegment[]): AsyncIterable<unknown>;
   /**

@@ -1,62 +1,108 @@
 import { createHash } from 'node:crypto';
-import { open, readdir, readFile, rename } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceFile, syncDirectory } from './durable-files.ts';
+import { createExclusive, replaceFile, syncDirectory } from './durable-files.ts';
 import type { SealedSegment } from './event-log.ts';
+import { isOver, type Life } from './life.ts';
 
+/*
+ * Names: `<writer>-<sequence>~<life>.jsonl.open` while that life writes it, `.jsonl` once sealed, `.jsonl.<life>.open` while another life recovers it;
+ * older segments have no `~<life>`. Whoever renames the open file has it, and everybody else finds its name gone: a writer before it acknowledges.
+ */
 export const openSuffix = '.jsonl.open';
 export const sealedSuffix = '.jsonl';
+/** A life that this machine can tell nothing of is taken for over when its segment was not written for so long: it loses nothing if it is not. */
+const silentMs = 30_000;
 
 export type TornTail = { segment: string; bytes: number };
 
-/** Writes what the segment holds, then takes `.open` from its name. It can be repeated at whatever point it failed. */
+/** A file of the log, from its name; undefined for others. `life` is the one that has it: the recovering one where there is one. */
+export function parseFile(file: string): { name: string; writer: string; sequence: number; life: string | null; open: boolean } | undefined {
+  const match = /^(?<name>(?<writer>.+)-(?<sequence>\d{8})(?:~(?<life>[a-z0-9.]+?))?)\.jsonl(?<open>(?:\.(?<taker>[a-z0-9.]+))?\.open)?$/.exec(file)?.groups;
+  if (match === undefined) return undefined;
+  const { name = '', writer = '', sequence, life, taker } = match;
+  return { name, writer, sequence: Number(sequence), life: taker ?? life ?? null, open: match.open !== undefined };
+}
+
+/** Takes `.open` from the name, then writes what the segment holds: where that fails, readers find it out by reading. */
 export async function sealFile(directory: string, sealed: SealedSegment): Promise<SealedSegment> {
-  await replaceFile(join(directory, `${sealed.name}.seal`), JSON.stringify(sealed));
   await rename(join(directory, sealed.name + openSuffix), join(directory, sealed.name + sealedSuffix));
+  await writeSeal(directory, sealed).catch(() => undefined);
   // A rename that a power cut takes back leaves an open segment, which recovery seals with the same digest.
   await syncDirectory(directory).catch(() => undefined);
   return sealed;
 }
 
-/** Cuts and seals what this writer left open when it died. */
-export async function recoverSegments(input: { directory: string; writer: string; onTornTail?: ((torn: TornTail) => void) | undefined }): Promise<void> {
-  const { directory, writer, onTornTail } = input;
-  // Writer `a` must not take what writer `a-b` is writing: behind the name only the sequence may stand.
-  for (const file of (await readdir(directory)).filter((one) => one.endsWith(openSuffix) && one.replace(/-\d{8}\.jsonl\.open$/, '') === writer).sort()) {
-    const path = join(directory, file);
-    const name = file.slice(0, -openSuffix.length);
-    const bytes = await readFile(path);
-    const { length, records } = wholeRecords(bytes);
-    const handle = await open(path, 'r+');
-    try {
-      const cut = bytes.subarray(length);
-      if (cut.length > 0) {
-        // A torn line was never acknowledged. Whole lines behind a broken one may be more than that: they are kept aside for a person to look at.
-        if (cut.includes(0x0a)) await replaceFile(join(directory, `${name}.cut`), cut);
-        await handle.truncate(length);
-        onTornTail?.({ segment: name, bytes: cut.length });
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
+const writeSeal = (directory: string, sealed: SealedSegment) => replaceFile(join(directory, `${sealed.name}.seal`), JSON.stringify(sealed));
+
+/** What a segment without a seal holds: nobody writes a file of this name. */
+export async function describeSegment(directory: string, name: string): Promise<SealedSegment> {
+  const bytes = await readFile(join(directory, name + sealedSuffix));
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  let records = 0;
+  for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, end + 1)) records += 1;
+  return { name, records, bytes: bytes.length, digest: `sha256:${digest}` };
+}
+
+type Recovery = { directory: string; writer: string; life: Pick<Life, 'id'>; onTornTail?: ((torn: TornTail) => void) | undefined };
+
+/** Cuts and seals what lives of this writer left open that are over. It can be repeated at whatever point it failed. */
+export async function recoverSegments({ directory, writer, life, onTornTail }: Recovery): Promise<void> {
+  const files = await readdir(directory);
+  for (const file of files.sort()) {
+    const found = parseFile(file);
+    // Writer `a` must not take what writer `a-b` is writing.
+    if (found === undefined || found.writer !== writer) continue;
+    if (!found.open) {
+      if (!files.includes(`${found.name}.seal`)) await writeSeal(directory, await describeSegment(directory, found.name)).catch(() => undefined);
+    } else if (found.life === life.id ? file !== found.name + openSuffix : await mayBeTaken(join(directory, file), found.life)) {
+      const taken = join(directory, `${found.name}${sealedSuffix}.${life.id}.open`);
+      if (await renamed(join(directory, file), taken)) await sealTaken({ directory, name: found.name, taken, onTornTail });
     }
-    const digest = createHash('sha256').update(bytes.subarray(0, length)).digest('hex');
-    await sealFile(directory, { name, records, bytes: length, digest: `sha256:${digest}` });
   }
+}
+
+async function mayBeTaken(path: string, life: string | null): Promise<boolean> {
+  const over = life === null ? true : isOver(life);
+  if (over !== undefined) return over;
+  const writtenMs = (await stat(path).catch(() => undefined))?.mtimeMs;
+  return writtenMs !== undefined && Date.now() - writtenMs > silentMs;
+}
+
+/** Of several that would take it one does. */
+async function renamed(from: string, to: string): Promise<boolean> {
+  return rename(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
+/** Into a file of its own: whoever still writes into the old one, having slept for long, writes into what nobody reads. */
+async function sealTaken({ directory, name, taken, onTornTail }: Pick<Recovery, 'directory' | 'onTornTail'> & { name: string; taken: string }): Promise<void> {
+  const bytes = await readFile(taken);
+  const { length } = wholeRecords(bytes);
+  const cut = bytes.subarray(length);
+  // A torn line was never acknowledged. Whole lines behind a broken one may be more than that: they are kept aside for a person to look at.
+  if (cut.includes(0x0a)) await replaceFile(join(directory, `${name}.cut`), cut);
+  if (cut.length > 0) onTornTail?.({ segment: name, bytes: cut.length });
+  await createExclusive(join(directory, name + sealedSuffix), bytes.subarray(0, length));
+  await writeSeal(directory, await describeSegment(directory, name));
+  await unlink(taken);
 }
 
 /**
  * The lines up to the first that is no record. After a power cut a hole may stand before bytes that did arrive: all of it belongs to the one write
  * that was not synced yet, and so was not acknowledged.
  */
-function wholeRecords(bytes: Buffer): { length: number; records: number } {
+function wholeRecords(bytes: Buffer): { length: number } {
   let length = 0;
-  let records = 0;
   for (;;) {
     const end = bytes.indexOf(0x0a, length);
-    if (end < 0 || !isJson(bytes.toString('utf8', length, end))) return { length, records };
+    if (end < 0 || !isJson(bytes.toString('utf8', length, end))) return { length };
     length = end + 1;
-    records += 1;
   }
 }
 
@@ -71,9 +117,6 @@ function isJson(text: string): boolean {
 
 /** The highest number that this writer has given a segment; 0 where there is none. */
 export async function lastSequence(directory: string, writer: string): Promise<number> {
-  const numbers = (await readdir(directory)).flatMap((file) => {
-    const match = file.startsWith(`${writer}-`) ? /^(\d{8})\.jsonl/.exec(file.slice(writer.length + 1)) : null;
-    return match === null ? [] : [Number(match[1])];
-  });
-  return Math.max(0, ...numbers);
+  const found = (await readdir(directory)).map((file) => parseFile(file.replace(/\.(?:seal|cut)$/, sealedSuffix)));
+  return Math.max(0, ...found.flatMap((one) => (one?.writer === writer ? [one.sequence] : [])));
 }

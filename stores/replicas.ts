@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { replaceFile } from './durable-files.ts';
+import { isOver, runs } from './life.ts';
 
 /** `<state>/run/replicas/<replica>.json`: what a serving replica says of itself about every second, and takes away at a clean end. */
 export const replicaReport = z.object({
@@ -11,6 +12,8 @@ export const replicaReport = z.object({
   pid: z.number().int(),
   /** Where the pid means something. */
   host: z.string(),
+  /** Which run of the replica this is. */
+  life: z.string().optional(),
   atMs: z.number(),
   surfaces: z.record(
     z.string(),
@@ -38,9 +41,11 @@ export async function removeReplicaReport(root: string, replica: string): Promis
   await rm(pathOf(root, replica), { force: true });
 }
 
-/** Reported within `withinMs`, and, where this host can tell, by a process that still runs. */
+/** Reported within `withinMs`, and, where this process can tell, by a run that is not over. */
 export function isLive(report: ReplicaReport, { nowMs, withinMs }: { nowMs: number; withinMs: number }): boolean {
-  return nowMs - report.atMs < withinMs && (report.host !== hostname() || isAlive(report.pid));
+  if (nowMs - report.atMs >= withinMs) return false;
+  if (report.life !== undefined) return isOver(report.life) !== true;
+  return report.host !== hostname() || runs(report.pid);
 }
 
 /** Replicas that report themselves alive, by name. One whose report is older than ten seconds is dead. */
@@ -53,13 +58,4 @@ export async function liveReplicas(root: string, nowMs: number): Promise<Replica
       .map((name) => readReplicaReport(root, name.slice(0, -'.json'.length))),
   );
   return reports.filter((report) => report !== undefined).filter((report) => isLive(report, { nowMs, withinMs: 10_000 }));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
