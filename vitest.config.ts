@@ -14,7 +14,13 @@ const shared = {
 };
 const never = ['**/node_modules/**', '**/.understudy/**'];
 const story = ['test/story/**/*.test.ts'];
-const withServers = ['cli/system/start-system.test.ts', 'test/*.test.ts', 'workflows/**/*.test.ts', 'stores/mlflow/**/*.test.ts'];
+const withServers = [
+  'cli/system/start-system.test.ts',
+  'cli/commands/schedule.test.ts',
+  'test/*.test.ts',
+  'workflows/**/*.test.ts',
+  'stores/mlflow/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {

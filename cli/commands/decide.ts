@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { type CommandContext, stateDirectory } from '../environment.ts';
+import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit } from '../output.ts';
 import { orderOverride } from '../overrides.ts';
 import { withTemporal } from '../temporal.ts';
@@ -8,10 +9,10 @@ import { castVote } from '../votes.ts';
 function voteCommand(context: CommandContext, decision: 'approve' | 'reject'): Command {
   const command = new Command(decision)
     .description(decision === 'approve' ? 'say yes to the candidate under decision' : 'say no to the candidate under decision')
-    .argument('<surface>')
-    .requiredOption('--by <name>', "who decides: one of the charter's approvers")
-    .option('--evidence <digest>', 'the report that was looked at; without it, the one under decision now')
-    .option('--state <dir>', 'state directory')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
+    .requiredOption('--by <name>', "who decides: one of the charter's approvers", someText)
+    .option('--evidence <digest>', 'the report that was looked at; without it, the one under decision now', digest)
+    .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options) => {
       const stateDir = stateDirectory(context, options.state);
@@ -29,7 +30,7 @@ function voteCommand(context: CommandContext, decision: 'approve' | 'reject'): C
       emit({ json: options.json === true, document: result, text: `${result.message} (${result.releaseId}): ${result.outcome}` });
     });
   return decision === 'reject'
-    ? command.requiredOption('--why <reason>', 'the reason, kept in the ledger')
+    ? command.requiredOption('--why <reason>', 'the reason, kept in the ledger', someText)
     : command
         .option('--why <reason>', 'a remark, kept in the ledger')
         .option('--accept-loosened', 'the charter loosens a gate since the last release, and that is meant');
@@ -45,10 +46,10 @@ const overrideHelp = {
 function overrideCommand(context: CommandContext, action: keyof typeof overrideHelp): Command {
   return new Command(action)
     .description(overrideHelp[action])
-    .argument('<surface>')
-    .requiredOption('--by <name>', 'who orders it')
-    .requiredOption('--why <reason>', 'the reason, kept in the ledger')
-    .option('--state <dir>', 'state directory')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
+    .requiredOption('--by <name>', 'who orders it', someText)
+    .requiredOption('--why <reason>', 'the reason, kept in the ledger', someText)
+    .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options) => {
       const result = await orderOverride(context, stateDirectory(context, options.state), { action, surface, by: options.by, why: options.why });

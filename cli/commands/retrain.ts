@@ -1,14 +1,16 @@
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { ScheduleOverlapPolicy } from '@temporalio/client';
 import type { RerunResult, RetrainResult } from '../../activities/api.ts';
-import { openState } from '../../activities/context.ts';
-import { currentCharter } from '../../activities/registry/charters.ts';
+import { openState, readCharter } from '../../activities/context.ts';
+import { currentCharter, registerCharter } from '../../activities/registry/charters.ts';
 import { rerunWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
-import { machineName } from '../../models/contracts/ids.ts';
-import { inputError, UnderstudyError } from '../../models/contracts/problem.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
+import { machine, machines, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, progress, table } from '../output.ts';
+import { describeSchedule, putSchedule, removeSchedule } from '../schedules.ts';
+import { loadSurfaceConfig } from '../surface-config.ts';
 import { withTemporal } from '../temporal.ts';
 
 type Retrain = { stateDir: string; surface: string; candidates: string[] | null; guest: { name: string; folder: string } | null };
@@ -26,73 +28,91 @@ export async function runRetrain(context: CommandContext, input: Retrain): Promi
   });
 }
 
+type Options = {
+  candidate?: string[];
+  guest?: string;
+  name: string;
+  config?: string;
+  schedule?: string;
+  unschedule?: boolean;
+  state?: string;
+  json?: boolean;
+};
+
 export function retrainCommand(context: CommandContext): Command {
   return new Command('retrain')
     .description("cut the newest window and train, evaluate and register the charter's candidates")
-    .argument('<surface>')
-    .option('--candidate <name...>', 'only these candidates')
-    .option('--guest <folder>', 'a model folder of your own (see examples/bring-your-own)')
-    .option('--name <name>', "the guest's name", 'guest')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
+    .option('--candidate <name...>', 'only these candidates', machines)
+    .option('--guest <folder>', 'a model folder of your own (see examples/bring-your-own)', someText)
+    .option('--name <name>', "the guest's name", machine, 'guest')
+    .option('--config <file>', 'take over the charter of this understudy.config.ts first', someText)
     .option('--schedule <cron>', 'do it on this schedule instead of now (UTC), for example "0 4 * * *"')
-    .option('--state <dir>', 'state directory')
+    .option('--unschedule', 'end the schedule')
+    .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
-    .action(async (surface: string, options) => {
-      const stateDir = stateDirectory(context, options.state);
-      const candidates: string[] | null = options.candidate ?? null;
-      const guest = options.guest === undefined ? null : { name: guestName(options.name), folder: resolve(context.cwd, options.guest) };
-      if (options.schedule !== undefined) {
-        await schedule(context, { stateDir, surface, candidates, guest, cron: options.schedule });
-        emit({ json: options.json === true, document: { surface, schedule: options.schedule }, text: `${surface} retrains at ${options.schedule} (UTC)` });
-        return;
-      }
-      const step = progress(`retraining ${surface}`);
-      const results = await runRetrain(context, { stateDir, surface, candidates, guest });
-      step.done();
-      emit({
-        json: options.json === true,
-        document: { surface, runs: results },
-        text: table(
-          ['candidate', 'gates', 'artifact', 'why'],
-          results.map((one) => [one.candidate, one.passed ? 'passed' : 'REFUSED', one.artifact.slice(7, 19), one.reasons.join('; ')]),
-        ),
-      });
-    });
+    .action((surface: string, options: Options) => retrain(context, surface, options));
 }
 
-function guestName(text: string): string {
-  const parsed = machineName.safeParse(text);
-  if (!parsed.success) throw inputError('UND-INPUT', '--name', parsed.error.issues);
-  return parsed.data;
-}
-
-async function schedule(context: CommandContext, input: Retrain & { cron: string }): Promise<void> {
-  await withTemporal(context, input.stateDir, async (client) => {
-    const scheduleId = `retrain/${input.surface}`;
-    await client.schedule
-      .getHandle(scheduleId)
-      .delete()
-      .catch(() => undefined);
-    await client.schedule.create({
-      scheduleId,
-      spec: { cronExpressions: [input.cron] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 hour' },
-      action: {
-        type: 'startWorkflow',
-        workflowType: workflowNames.requestRetrain,
-        workflowId: `request-retrain/${input.surface}`,
-        taskQueue: taskQueues.control,
-        args: [{ surface: input.surface, candidates: input.candidates, guest: input.guest, charter: null }],
-      },
-    });
+async function retrain(context: CommandContext, surface: string, options: Options): Promise<void> {
+  const stateDir = stateDirectory(context, options.state);
+  const json = options.json === true;
+  if (options.unschedule === true) {
+    if (options.schedule !== undefined) throw new UnderstudyError('UND-INPUT', 'Either --schedule or --unschedule');
+    await withTemporal(context, stateDir, (client) => removeSchedule(client, surface));
+    emit({ json, document: { surface, schedule: null }, text: `${surface} has no schedule any more` });
+    return;
+  }
+  if (options.config !== undefined) await takeOver(context, { stateDir, surface, file: options.config });
+  const candidates = options.candidate ?? null;
+  const guest = options.guest === undefined ? null : { name: options.name, folder: resolve(context.cwd, options.guest) };
+  const { schedule: cron } = options;
+  if (cron !== undefined) {
+    await checkScheduled({ stateDir, surface, candidates, guest });
+    const schedule = await withTemporal(context, stateDir, (client) => putSchedule(client, { surface, candidates, guest, cron }));
+    emit({ json, document: { surface, schedule }, text: `${surface} retrains at ${describeSchedule(schedule)}` });
+    return;
+  }
+  const step = progress(`retraining ${surface}`);
+  const results = await runRetrain(context, { stateDir, surface, candidates, guest });
+  step.done();
+  emit({
+    json,
+    document: { surface, runs: results },
+    text: table(
+      ['candidate', 'gates', 'artifact', 'why'],
+      results.map((one) => [one.candidate, one.passed ? 'passed' : 'REFUSED', one.artifact.slice(7, 19), one.reasons.join('; ')]),
+    ),
   });
+}
+
+/** Makes the file's charter the surface's current one. */
+async function takeOver(context: CommandContext, { stateDir, surface, file }: { stateDir: string; surface: string; file: string }): Promise<void> {
+  const config = await loadSurfaceConfig(resolve(context.cwd, file));
+  if (config.charter.surface !== surface)
+    throw new UnderstudyError('UND-INPUT', `${config.path} is the charter of ${config.charter.surface}, not of ${surface}`);
+  await registerCharter(openState(stateDir), config.input, context.now());
+}
+
+/** What would fail at night is said now. */
+async function checkScheduled({ stateDir, surface, candidates, guest }: Retrain): Promise<void> {
+  const state = openState(stateDir);
+  const charter = await readCharter(state.blobs, await currentCharter(state, surface));
+  const known = charter.candidates.map(({ name }) => name);
+  const unknown = (candidates ?? []).filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new UnderstudyError('UND-INPUT', `The charter has no candidate ${unknown.join(', ')}; it has ${known.join(', ')}`);
+  if (guest !== null)
+    await access(guest.folder).catch((cause) => {
+      throw new UnderstudyError('UND-FILE', `The guest folder ${guest.folder} cannot be read`, { cause });
+    });
 }
 
 export function rerunCommand(context: CommandContext): Command {
   return new Command('rerun')
     .description('train and evaluate a past run again from its manifest, seed and parameters, and compare')
-    .argument('<run>', 'a run id of `understudy runs`')
+    .argument('<run>', 'a run id of `understudy runs`', someText)
     .option('--check', 'exit 6 when the rerun differs')
-    .option('--state <dir>', 'state directory')
+    .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (runId: string, options) => {
       const stateDir = stateDirectory(context, options.state);

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { openState, readCharter } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
-import { wholeNumber } from '../option-values.ts';
+import { someText, surface as surfaceArgument, wholeNumber } from '../option-values.ts';
 import { emit, progress } from '../output.ts';
 import { openShop } from '../shoppers/shop.ts';
 import { requireSystemFile } from '../system-file.ts';
@@ -10,10 +10,10 @@ import { requireSystemFile } from '../system-file.ts';
 export function simulateCommand(context: CommandContext): Command {
   return new Command('simulate')
     .description("send simulated shoppers, made after the data's own customers, to the running system")
-    .argument('<surface>')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
     .option('--slates <n>', 'until they were shown this many slates', wholeNumber, 1_000)
     .option('--seed <n>', "which shoppers (default: the charter's seed)", wholeNumber)
-    .option('--state <dir>', 'state directory')
+    .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options: { slates: number; seed?: number; state?: string; json?: boolean }) => {
       const stateDir = stateDirectory(context, options.state);
@@ -26,10 +26,13 @@ export function simulateCommand(context: CommandContext): Command {
       const step = progress(`shoppers on ${surface}`);
       try {
         await shop.serve({ slates: options.slates, signal: stopping.signal, onProgress: (slates) => step.note(`${slates} of ${options.slates} slates`) });
+      } catch (error) {
+        if (!stopping.signal.aborted) throw error;
+        process.exitCode = 130;
       } finally {
         shop.close();
       }
-      step.done();
+      step.done(stopping.signal.aborted ? 'stopped' : undefined);
       const { visits, slates, events, purchases, buyers } = shop.counts;
       emit({
         json: options.json === true,

@@ -8,7 +8,9 @@ import type { ReleaseStatus, RunRecord } from '../../models/contracts/release.ts
 import { latestDeployment } from '../../stores/deployments.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
+import { someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, table } from '../output.ts';
+import { describeSchedule, readSchedule, type ScheduleStatus } from '../schedules.ts';
 import { summarizeReport } from '../summarize-report.ts';
 import { releaseStatus, withTemporal } from '../temporal.ts';
 
@@ -16,6 +18,8 @@ type SurfaceStatus = {
   surface: string;
   deployment: DeploymentSpec | null;
   release: ReleaseStatus | null;
+  /** When it retrains by itself; null where it does not, or where Temporal is not reached. */
+  schedule: ScheduleStatus | null;
   temporal: 'reached' | 'not reached';
   /** What a person should look at now. */
   alarms: string[];
@@ -26,15 +30,18 @@ export async function surfaceStatus(context: CommandContext, stateDir: string, s
   await currentCharter(state, surface);
   const deployment = (await latestDeployment(state.generations, surface)) ?? null;
   try {
-    const release = await withTemporal(context, stateDir, (client) => releaseStatus(client, surface));
+    const { release, schedule } = await withTemporal(context, stateDir, async (client) => ({
+      release: await releaseStatus(client, surface),
+      schedule: await readSchedule(client, surface),
+    }));
     const canary = deployment?.canary ?? null;
     // Its workflow was terminated, or Temporal's state was lost.
     const orphaned = canary !== null && release?.releaseId !== canary.releaseId;
     const alarms = orphaned ? [`${canary.releaseId} has traffic and no workflow that watches it: understudy abort ${surface} --by NAME --why REASON`] : [];
-    return { surface, deployment, release: release ?? null, temporal: 'reached', alarms };
+    return { surface, deployment, release: release ?? null, schedule, temporal: 'reached', alarms };
   } catch (error) {
     if (!(error instanceof UnderstudyError && error.code === 'UND-TEMPORAL')) throw error;
-    return { surface, deployment, release: null, temporal: 'not reached', alarms: [] };
+    return { surface, deployment, release: null, schedule: null, temporal: 'not reached', alarms: [] };
   }
 }
 
@@ -64,6 +71,7 @@ function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRe
     }
     if (one.release.last !== null) lines.push(`last        ${one.release.last.candidate} ${one.release.last.outcome}: ${one.release.last.why}`);
   }
+  if (one.schedule !== null) lines.push(`schedule    ${describeSchedule(one.schedule)}`);
   for (const alarm of one.alarms) lines.push(`ALARM       ${alarm}`);
   return lines.join('\n');
 }
@@ -71,9 +79,9 @@ function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRe
 export function statusCommand(context: CommandContext): Command {
   return new Command('status')
     .description('where each surface stands, and why')
-    .argument('[surface]')
+    .argument('[surface]', 'only this one', surfaceArgument)
     .option('--ledger', 'the decisions so far, oldest first, with the hash chain checked')
-    .option('--state <dir>', 'state directory')
+    .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string | undefined, options) => {
       const stateDir = stateDirectory(context, options.state);
@@ -121,8 +129,8 @@ function ledgerTable(entries: Awaited<ReturnType<typeof readLedger>>): string {
 export function runsCommand(context: CommandContext): Command {
   return new Command('runs')
     .description('what was trained: evidence, verdict, artifact')
-    .argument('<surface>')
-    .option('--state <dir>', 'state directory')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
+    .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options) => {
       const state: State = openState(stateDirectory(context, options.state));

@@ -10,7 +10,7 @@ import { registerCharter } from '../../activities/registry/charters.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type ActResult, type Ask, playStory } from '../demo/story.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
-import { calendarDay, portNumber } from '../option-values.ts';
+import { calendarDay, portNumber, someText } from '../option-values.ts';
 import { emit, progress, say, table } from '../output.ts';
 import { openShop } from '../shoppers/shop.ts';
 import { loadSurfaceConfig, type SurfaceConfig } from '../surface-config.ts';
@@ -35,8 +35,8 @@ export type Steps = {
 export function upCommand(context: CommandContext, steps: Steps = { start: startSystem, playExample: loop, firstRun }): Command {
   return new Command('up')
     .description('start the system and, on the example, run the whole loop: data, training, evidence, approval, canary, promotion')
-    .option('--config <file>', 'a surface of your own instead of the example: its data are read and its bootstrap candidate goes live')
-    .option('--state <dir>', 'state directory (default .understudy)')
+    .option('--config <file>', 'a surface of your own instead of the example: its data are read and its bootstrap candidate goes live', someText)
+    .option('--state <dir>', 'state directory (default .understudy)', someText)
     .option('--once', 'stop when the loop is done: exit 0, or a coded error')
     .option('--yes', 'approve as `demo` instead of asking')
     .option('--no-story', 'start the system and nothing else')

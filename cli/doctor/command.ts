@@ -4,6 +4,7 @@ import { findMlflow } from '../../bootstrap/mlflow.mjs';
 import { cacheDirectory } from '../../bootstrap/paths.mjs';
 import { findTemporal } from '../../bootstrap/temporal.mjs';
 import { readEnvironment } from '../environment.ts';
+import { someText } from '../option-values.ts';
 import { emit, table } from '../output.ts';
 import type { Check } from './check.ts';
 import { checkDisk, checkMlflow, checkNode, checkPorts, checkPython, checkStateDirectory, checkTemporal } from './machine.ts';
@@ -31,7 +32,7 @@ export async function examine({ stateDir, env, nodeVersion }: { stateDir: string
 export function doctorCommandIn({ cwd, env, nodeVersion }: { cwd: string; env: NodeJS.ProcessEnv; nodeVersion: string }): Command {
   return new Command('doctor')
     .description('look at everything that a start needs, and at the system that is up: what is wrong, why, and what to do')
-    .option('--state <dir>', 'state directory (default .understudy)')
+    .option('--state <dir>', 'state directory (default .understudy)', someText)
     .option('--json', 'one JSON document on stdout')
     .addHelpText('after', '\nExit code 0 when nothing that is needed failed, 7 otherwise.')
     .action(async (options: { state?: string; json?: boolean }) => {
