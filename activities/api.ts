@@ -15,6 +15,8 @@ export type IngestRequest = {
   source: { path: string; name: string; digest: string };
   endsAt: string | null;
 };
+/** What the serving tier logged, instead of a file. Without a charter the current one holds. */
+export type LogIngestRequest = { surface: string; charter: string | null; log: true };
 export type IngestResult = {
   manifest: string;
   generation: number;
@@ -148,6 +150,7 @@ export type CloseRequest = {
 
 export interface ControlActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
+  ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
   prepareRetrain(input: PrepareRequest): Promise<PreparedRetrain[]>;
   /** Is there a finished run for this work already? */
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;

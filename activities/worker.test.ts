@@ -14,7 +14,7 @@ async function failureOf(thrown: unknown): Promise<ApplicationFailure> {
   const { submitCandidate } = controlActivities(context);
   const outcome = await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(submitCandidate, {} as never).catch((error) => error);
   expect(outcome).toBeInstanceOf(ApplicationFailure);
-  return outcome;
+  return outcome as ApplicationFailure;
 }
 
 it.each([

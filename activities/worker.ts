@@ -5,6 +5,7 @@ import { taskQueues } from '../models/contracts/messages.ts';
 import { asUnderstudyError, problems } from '../models/contracts/problem.ts';
 import type { ControlActivities, TrainingActivities } from './api.ts';
 import type { Context } from './context.ts';
+import { ingestEventLog } from './events/ingest-event-log.ts';
 import { ingestSource } from './events/ingest-source.ts';
 import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
 import { registerCandidate } from './registry/register-candidate.ts';
@@ -27,7 +28,8 @@ export function controlActivities(context: Context): ControlActivities {
   const canaries = createCanaryWatch(context);
   return hosted<ControlActivities>({
     ingestSource: (input, beat) => ingestSource(context, input, beat),
-    prepareRetrain: (input) => prepareRetrain(context, input),
+    ingestEventLog: (input, beat) => ingestEventLog(context, input, beat),
+    prepareRetrain: (input, beat) => prepareRetrain(context, input, beat),
     findRun: (input) => findRun(context, input),
     sealLog: (input) => sealLog(context, input),
     registerCandidate: (input) => registerCandidate(context, input),

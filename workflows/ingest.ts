@@ -1,14 +1,17 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { defineQuery, ParentClosePolicy, setHandler, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
-import type { IngestRequest, IngestResult, PrepareRequest } from '../activities/api.ts';
+import type { IngestRequest, IngestResult, LogIngestRequest, PrepareRequest } from '../activities/api.ts';
 import { statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { patient } from './proxies.ts';
 
-/** Validates one source into day slices and makes them the surface's data. A stop-level rule fails it and changes nothing. */
-export async function ingest(input: IngestRequest): Promise<IngestResult> {
+/**
+ * Validates one source, or what the serving tier logged, into day slices and makes them the surface's data. A stop-level rule fails it and
+ * changes nothing.
+ */
+export async function ingest(input: IngestRequest | LogIngestRequest): Promise<IngestResult> {
   let where = 'validating and slicing';
-  setHandler(defineQuery<{ phase: string; why: string }>(statusQuery), () => ({ phase: where, why: input.source.name }));
-  const result = await patient.ingestSource(input);
+  setHandler(defineQuery<{ phase: string; why: string }>(statusQuery), () => ({ phase: where, why: 'log' in input ? 'the event log' : input.source.name }));
+  const result = 'log' in input ? await patient.ingestEventLog(input) : await patient.ingestSource(input);
   if (result.retrain) {
     where = 'asking for a retraining';
     const request: PrepareRequest = { surface: input.surface, candidates: null, guest: null, charter: input.charter };

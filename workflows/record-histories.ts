@@ -33,6 +33,7 @@ async function recordAll(servers: { temporalCli: string; mlflowUrl: string }): P
     const ingested = await story.ingest();
     await record(story, 'ingest', ingested.workflowId);
     await story.bootstrapped();
+    await record(story, 'ingest-log', (await story.ingestLog()).workflowId);
     await story.trade();
     const [run] = await story.retrain('item-knn');
     const runId = run?.runId ?? '';

@@ -75,8 +75,9 @@ it('new data and a schedule ask for a retraining by themselves', async () => {
   await world.until('the bootstrap', (now) => now.last?.outcome === 'promoted');
   // The same data again ask for nothing more.
   expect(await world.ingest()).toMatchObject({ generation: 1 });
-  const requests = await Array.fromAsync(world.client.workflow.list({ query: `WorkflowType = '${workflowNames.requestRetrain}'` }));
-  expect(requests.map(({ workflowId }) => workflowId)).toEqual([`request-retrain/${world.surface}/data-1`]);
+  const requests: string[] = [];
+  for await (const { workflowId } of world.client.workflow.list({ query: `WorkflowType = '${workflowNames.requestRetrain}'` })) requests.push(workflowId);
+  expect(requests).toEqual([`request-retrain/${world.surface}/data-1`]);
 
   await retrainCommand(world.command).parseAsync([world.surface, '--schedule', '0 4 1 1 *', '--candidate', 'item-knn', '--state', world.stateDir], {
     from: 'user',
@@ -108,7 +109,10 @@ it('a stop-level rule fails the slice and leaves the last good data in place', a
   const world = await open({ serving: false });
   await world.ingest();
   const before = await readLatest(world.state.generations, `data/${world.surface}`, dataState);
-  const strict = { ...world.config.charter, data: { rules: [{ name: 'enough', measure: 'rows' as const, min: 1_000_000, action: 'stop' as const }] } };
+  const strict = {
+    ...world.config.charter,
+    data: { log: 'ignore' as const, rules: [{ name: 'enough', measure: 'rows' as const, min: 1_000_000, action: 'stop' as const }] },
+  };
   const config = { ...world.config, charter: strict, input: strict };
   await expect(runIngest(world.command, { stateDir: world.stateDir, config, file: undefined, endsAt: '2026-06-01' })).rejects.toMatchObject({
     code: 'UND-RULE-STOP',

@@ -38,7 +38,7 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
 export async function requestRetrain(input: PrepareRequest): Promise<string[]> {
   const where: Where = { phase: 'cutting the window', why: '', candidate: '' };
   setHandler(whereQuery, () => where);
-  const prepared = await control.prepareRetrain(input);
+  const prepared = await patient.prepareRetrain(input);
   const ids: string[] = [];
   for (const one of prepared) {
     const run = retrainWorkflowId(one.surface, one.window, one.recipe);

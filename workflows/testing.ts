@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, openState, readCharter, type State } from '../activities/context.ts';
 import { currentCharter, registerCharter } from '../activities/registry/charters.ts';
 import { createWorkers } from '../activities/worker.ts';
-import { runIngest } from '../cli/commands/ingest.ts';
+import { runIngest, runIngestLog } from '../cli/commands/ingest.ts';
 import { runRetrain } from '../cli/commands/retrain.ts';
 import { type CommandContext, readEnvironment } from '../cli/environment.ts';
 import { orderOverride } from '../cli/overrides.ts';
@@ -182,6 +182,7 @@ function world(parts: Parts) {
     status,
     ledger,
     ingest: () => runIngest(command, { stateDir, config, file: undefined, endsAt: undefined }),
+    ingestLog: () => runIngestLog(command, { stateDir, surface }),
     retrain: (...candidates: string[]) => runRetrain(command, { stateDir, surface, candidates, guest: null }),
     /** Registers the charter with these fields of `release` changed, as a next ingest or start would. */
     async changeCharter(change: (charter: Json) => Json) {

@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Charter } from '../../models/contracts/charter.ts';
-import type { Event } from '../../models/contracts/event.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
@@ -20,7 +19,8 @@ export type IngestLogInput = {
   charter: Charter;
   /** Names the source: `log`. */
   sourceName: string;
-  events: AsyncIterable<Event>;
+  /** Events, each checked here anew: what is none is quarantined. */
+  events: AsyncIterable<unknown>;
   /** Slices that the surface has: those of this source are extended, never shortened. */
   previous: readonly SliceReference[];
   /** The catalog stays what it is: events carry no titles. */
@@ -31,10 +31,10 @@ export type IngestLogInput = {
 };
 
 /** Rows that are events already. */
-const eventMapping: Mapping = {
+export const eventMapping: Mapping = {
   name: 'events',
   requires: [],
-  sql: `SELECT raw_line, ${eventColumns.map(({ column, type, field }) => `CAST(${name(field)} AS ${type}) AS ${column}`).join(', ')} FROM raw`,
+  sql: `SELECT raw_line, ${eventColumns.map(({ column, type, field }) => `TRY_CAST(${name(field)} AS ${type}) AS ${column}`).join(', ')} FROM raw`,
 };
 
 /**
@@ -85,7 +85,7 @@ async function writeLines({
   path,
   signal,
 }: {
-  events: AsyncIterable<Event>;
+  events: AsyncIterable<unknown>;
   path: string;
   signal: AbortSignal | undefined;
 }): Promise<{ digest: Digest; bytes: number }> {
@@ -93,7 +93,7 @@ async function writeLines({
   let bytes = 0;
   async function* lines() {
     for await (const event of events) {
-      const line = `${JSON.stringify(event)}\n`;
+      const line = `${typeof event === 'object' ? JSON.stringify(event) : '{}'}\n`;
       hash.update(line);
       bytes += Buffer.byteLength(line);
       yield line;

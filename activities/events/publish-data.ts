@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type DataState, dataState, ingestManifest } from '../../models/contracts/window.ts';
+import { type DataState, dataState, ingestManifest, type LogMark } from '../../models/contracts/window.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { IngestResult as IngestAnswer } from '../api.ts';
@@ -12,7 +12,10 @@ import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { Beat } from '../worker.ts';
 import type { IngestResult } from './ingest-batch.ts';
 
-type Input<Made extends IngestResult> = {
+/** `log` and `whole` as `mergeDataState` takes them. */
+export type Ingested = IngestResult & { log?: LogMark; whole?: boolean };
+
+type Input<Made extends Ingested> = {
   state: State;
   surface: string;
   charter: Charter;
@@ -25,7 +28,7 @@ type Input<Made extends IngestResult> = {
  * Makes what `ingest` gives the surface's data, and the profiles of its users the ones that are served. What fails leaves the data as they
  * were; the same work again adds no generation.
  */
-export async function publishData<Made extends IngestResult>({ state, surface, charter, beat, ingest }: Input<Made>): Promise<IngestAnswer> {
+export async function publishData<Made extends Ingested>({ state, surface, charter, beat, ingest }: Input<Made>): Promise<IngestAnswer> {
   const scratch = join(state.root, 'run', 'scratch');
   await mkdir(scratch, { recursive: true });
   const workDir = await mkdtemp(join(scratch, 'ingest-'));
@@ -45,7 +48,7 @@ export async function publishData<Made extends IngestResult>({ state, surface, c
     for (;;) {
       const before = (await readLatest(state.generations, series, dataState))?.document;
       const made = await ingest({ before, earlier, workDir });
-      const data = mergeDataState({ previous: before, manifest: made.manifest, manifestDigest: made.digest });
+      const data = mergeDataState({ previous: before, manifest: made.manifest, manifestDigest: made.digest, log: made.log, whole: made.whole });
       if (before !== undefined && holdsSame(before, data)) return { data: before, made };
       try {
         await state.generations.create(series, data.generation, data);

@@ -1,5 +1,5 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type DataState, dataState, type IngestManifest, type SliceReference } from '../../models/contracts/window.ts';
+import { type DataState, dataState, type IngestManifest, type LogMark, type SliceReference } from '../../models/contracts/window.ts';
 
 const keyOf = (slice: SliceReference): string => `${slice.day} ${slice.source ?? ''}`;
 
@@ -13,16 +13,23 @@ export function mergeDataState({
   previous,
   manifest,
   manifestDigest,
+  log = previous?.log,
+  whole = false,
 }: {
   previous: DataState | undefined;
   manifest: IngestManifest;
   manifestDigest: string;
+  /** How far the event log is in the data now. */
+  log?: LogMark | undefined;
+  /** The manifest holds all that there is of its source: no earlier slice of it stays. */
+  whole?: boolean | undefined;
 }): DataState {
   if (previous !== undefined && previous.surface !== manifest.surface) {
     throw new UnderstudyError('UND-INPUT', `The ingest is of ${manifest.surface}, the data are of ${previous.surface}`);
   }
   const slices = new Map<string, SliceReference>();
-  for (const slice of slicesThatStay({ previous: previous?.slices ?? [], next: manifest.slices })) slices.set(keyOf(slice), slice);
+  const staying = slicesThatStay({ previous: previous?.slices ?? [], next: manifest.slices });
+  for (const slice of staying) if (!whole || slice.source !== manifest.source.name) slices.set(keyOf(slice), slice);
   for (const slice of manifest.slices) slices.set(keyOf(slice), slice);
   return dataState.parse({
     kind: 'data-state',
@@ -31,6 +38,7 @@ export function mergeDataState({
     ingest: manifestDigest,
     catalog: manifest.catalog,
     slices: [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+    ...(log === undefined ? {} : { log }),
   });
 }
 

@@ -7,17 +7,23 @@ import { dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { PrepareRequest, PreparedRetrain } from '../api.ts';
 import { type Context, readCharter, readLatest } from '../context.ts';
+import { ingestEventLog } from '../events/ingest-event-log.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { latestRecord } from '../registry/runs.ts';
 import { storeGuestFolder } from '../training/guest.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
+import type { Beat } from '../worker.ts';
 import { cutWindow } from './cut-window.ts';
 
-/** Rotates the window, freezes its manifest and each candidate's recipe, and names the work by their digests. */
-export async function prepareRetrain(context: Context, request: PrepareRequest): Promise<PreparedRetrain[]> {
+/**
+ * Takes in what visitors did since, where the charter says so, rotates the window, freezes its manifest and each candidate's recipe, and names
+ * the work by their digests.
+ */
+export async function prepareRetrain(context: Context, request: PrepareRequest, beat: Beat): Promise<PreparedRetrain[]> {
   const { blobs, generations } = context.state;
   const charterDigest = request.charter ?? (await currentCharter(context.state, request.surface));
   const charter = await readCharter(blobs, charterDigest);
+  if (charter.data.log === 'ingest') await ingestEventLog(context, { surface: request.surface, charter: charterDigest }, beat);
   const data = await readLatest(generations, `data/${request.surface}`, dataState);
   if (data === undefined) throw new UnderstudyError('UND-NO-DATA', `${request.surface} has no data yet: run \`understudy ingest\` first`);
   const { rulesDigest } = await getDocument(blobs, data.document.ingest, ingestManifest);

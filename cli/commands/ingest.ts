@@ -4,9 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 import { openState } from '../../activities/context.ts';
-import { registerCharter } from '../../activities/registry/charters.ts';
-import type { IngestResult } from '../../activities/api.ts';
-import { ingestWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
+import { currentCharter, registerCharter } from '../../activities/registry/charters.ts';
+import type { IngestResult, LogIngestRequest } from '../../activities/api.ts';
+import { ingestLogWorkflowId, ingestWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { putDocument } from '../../stores/blobs.ts';
@@ -15,10 +15,11 @@ import { emit, progress } from '../output.ts';
 import { type SurfaceConfig, loadSurfaceConfig } from '../surface-config.ts';
 import { withTemporal } from '../temporal.ts';
 
+type Answer = IngestResult & { workflowId: string; surface: string };
 type Ingest = { stateDir: string; config: SurfaceConfig; file: string | undefined; endsAt: string | undefined };
 
 /** Registers the charter and runs the ingest workflow; the same file with the same mapping is ingested once. */
-export async function runIngest(context: CommandContext, input: Ingest): Promise<IngestResult & { workflowId: string; surface: string }> {
+export async function runIngest(context: CommandContext, input: Ingest): Promise<Answer> {
   const { config } = input;
   if (config.source === undefined)
     throw new UnderstudyError('UND-CHARTER', `${config.path} has no \`source\`: the events of ${config.charter.surface} come from elsewhere`);
@@ -42,6 +43,17 @@ export async function runIngest(context: CommandContext, input: Ingest): Promise
   return { ...(result as IngestResult), workflowId, surface: charter.surface };
 }
 
+/** Takes in what the serving tier logged and is not in the data yet. @throws UND-UNKNOWN-SURFACE */
+export async function runIngestLog(context: CommandContext, { stateDir, surface }: { stateDir: string; surface: string }): Promise<Answer> {
+  const charter = await currentCharter(openState(stateDir), surface);
+  const workflowId = ingestLogWorkflowId(surface, context.now());
+  const args: [LogIngestRequest] = [{ surface, charter, log: true }];
+  const result = await withTemporal(context, stateDir, (client) =>
+    client.workflow.execute(workflowNames.ingest, { workflowId, taskQueue: taskQueues.control, args }),
+  );
+  return { ...(result as IngestResult), workflowId, surface };
+}
+
 async function digestFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   try {
@@ -52,22 +64,21 @@ async function digestFile(path: string): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
+type Options = { config?: string; log?: boolean; file?: string; endsAt?: string; state?: string; json?: boolean };
+
 export function ingestCommand(context: CommandContext): Command {
   return new Command('ingest')
-    .description('validate a file into immutable day slices, with a reason for every row that does not fit')
-    .requiredOption('--config <file>', "the surface's understudy.config.ts")
+    .description('validate a file, or what visitors did, into immutable day slices, with a reason for every row that does not fit')
+    .argument('[surface]', 'with --log: whose events')
+    .option('--config <file>', "a file's events: the surface's understudy.config.ts")
     .option('--file <file>', 'another file than the config names')
     .option('--ends-at <day>', 'shift the timestamps by whole weeks so that the file ends about this day (YYYY-MM-DD)')
+    .option('--log', 'the events that the serving tier took at POST /v1/events, as far as they are not in the data yet')
     .option('--state <dir>', 'state directory')
     .option('--json', 'one JSON document on stdout')
-    .action(async (options) => {
+    .action(async (surface: string | undefined, options: Options) => {
       const stateDir = stateDirectory(context, options.state);
-      if (options.endsAt !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(options.endsAt)) throw new UnderstudyError('UND-INPUT', '--ends-at needs YYYY-MM-DD');
-      const config = await loadSurfaceConfig(resolve(context.cwd, options.config));
-      const file = options.file === undefined ? undefined : resolve(context.cwd, options.file);
-      const step = progress(`ingesting ${config.charter.surface}`);
-      const result = await runIngest(context, { stateDir, config, file, endsAt: options.endsAt });
-      step.done();
+      const result = options.log === true ? await fromLog(context, { stateDir, surface, options }) : await fromFile(context, { stateDir, surface, options });
       const { counts } = result;
       emit({
         json: options.json === true,
@@ -75,4 +86,29 @@ export function ingestCommand(context: CommandContext): Command {
         text: `${counts.input} rows in: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${result.days} days (data generation ${result.generation})`,
       });
     });
+}
+
+type Asked = { stateDir: string; surface: string | undefined; options: Options };
+
+async function fromLog(context: CommandContext, { stateDir, surface, options }: Asked): Promise<Answer> {
+  if (surface === undefined) throw new UnderstudyError('UND-INPUT', '--log needs a surface: understudy ingest SURFACE --log');
+  const other = (['config', 'file', 'endsAt'] as const).find((name) => options[name] !== undefined);
+  if (other !== undefined) throw new UnderstudyError('UND-INPUT', `--log reads the event log: --${other === 'endsAt' ? 'ends-at' : other} is for a file`);
+  const step = progress(`ingesting the event log of ${surface}`);
+  const result = await runIngestLog(context, { stateDir, surface });
+  step.done();
+  return result;
+}
+
+async function fromFile(context: CommandContext, { stateDir, surface, options }: Asked): Promise<Answer> {
+  if (options.config === undefined) throw new UnderstudyError('UND-INPUT', 'Say what to ingest: --config FILE, or SURFACE --log');
+  if (options.endsAt !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(options.endsAt)) throw new UnderstudyError('UND-INPUT', '--ends-at needs YYYY-MM-DD');
+  const config = await loadSurfaceConfig(resolve(context.cwd, options.config));
+  if (surface !== undefined && surface !== config.charter.surface)
+    throw new UnderstudyError('UND-INPUT', `${config.path} is about ${config.charter.surface}, not about ${surface}`);
+  const file = options.file === undefined ? undefined : resolve(context.cwd, options.file);
+  const step = progress(`ingesting ${config.charter.surface}`);
+  const result = await runIngest(context, { stateDir, config, file, endsAt: options.endsAt });
+  step.done();
+  return result;
 }

@@ -30,6 +30,8 @@ export default defineSurface({
   // The file has 374 days. The gap is a day: what happened yesterday evening may not have reached the log.
   window: { trainDays: 300, gapDays: 1, testDays: 21 },
   data: {
+    // The shoppers here are simulated after these very customers, and answer today what the file holds for another day: a shop says 'ingest'.
+    log: 'ignore',
     rules: [
       { name: 'enough-rows', measure: 'rows', min: 1_000, action: 'stop' },
       { name: 'little-quarantine', measure: 'quarantine-share', max: 0.2, action: 'stop' },

@@ -19,6 +19,8 @@ export const retrainWorkflowId = (surface: string, window: string, recipe: strin
 /** Each evaluation of a run after the first has a workflow of its own. */
 export const evaluationWorkflowId = (run: string, attempt = 1) => (attempt > 1 ? `${run}/${attempt}` : run);
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
+/** Each call may find events that the one before did not, so each is work of its own. */
+export const ingestLogWorkflowId = (surface: string, nowMs: number) => `ingest/${surface}/log-${nowMs}`;
 export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;
 /** A candidate that comes back with other evidence is another release. */
 export const releaseIdOf = ({ candidate, report, attempt = 1 }: { candidate: string; report: string; attempt?: number | undefined }) =>

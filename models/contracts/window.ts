@@ -32,6 +32,10 @@ export const ingestManifest = z.strictObject({
 });
 export type IngestManifest = z.infer<typeof ingestManifest>;
 
+/** Of each life of each writer of a log, the number of the last sealed segment that was taken in, by the rules that `rules` names. */
+export const logMark = z.strictObject({ rules: digestString, through: z.record(z.string(), z.number().int().min(0)) });
+export type LogMark = z.infer<typeof logMark>;
+
 /** The data of a surface as it stands: a generation in the series `data/<surface>`. */
 export const dataState = z.strictObject({
   kind: z.literal('data-state'),
@@ -41,6 +45,8 @@ export const dataState = z.strictObject({
   catalog: digestString,
   /** Oldest day first, no day twice from one source. */
   slices: z.array(sliceReference),
+  /** How far the serving tier's event log is in these data, where it is at all. */
+  log: logMark.optional(),
 });
 export type DataState = z.infer<typeof dataState>;
 
