@@ -60,6 +60,7 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     scope,
     excluded: visit.excluded,
     settings: charter.exploration,
+    slateSize: charter.slate.size,
     seed: input.random.uint32(),
     drawId: requestId,
   });

@@ -55,6 +55,11 @@ export const exploration = z.strictObject({
   floorItems: z.number().int(),
   /** Zero-based slots that were drawn. */
   slots: z.array(z.number().int()),
+  /**
+   * How many slots were to be drawn, where that is no whole number: the whole part always, one more with the probability of the rest. Absent: as many
+   * as `slots` has.
+   */
+  expectedSlots: z.number().positive().optional(),
 });
 export type Exploration = z.infer<typeof exploration>;
 

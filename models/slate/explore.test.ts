@@ -18,6 +18,7 @@ function inputOf(
     excluded: new Set(),
     seed: 1,
     drawId: 'draw-1',
+    slateSize: (rest.baseItems ?? ids('b', 4)).length,
     scope: { allowed: (id) => allowedIds.includes(id), allowedIds },
     ...rest,
     settings: { slots: 1, poolDepth: 100, rankOffset: 5, challengerDepth: 20, floor: 0.02, ...settings },
@@ -52,19 +53,38 @@ test('one slot: every number by hand', () => {
   expect(explored.propensities[slot]).toBeCloseTo((conditional as number) / 2, 14);
 });
 
-test.each([1, 2, 3])('the propensities are the frequencies, %i slots', (slots) => {
-  const input = inputOf({ settings: { slots, floor: 0.2, rankOffset: 1 } });
+test.each([
+  { name: '1 slot', base: 4, settings: { slots: 1 }, expected: 1 },
+  { name: '2 slots', base: 4, settings: { slots: 2 }, expected: 2 },
+  { name: '3 slots', base: 4, settings: { slots: 3 }, expected: 3 },
+  { name: '1 slot of 10, count 1', base: 1, slateSize: 10, settings: { slots: 1 }, expected: 0.1 },
+  { name: '3 slots of 5, count 3', base: 3, slateSize: 5, settings: { slots: 3 }, expected: 1.8 },
+  { name: '2 slots and an empty pool', base: 4, empty: true, settings: { slots: 2 }, expected: 0.4 },
+])('the propensities are the frequencies: $name', ({ base, slateSize = base, settings, empty, expected }) => {
+  const input = inputOf({
+    baseItems: ids('b', base),
+    slateSize,
+    ...(empty ? { nextItems: [], challengerItems: [] } : {}),
+    settings: { floor: 0.2, rankOffset: 1, ...settings },
+  });
   const size = input.baseItems.length;
   const draws = 10_000;
   const counts = new Map<string, number>();
   const given = new Map<string, number>();
+  const recorded = new Map<string, number>();
+  let drawnSlots = 0;
   for (let seed = 0; seed < draws; seed += 1) {
-    const { items, exploration } = exploreSlate({ ...input, seed });
-    for (const [slot, item] of items.entries()) counts.set(`${item}@${slot}`, (counts.get(`${item}@${slot}`) ?? 0) + 1);
+    const { items, exploration, propensities } = exploreSlate({ ...input, seed });
+    for (const [slot, item] of items.entries()) {
+      counts.set(`${item}@${slot}`, (counts.get(`${item}@${slot}`) ?? 0) + 1);
+      recorded.set(`${item}@${slot}`, propensities[slot] as number);
+    }
     for (const slot of exploration?.slots ?? []) given.set(items[slot] as string, (given.get(items[slot] as string) ?? 0) + 1);
+    drawnSlots += exploration?.slots.length ?? 0;
   }
+  expect(Math.abs(drawnSlots / draws - expected)).toBeLessThan(0.03);
   const { exploration } = exploreSlate(input);
-  const lookup = slotPropensities({ exploration: exploration as NonNullable<typeof exploration>, size });
+  const lookup = slotPropensities({ exploration: explorationSchema.parse(exploration), size });
   for (let slot = 0; slot < size; slot += 1) {
     let sum = 0;
     for (const item of input.scope.allowedIds) {
@@ -74,12 +94,14 @@ test.each([1, 2, 3])('the propensities are the frequencies, %i slots', (slots) =
       expect(Math.abs((counts.get(`${item}@${slot}`) ?? 0) / draws - probability)).toBeLessThan(
         5 * Math.sqrt((probability * (1 - probability)) / draws) + 1e-12,
       );
+      // What the slate recorded is what the record answers later.
+      if (recorded.has(`${item}@${slot}`)) expect(recorded.get(`${item}@${slot}`)).toBeCloseTo(probability, 12);
     }
     expect(sum).toBeCloseTo(1, 6);
   }
   for (const item of input.scope.allowedIds) {
     const probability = lookup.conditional(item);
-    expect(Math.abs((given.get(item) ?? 0) / (draws * slots) - probability)).toBeLessThan(5 * Math.sqrt(probability / (draws * slots)) + 1e-12);
+    expect(Math.abs((given.get(item) ?? 0) / drawnSlots - probability)).toBeLessThan(5 * Math.sqrt(probability / drawnSlots) + 1e-12);
   }
 });
 
@@ -108,6 +130,7 @@ test('whatever the request: allowed, no item twice, shares that add up, the same
         scope: { allowed: (id) => allowed.includes(id), allowedIds: allowed },
         excluded: banned,
         settings: { slots, poolDepth, rankOffset: 5, challengerDepth: 5, floor },
+        slateSize: Math.max(1, size),
         seed,
         drawId: 'd',
       };
@@ -143,12 +166,12 @@ test('the pool ends at its depth', () => {
   expect(exploration?.poolItems).toEqual(['n0', 'n1', 'n3', 'c0']);
 });
 
-test('nothing to draw from leaves the slate certain; only the floor left has it all', () => {
+test('nothing to draw from leaves the slate certain; only the floor left has no more than its own', () => {
   const nobody = inputOf({ nextItems: [], challengerItems: [], allowedIds: ids('b', 4) });
   expect(exploreSlate(nobody)).toEqual({ items: ids('b', 4), propensities: [1, 1, 1, 1], conditionalPropensities: [1, 1, 1, 1], exploration: null });
   expect(exploreSlate(inputOf({ settings: { slots: 0 } })).exploration).toBeNull();
   const onlyFloor = exploreSlate(inputOf({ nextItems: [], challengerItems: [] }));
-  expect(onlyFloor.exploration).toMatchObject({ poolItems: [], floorItems: 14 });
+  expect(onlyFloor.exploration).toMatchObject({ poolItems: [], floorItems: 14, expectedSlots: 0.02 });
   expect(onlyFloor.exploration?.floorProbability).toBeCloseTo(1 / 14, 14);
   expect(exploreSlate(inputOf({ nextItems: [], challengerItems: [], settings: { floor: 0 } })).exploration).toBeNull();
 });
@@ -195,6 +218,16 @@ describe('inclusion probabilities', () => {
         },
       ),
       { numRuns: 60 },
+    );
+  });
+
+  test('are the same for the items that are asked for', () => {
+    const weights = Array.from({ length: 40 }, (_, index) => 0.98 / (index + 6));
+    const input = { weights, floor: { weight: 0.01, count: 30 }, draws: 4 };
+    const whole = inclusionProbabilities(input);
+    const some = inclusionProbabilities({ ...input, wanted: [0, 7, 39] });
+    expect([...some.listed, some.floor]).toEqual(
+      [0, 7, 39].map((index) => expect.closeTo(whole.listed[index] as number, 12)).concat(expect.closeTo(whole.floor, 12)),
     );
   });
 

@@ -15,6 +15,8 @@ export type ExploreInput = {
   /** What this request may not show. */
   excluded: ReadonlySet<string>;
   settings: Charter['exploration'];
+  /** The charter's. A slate that is shorter explores that much less. */
+  slateSize: number;
   seed: number;
   drawId: string;
 };
@@ -31,22 +33,29 @@ export type Explored = {
 
 /**
  * The last step of a slate. `slots` of its places, each set as likely as the other, get items drawn one after the other without
- * replacement: with probability `floor` any in-scope item outside the base slate, else one of the pool by Plackett-Luce on rank.
+ * replacement: with probability `floor` any in-scope item outside the base slate, else one of the pool by Plackett-Luce on rank. A slate
+ * that is shorter than the charter's explores `slots * length / slateSize` of its places in expectation: one more or less by the draw, which
+ * the propensities count in.
  *
  * The pool: the model's next ranks up to `poolDepth` (rank 1 is the first behind the base slate) and the challenger's best
  * `challengerDepth` (its own ranks, base items left out). An item of both has the better of its two ranks. Weight 1 / (rank + rankOffset).
- * Where the pool is empty, the floor has the whole probability.
+ * Where the pool is empty a place is explored only as often as the floor would have had it, and by the floor.
  */
 export function exploreSlate(input: ExploreInput): Explored {
   const { baseItems, scope, excluded, settings, seed, drawId } = input;
   const pool = poolOf(input);
   const eligible = countEligible(input);
   const certain: Explored = { items: [...baseItems], propensities: baseItems.map(() => 1), conditionalPropensities: baseItems.map(() => 1), exploration: null };
-  const floor = pool.items.length === 0 ? Math.sign(settings.floor) : settings.floor;
-  const slotCount = Math.min(settings.slots, baseItems.length, floor > 0 ? eligible : pool.items.length);
-  if (slotCount === 0) return certain;
+  const isPoolEmpty = pool.items.length === 0;
+  const floor = isPoolEmpty ? Math.sign(settings.floor) : settings.floor;
+  const available = Math.min(baseItems.length, floor > 0 ? eligible : pool.items.length);
+  const wanted = settings.slots * Math.min(1, baseItems.length / input.slateSize) * (isPoolEmpty ? settings.floor : 1);
+  const expectedSlots = Math.min(wanted, available);
+  if (!(expectedSlots > 0)) return certain;
 
   const random = createRandom(seed);
+  const surely = Math.floor(expectedSlots);
+  const slotCount = surely + (expectedSlots > surely && random.float() < expectedSlots - surely ? 1 : 0);
   const floorProbability = floor / eligible;
   const totalWeight = pool.weights.reduce((sum, weight) => sum + weight, 0);
   const poolProbabilities = pool.weights.map((weight) => ((1 - floor) * weight) / totalWeight + floorProbability);
@@ -61,6 +70,7 @@ export function exploreSlate(input: ExploreInput): Explored {
     floorProbability: floorItems > 0 ? floorProbability : 0,
     floorItems,
     slots,
+    ...(expectedSlots > surely ? { expectedSlots } : {}),
   };
 
   const outside = new Set([...baseItems, ...excluded]);
@@ -69,7 +79,7 @@ export function exploreSlate(input: ExploreInput): Explored {
   slots.forEach((slot, position) => {
     items[slot] = drawn[position] as string;
   });
-  const lookup = slotPropensities({ exploration, size: baseItems.length });
+  const lookup = propensitiesOf({ exploration, size: baseItems.length, items: drawn });
   return {
     items,
     propensities: items.map((item, slot) => lookup.marginal(item, slot)),
@@ -166,19 +176,28 @@ export type SlotPropensities = {
 };
 
 /**
- * The logging policy of one slate, for any item at any slot. With m of `size` slots drawn and pi the probability that an item is among the m
- * drawn (m = 1: its share; else the race integral of inclusion.ts): a base item stands at its own slot with 1 - m / size and nowhere else, any
- * other item at each slot with pi / size.
+ * The logging policy of one slate, for any item at any slot. With E of `size` slots drawn in expectation and pi the probability that an item is among
+ * those drawn (one draw: its share; else the race integral of inclusion.ts; E between two whole numbers: the mean of both): a base item stands
+ * at its own slot with 1 - E / size and nowhere else, any other item at each slot with pi / size.
  */
 export function slotPropensities({ exploration, size }: { exploration: Exploration; size: number }): SlotPropensities {
-  const draws = exploration.slots.length;
-  const { listed, floor } = inclusionProbabilities({
-    weights: exploration.poolProbabilities,
-    floor: { weight: exploration.floorProbability, count: exploration.floorItems },
-    draws,
-  });
-  const baseSlot = new Map(exploration.baseItems.map((item, slot) => [item, slot]));
-  const poolInclusion = new Map(exploration.poolItems.map((item, index) => [item, listed[index] as number]));
+  return propensitiesOf({ exploration, size, items: exploration.poolItems });
+}
+
+/** The same for some items outside the base slate, and for any floor item: inclusion costs time for each pool item that is asked for. */
+function propensitiesOf({ exploration, size, items }: { exploration: Exploration; size: number; items: readonly string[] }): SlotPropensities {
+  const { poolItems, poolProbabilities, floorProbability, floorItems, baseItems } = exploration;
+  const draws = exploration.expectedSlots ?? exploration.slots.length;
+  const asked = new Set(items);
+  const wanted = poolItems.flatMap((item, index) => (asked.has(item) ? [index] : []));
+  const inclusionOf = (count: number) =>
+    inclusionProbabilities({ weights: poolProbabilities, floor: { weight: floorProbability, count: floorItems }, draws: count, wanted });
+  const rest = draws - Math.floor(draws);
+  const [less, more] = [inclusionOf(Math.floor(draws)), rest > 0 ? inclusionOf(Math.ceil(draws)) : null];
+  const mean = (one: number, other: number | undefined): number => (other === undefined ? one : (1 - rest) * one + rest * other);
+  const floor = mean(less.floor, more?.floor);
+  const baseSlot = new Map(baseItems.map((item, slot) => [item, slot]));
+  const poolInclusion = new Map(wanted.map((index, place) => [poolItems[index], mean(less.listed[place] as number, more?.listed[place])]));
   const inclusion = (itemId: string): number => (baseSlot.has(itemId) ? 0 : (poolInclusion.get(itemId) ?? floor));
   return {
     marginal(itemId, slot) {

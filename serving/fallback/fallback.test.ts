@@ -56,9 +56,24 @@ describe('the fallback chain', () => {
       fc.asyncProperty(anyRungs, anyRequest, async (rungs, request) => {
         const left = request.scope.allowedIds.filter((itemId) => !request.excluded.has(itemId));
         const { items } = await runChain({ rungs, request, size: 5 });
-        expect(items.length > 0).toBe(left.length > 0);
+        expect(items.length).toBeGreaterThanOrEqual(Math.min(5, left.length, request.depth));
       }),
     );
+  });
+
+  it('fills the slate up from the rungs below, each item once, and says so', async () => {
+    const items = ids.map((itemId) => ({ itemId, title: itemId, inStock: true }));
+    const scope = scopeOf({ scope: { inStockOnly: true, excludeCategories: [], excludeItems: [] }, items, vocabulary: [] });
+    const request: RungRequest = { history: ['i1'], historyWeights: [1], excluded: new Set(), scope, depth: 6 };
+    const one: FallbackRung = { name: 'session', rank: () => ({ items: ['i5'], scores: [3] }) };
+    const two: FallbackRung = { name: 'popularity', rank: () => ({ items: ['i5', 'i4', 'i3', 'i2'], scores: [9, 8, 7, 6] }) };
+    const answer = await runChain({ rungs: [modelRung({ items: [], scores: [], why: 'it crashed' }), one, two, staticRung], request, size: 4 });
+    expect(answer).toEqual({
+      rung: 'session',
+      items: ['i5', 'i4', 'i3', 'i2'],
+      scores: [3, 8, 7, 6],
+      reason: 'model: it crashed; session: only 1 of 4 items could be shown; filled up from popularity',
+    });
   });
 
   it('passes over a rung that throws, and says so', async () => {
