@@ -45,6 +45,7 @@ export async function ingestEventLog(context: Context, request: { surface: strin
         catalog: before.catalog,
         blobs: state.blobs,
         workDir,
+        nowMs: context.now(),
         signal: beat.signal,
       });
       return { ...ingested, log: { rules, through }, whole };

@@ -36,6 +36,7 @@ const ingest = (bench: Bench, events: readonly Event[], previous: DataState['sli
     catalog,
     blobs: bench.blobs,
     workDir: join(bench.folder, 'work'),
+    nowMs: startMs + 100 * hourMs,
   });
 
 describe('ingestLog', () => {
@@ -85,6 +86,14 @@ describe('ingestLog', () => {
       }),
     30_000,
   );
+
+  it('turns away what a clock far ahead dates, which would be the last day of the data', () =>
+    withBench(async (bench) => {
+      const { manifest } = await ingest(bench, [event(0), event(100), event(101), event(102), event(1_000_000)]);
+      expect(manifest.counts).toEqual({ input: 5, accepted: 3, quarantined: 2, duplicates: 0 });
+      expect(manifest.quarantineByReason).toEqual({ 'in-the-future': 2 });
+      expect(manifest.slices.at(-1)?.day).toBe('2026-03-06');
+    }));
 
   it('takes no events as nothing', () =>
     withBench(async (bench) => {

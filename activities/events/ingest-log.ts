@@ -27,8 +27,12 @@ export type IngestLogInput = {
   catalog: Digest;
   blobs: BlobStore;
   workDir: string;
+  nowMs: number;
   signal?: AbortSignal | undefined;
 };
+
+/** So far may a visitor's clock be ahead. */
+const clockSkewMs = 3_600_000;
 
 /** Rows that are events already. */
 export const eventMapping: Mapping = {
@@ -55,6 +59,8 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
         `CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, * FROM read_json(${text(path)}, format = 'newline_delimited', columns = {${columns}})`,
       );
       await stageRows({ duck, mapping: eventMapping, charter, endsAt: undefined });
+      // Visitors say when it was. One day far ahead would be the last day of the data, and no window would hold any other.
+      await duck.run(`UPDATE judged SET fate = 'in-the-future' WHERE fate IS NULL AND at_ms > ${input.nowMs + clockSkewMs}`);
       const before = await takeInPrevious({ duck, charter, blobs, previous: input.previous.filter((slice) => slice.source === sourceName) });
       const tally = await countFates(duck);
       const slices = await writeSlices({ duck, table: 'merged', timeZone: charter.timeZone, source: sourceName, blobs, onSlice: () => undefined });

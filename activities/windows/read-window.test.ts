@@ -50,6 +50,7 @@ async function windowOf(events: readonly Event[], change: Partial<CharterInput> 
     catalog: await putDocument(bench.blobs, catalog),
     blobs: bench.blobs,
     workDir: join(bench.folder, 'work'),
+    nowMs: at(9),
   });
   const window = cutWindow({
     dataState: mergeDataState({ previous: undefined, manifest, manifestDigest: digest }),
