@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 
 const written = { stdout: '', stderr: '' };
 let exit: (string | number | null | undefined)[];
@@ -37,4 +38,15 @@ it('with --json an answer that is followed by a problem stays the one document, 
   expect(JSON.parse(written.stdout)).toEqual({ equal: false });
   expect(written.stderr).toContain('UND-RERUN-DIFFERS: it differs at artifact');
   expect(exit).toEqual([6]);
+});
+
+it.each<[what: string, error: () => unknown, code: string, exit: number]>([
+  ['a state directory that is a file', () => Object.assign(new Error("ENOTDIR: not a directory, mkdir '/x'"), { code: 'ENOTDIR', path: '/x' }), 'UND-STATE', 7],
+  ['a stored document that is another', () => z.object({ kind: z.literal('charter') }).safeParse({}).error, 'UND-STATE', 7],
+  ['a defect', () => new TypeError('x is not a function'), 'UND-INTERNAL', 1],
+])('%s has a code', async (_what, error, code, exitCode) => {
+  const { exitWith } = await load();
+  exitWith(error(), { json: true });
+  expect(JSON.parse(written.stdout)).toMatchObject({ code });
+  expect(exit).toEqual([exitCode]);
 });

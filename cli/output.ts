@@ -1,4 +1,5 @@
-import { asUnderstudyError, problems, toProblemDetails } from '../models/contracts/problem.ts';
+import { problems, toProblemDetails } from '../models/contracts/problem.ts';
+import { codedError } from './coded-error.ts';
 
 let answered = false;
 
@@ -15,7 +16,7 @@ export function say(line: string): void {
 
 /** Ends the process with the problem on stderr and the exit code of the table. With `--json` the problem is the one document on stdout, unless there was an answer. */
 export function exitWith(error: unknown, { json = process.argv.includes('--json') }: { json?: boolean } = {}): never {
-  const known = asUnderstudyError(error);
+  const known = codedError(error);
   const details = toProblemDetails(known);
   if (json && !answered) process.stdout.write(`${JSON.stringify(details, null, 2)}\n`);
   process.stderr.write(`${known.code}: ${known.message}\n`);

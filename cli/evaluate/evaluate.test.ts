@@ -181,6 +181,7 @@ describe('readInteractions', () => {
     ['a row without an item', 'user,item\nu1,a\nu2,\n'],
     ['a row too short', 'user,item,timestamp\nu1,a,1\nu2\n'],
     ['a time in words', 'user,item,timestamp\nu1,a,yesterday\n'],
+    ['JSON lines', '{"user":"u1","item":"a"}\n{"user":"u2","item":"b"}\n'],
     ['bytes that are no text', Buffer.from([0x75, 0x2c, 0x69, 0x0a, 0xff, 0xfe, 0x2c, 0x80, 0x0a])],
   ])('refuses %s', async (what, content) => {
     const path = await file(`bad-${what.replaceAll(' ', '-')}.csv`, content);

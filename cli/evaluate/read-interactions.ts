@@ -88,6 +88,7 @@ async function parquetLayout(connection: DuckDBConnection, path: string): Promis
 async function csvLayout(path: string, kind: Kind, hasHeader: boolean | undefined): Promise<Layout> {
   if (kind === 'gzip') await checkGzip(path);
   const lines = await firstLines(path, kind);
+  if (/^\s*[{[]/.test(lines[0] ?? '')) throw new UnderstudyError('UND-FILE', `${path} looks like JSON: CSV or Parquet is needed here`);
   const shape = csvShape({ lines, header: hasHeader });
   if (shape.columns.length < 2) throw new UnderstudyError('UND-FILE', `${path} has one column; user and item are needed`);
   const types = shape.columns.map((_, column) => `'c${column}': 'VARCHAR'`).join(', ');

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import { emit } from '../output.ts';
 import { type Columns, type Role, roles } from './guess-columns.ts';
 import { type Confirm, type InitResult, initSurface } from './init-surface.ts';
 import type { ColumnProfile } from './profile-file.ts';
@@ -10,7 +11,7 @@ const flagOf = (role: Role): string => (role === 'eventId' ? 'event-id' : role);
 /** `understudy init FILE`, with paths relative to `cwd`. */
 export function initCommandIn({ cwd }: { cwd: string }): Command {
   const command = new Command('init')
-    .description('make a new surface from a CSV, JSON lines or Parquet file: columns are guessed and confirmed, nothing is written over')
+    .description('make a new surface from a CSV, JSON lines or Parquet file: columns are guessed and confirmed, nothing is written over without --force')
     .argument('<file>', 'the file with the events')
     .option('--dir <folder>', "folder to make (default: the surface's name)")
     .option('--surface <name>', "name of the surface (default: from the file's name)")
@@ -20,6 +21,7 @@ export function initCommandIn({ cwd }: { cwd: string }): Command {
   for (const role of roles) command.option(`--${flagOf(role)} <column>`, `column of ${role}; "" for none`);
   return command
     .option('--yes', 'take the guess without asking')
+    .option('--force', 'write over a configuration that is there')
     .option('--dry-run', 'write nothing')
     .option('--json', 'one JSON document on stdout')
     .addHelpText('after', '\nExample:\n  understudy init orders.csv --surface home --user customer_id --item sku --at ordered_at --yes')
@@ -37,9 +39,10 @@ export function initCommandIn({ cwd }: { cwd: string }): Command {
         fixed: Object.fromEntries(roles.map((role) => [role, text(role)] as const).filter(([, column]) => column !== undefined)),
         constantKind: text('kindIs'),
         dryRun: options.dryRun === true,
+        force: options.force === true,
         confirm: asks ? askAll : async ({ guess }) => guess,
       });
-      process.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : `${describe(result)}\n`);
+      emit({ json: options.json === true, document: result, text: describe(result) });
     });
 }
 

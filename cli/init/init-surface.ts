@@ -25,6 +25,8 @@ export type InitInput = {
   fixed: Columns;
   constantKind: string | undefined;
   dryRun: boolean;
+  /** Writes over a configuration that is there. */
+  force: boolean;
   confirm: Confirm;
 };
 
@@ -53,13 +55,7 @@ export async function initSurface(input: InitInput): Promise<InitResult> {
   parseCharter(charterFor({ ...named, kinds: [], spanDays: 10 }));
   const folder = input.folder ?? join(input.cwd, surface);
   const path = join(folder, configName);
-  if (
-    await stat(path).then(
-      () => true,
-      () => false,
-    )
-  )
-    throw alreadyThere(path);
+  if (!input.force && (await isThere(path))) throw alreadyThere(path);
   const workDir = await mkdtemp(join(tmpdir(), 'understudy-init-'));
   try {
     const { source, profile } = await profileFile({ path: input.file, workDir });
@@ -75,7 +71,7 @@ export async function initSurface(input: InitInput): Promise<InitResult> {
     const created: NewSurface = { ...named, mapping, kinds, spanDays: span.days };
     parseCharter(charterFor(created));
     const text = configText({ folder, file: input.file, created });
-    if (!input.dryRun) await writeConfig({ folder, text });
+    if (!input.dryRun) await writeConfig({ folder, text, force: input.force });
     return {
       surface,
       path,
@@ -92,6 +88,12 @@ export async function initSurface(input: InitInput): Promise<InitResult> {
     await rm(workDir, { recursive: true, force: true });
   }
 }
+
+const isThere = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 function surfaceFrom({ surface, file }: InitInput): string {
   const fromFile = parse(file)

@@ -35,6 +35,7 @@ const init = (path: string, change: Partial<InitInput> = {}) =>
     fixed: {},
     constantKind: undefined,
     dryRun: false,
+    force: false,
     confirm: async ({ guess }) => guess,
     ...change,
   });
@@ -154,6 +155,14 @@ describe('initSurface', () => {
     const before = await readFile(config, 'utf8');
     await expect(init(path, { owner: 'eve' })).rejects.toMatchObject({ code: 'UND-INPUT', message: expect.stringContaining('is there already') });
     expect(await readFile(config, 'utf8')).toBe(before);
+    await init(path, { owner: 'eve', force: true });
+    expect(await readFile(config, 'utf8')).toBe(before.replaceAll('ada', 'eve'));
+  });
+
+  it('says why a folder will not do', async () => {
+    const path = await file('shop.csv', 'user,item,time\nu1,i1,2026-01-01\nu2,i2,2026-01-02\n');
+    for (const where of [path, join(path, 'below')])
+      await expect(init(path, { folder: where }), where).rejects.toMatchObject({ code: 'UND-INPUT', message: expect.stringContaining('--dir') });
   });
 
   it('names every mistake', async () => {

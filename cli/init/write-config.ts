@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ColumnMappingInput } from '../../activities/events/column-mapping.ts';
 import type { CharterInput } from '../../models/contracts/charter.ts';
@@ -40,7 +40,7 @@ export function charterFor({ surface, title, owner, timeZone, kinds, spanDays }:
     repeatPolicy: 'allow',
     scope: { inStockOnly: false },
     window: windowFor(spanDays),
-    data: { rules: [{ name: 'little-quarantine', measure: 'quarantine-share', max: 0.2, action: 'stop' }] },
+    data: { log: 'ingest', rules: [{ name: 'little-quarantine', measure: 'quarantine-share', max: 0.2, action: 'stop' }] },
     bootstrap: 'popularity',
     candidates: [
       { name: 'popularity', algorithm: 'popularity' },
@@ -71,21 +71,25 @@ export default defineSurface(${literal(charterFor(created))});
 `;
 }
 
-/** Writes the file into its folder, which is made. Never over another one. @throws UND-INPUT when it is there. */
-export async function writeConfig({ folder, text }: { folder: string; text: string }): Promise<string> {
+/** Writes the file into its folder, which is made; over another one only by `force`. @throws UND-INPUT when it is there, or cannot be written. */
+export async function writeConfig({ folder, text, force }: { folder: string; text: string; force: boolean }): Promise<string> {
   const path = join(folder, configName);
-  await mkdir(dirname(path), { recursive: true });
   try {
-    await writeFile(path, text, { flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
-    throw error;
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new UnderstudyError('UND-INPUT', `The folder ${folder} cannot be made (${(cause as Error).message}): name another with --dir`, { cause });
+  }
+  try {
+    await writeFile(path, text, { flag: force ? 'w' : 'wx' });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
+    throw new UnderstudyError('UND-INPUT', `${path} cannot be written (${(cause as Error).message}): name another folder with --dir`, { cause });
   }
   return path;
 }
 
 export const alreadyThere = (path: string) =>
-  new UnderstudyError('UND-INPUT', `${path} is there already and is not written over: name another folder with --dir`);
+  new UnderstudyError('UND-INPUT', `${path} is there already and is not written over: name another folder with --dir, or say --force`);
 
 const slashes = (path: string): string => path.split(sep).join('/');
 const relativeImport = (path: string): string => (path.startsWith('.') ? path : `./${path}`);

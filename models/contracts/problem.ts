@@ -37,6 +37,13 @@ export const problems = {
     title: 'The file cannot be read',
     remedy: 'Check that it exists, is whole, and is CSV, Parquet or JSON lines.',
   },
+  'UND-STATE': {
+    status: 500,
+    exit: 7,
+    retryable: false,
+    title: 'The state directory cannot be used',
+    remedy: 'Look at what is named: the directory must be whole, yours to write, with room on its disk. Restore it, or name another with --state.',
+  },
   'UND-RULE-STOP': {
     status: 422,
     exit: 4,
