@@ -24,7 +24,7 @@ export type IngestBatchInput = {
   workDir: string;
   /** Shift timestamps by whole weeks so that the data end on or before this day. Absent: no shift. */
   endsAt?: string | undefined;
-  /** The day that freshness is measured against; `endsAt` when absent. */
+  /** The day that it is now in the surface's zone: freshness is measured against it. */
   asOfDay?: string | undefined;
   /** What the surface has before this batch: the items of its catalog stay. */
   before?: DataBefore | undefined;
@@ -43,7 +43,7 @@ export type IngestedBatch = IngestResult & { items: ItemRow[] };
 export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatch> {
   const { charter, mapping, blobs, signal, onProgress } = input;
   const endsAt = checkedDay('endsAt', input.endsAt);
-  const asOfDay = checkedDay('asOfDay', input.asOfDay) ?? endsAt;
+  const asOfDay = checkedDay('asOfDay', input.asOfDay);
   await mkdir(input.workDir, { recursive: true });
   const report = (stage: IngestProgress['stage'], done: number, total: number) => onProgress?.({ stage, done, total });
   const file = await inspectSource({ path: input.source.path, signal });
@@ -55,7 +55,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
     const tally = await countFates(duck);
     const warnings = applyDataSetRules({
       rules: charter.data.rules,
-      measures: { ...tally.counts, nullUsers: tally.nullUsers, freshnessDays: await freshness({ duck, charter, asOfDay }) },
+      measures: { ...tally.counts, nullUsers: tally.nullUsers, shiftDays, freshnessDays: await freshness({ duck, charter, asOfDay }) },
     });
     report('catalog', 0, 1);
     await duck.run('CREATE VIEW accepted AS SELECT * FROM judged WHERE fate IS NULL');

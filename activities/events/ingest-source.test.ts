@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestBytes } from '../../models/contracts/digest.ts';
-import { type DataState, dataState } from '../../models/contracts/window.ts';
+import { type DataState, dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { IngestRequest } from '../api.ts';
 import { type Context, readLatest } from '../context.ts';
@@ -108,6 +108,26 @@ describe('ingestSource', () => {
       await ingestSource(context, cups, quietBeat);
       await ingestSource(context, lamps, quietBeat);
       expect(await stateOf(context)).toEqual(state);
+    }));
+
+  it('measures freshness by the day that it is, before any shift', () =>
+    withBench(async (bench) => {
+      const context = benchContext(bench.folder);
+      const { blobs } = context.state;
+      const ingest = async (action: 'warn' | 'stop', change: { endsAt?: string; timeZone?: string } = {}) => {
+        const { endsAt = null, timeZone = 'Europe/London' } = change;
+        const rules = [{ name: 'fresh', measure: 'freshness-days' as const, max: 5, action }];
+        const charter = await putDocument(blobs, testCharter({ timeZone, data: { rules } }));
+        const result = await ingestSource(context, await request(context, join(bench.folder, 'shop.csv'), rowsOf('lamp', 9), { charter, endsAt }), quietBeat);
+        return (await getDocument(blobs, result.manifest, ingestManifest)).warnings;
+      };
+      expect(await ingest('warn')).toEqual([{ rule: 'fresh', message: 'freshness-days is 10, above 5', value: 10 }]);
+      expect(await ingest('warn', { timeZone: 'Pacific/Auckland' })).toMatchObject([{ value: 11 }]);
+      await expect(ingest('stop')).rejects.toMatchObject({ code: 'UND-RULE-STOP', message: expect.stringContaining('freshness-days is 10') });
+      const note = [{ rule: 'fresh', message: 'does not apply: the timestamps were shifted by 7 days', value: 7 }];
+      expect(await ingest('stop', { endsAt: '2026-03-20' })).toEqual(note);
+      // The file ends on the weekday of that day: nothing was shifted.
+      expect(await ingest('warn', { endsAt: '2026-03-10' })).toMatchObject([{ value: 10 }]);
     }));
 
   it('asks for a retraining though the attempt that published the data died before it could say so', () =>

@@ -2,6 +2,7 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { IngestRequest, IngestResult } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
+import { dayIn } from '../windows/days.ts';
 import type { Beat } from '../worker.ts';
 import { type IngestedBatch, ingestBatch, rebaseBatch } from './ingest-batch.ts';
 import { mapping as mappingDocument } from './mapping.ts';
@@ -27,6 +28,7 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
         blobs,
         workDir,
         endsAt: request.endsAt ?? undefined,
+        asOfDay: dayIn(charter.timeZone, context.now()),
         before,
         signal: beat.signal,
         onProgress: () => beat.beat(),

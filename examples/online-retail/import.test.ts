@@ -120,7 +120,7 @@ describe('the whole file', () => {
     expect({ ...byHand.acceptedByKind }).toEqual(manifest.acceptedByKind);
     expect(byHand.quarantineByReason).toEqual(manifest.quarantineByReason);
     expect(byHand.duplicates).toBe(manifest.counts.duplicates);
-    expect(manifest.warnings).toEqual([]);
+    expect(manifest.warnings).toEqual([{ rule: 'fresh', message: 'does not apply: the timestamps were shifted by 5460 days', value: 5460 }]);
   });
 
   it('is shifted by 780 weeks, onto the same weekdays', () => {

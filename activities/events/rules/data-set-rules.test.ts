@@ -3,7 +3,7 @@ import type { DataSetRule } from '../../../models/contracts/charter.ts';
 import type { UnderstudyError } from '../../../models/contracts/problem.ts';
 import { applyDataSetRules, type BatchMeasures } from './data-set-rules.ts';
 
-const measures: BatchMeasures = { input: 100, accepted: 70, quarantined: 25, nullUsers: 35, freshnessDays: 3 };
+const measures: BatchMeasures = { input: 100, accepted: 70, quarantined: 25, nullUsers: 35, shiftDays: 0, freshnessDays: 3 };
 const rule = (change: Partial<DataSetRule>): DataSetRule => ({ name: 'one', measure: 'rows', action: 'warn', ...change });
 
 describe('data-set rules', () => {
@@ -36,6 +36,13 @@ describe('data-set rules', () => {
     expect(stopped.code).toBe('UND-RULE-STOP');
     expect(stopped.mistakes.map(({ path }) => path)).toEqual(['/data/rules/first', '/data/rules/second']);
     expect(stopped.message).toContain('first: rows is 70, below 1000');
+  });
+
+  it('say that freshness does not apply to what was shifted', () => {
+    const shifted = { ...measures, shiftDays: 700, freshnessDays: 707 };
+    expect(applyDataSetRules({ rules: [rule({ measure: 'freshness-days', max: 2, action: 'stop' })], measures: shifted })).toEqual([
+      { rule: 'one', message: 'does not apply: the timestamps were shifted by 700 days', value: 700 },
+    ]);
   });
 
   it('do not pass a freshness rule that cannot be measured', () => {

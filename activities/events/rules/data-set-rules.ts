@@ -2,18 +2,30 @@ import type { DataSetRule } from '../../../models/contracts/charter.ts';
 import { UnderstudyError } from '../../../models/contracts/problem.ts';
 import type { IngestManifest } from '../../../models/contracts/window.ts';
 
-/** What is measured over a batch. `freshnessDays` is undefined where nobody said which day it is. */
-export type BatchMeasures = { input: number; accepted: number; quarantined: number; nullUsers: number; freshnessDays: number | undefined };
+/** What is measured over a batch. `freshnessDays` is undefined where nobody said which day it is; `shiftDays` were added to the timestamps. */
+export type BatchMeasures = {
+  input: number;
+  accepted: number;
+  quarantined: number;
+  nullUsers: number;
+  shiftDays: number;
+  freshnessDays: number | undefined;
+};
 
 /**
  * Applies the charter's data-set rules: answers the warnings. `rows` counts accepted rows; `null-user-share` is a share of them;
- * `quarantine-share` is a share of the input.
+ * `quarantine-share` is a share of the input. Data that were shifted are as old as somebody wanted: to them a freshness rule does not apply, and
+ * a warning says so.
  * @throws UND-RULE-STOP naming every stop-level rule that failed; UND-INPUT when a freshness rule cannot be measured.
  */
 export function applyDataSetRules({ rules, measures }: { rules: readonly DataSetRule[]; measures: BatchMeasures }): IngestManifest['warnings'] {
   const warnings: IngestManifest['warnings'] = [];
   const stops: { rule: string; message: string }[] = [];
   for (const rule of rules) {
+    if (rule.measure === 'freshness-days' && measures.shiftDays !== 0) {
+      warnings.push({ rule: rule.name, message: `does not apply: the timestamps were shifted by ${measures.shiftDays} days`, value: measures.shiftDays });
+      continue;
+    }
     const value = measure(rule, measures);
     const message = complaint(rule, value);
     if (message === undefined) continue;
