@@ -9,6 +9,7 @@ import { doctorCommandIn } from './doctor/command.ts';
 import { type CommandContext, readEnvironment } from './environment.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
 import { initCommandIn } from './init/command.ts';
+import { opeCommand } from './ope/command.ts';
 import { emit, exitWith } from './output.ts';
 import { problems, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 
@@ -34,6 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
     runsCommand(context),
     rerunCommand(context),
     evaluateCommandIn(surroundings),
+    opeCommand(context),
     simulateCommand(context),
     doctorCommandIn({ cwd: context.cwd, env: process.env, nodeVersion: process.versions.node }),
   ];
@@ -55,7 +57,9 @@ const json = () => process.argv.includes('--json');
 /** Commander has said it to a person already. */
 function exitAfterCommander({ code, exitCode, message }: CommanderError): never {
   if (exitCode === 0) process.exit(0);
-  const detail = code === 'commander.help' ? 'No command was named' : message.replace(/^error: /, '');
+  const [asked, of] = process.argv.slice(2);
+  const detail =
+    code !== 'commander.help' ? message.replace(/^error: /, '') : asked === 'help' ? `There is no command ${of} to explain` : 'No command was named';
   if (json()) emit({ json: true, document: toProblemDetails(new UnderstudyError('UND-INPUT', detail)), text: '' });
   process.exit(problems['UND-INPUT'].exit);
 }

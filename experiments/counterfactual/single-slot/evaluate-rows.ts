@@ -1,0 +1,99 @@
+import type { Interval, Verdict } from '../../../models/contracts/verdict.ts';
+import { chooseHyperparameters } from './choose-hyperparameters.ts';
+import { defaultLimits, type DiagnosticLimits, type Diagnostics, diagnose, objections } from './diagnostics.ts';
+import { type EstimatorName, type Hyperparameters, possibleEstimators, scoreRows } from './estimators.ts';
+import { clusterScores, type IntervalKind, intervalOf } from './intervals.ts';
+import { checkRows, type LoggedRows, weightsOf } from './logged-rows.ts';
+
+export type Estimate = Interval & { standardError: number };
+export type RowsEvaluation = {
+  rows: number;
+  estimators: Partial<Record<EstimatorName, Estimate>>;
+  hyperparameters: Hyperparameters;
+  /** The log's own mean reward: what the logging policy earned. */
+  logged: Estimate;
+  /** The target's value minus the logging policy's, paired by row; by SNDR, or SNIPS where there is no reward model. */
+  lift: Estimate & { estimator: EstimatorName };
+  diagnostics: Diagnostics;
+  verdict: Verdict;
+  reasons: string[];
+};
+
+export type RowsSettings = {
+  hyperparameters?: Partial<Hyperparameters>;
+  interval?: IntervalKind;
+  level?: number;
+  limits?: DiagnosticLimits;
+  seed?: number;
+  replications?: number;
+};
+
+/**
+ * Every estimator that the log allows, with intervals, diagnostics and the verdict on the target policy against the logging one.
+ * @throws UND-INPUT, UND-NO-DATA: see checkRows
+ */
+export function evaluateRows(rows: LoggedRows, settings: RowsSettings = {}): RowsEvaluation {
+  const { interval = 'normal', level = 0.95, limits = defaultLimits, seed = 1, replications = 1000 } = settings;
+  checkRows(rows);
+  const count = rows.reward.length;
+  const weights = weightsOf(rows);
+  const clusters = rows.cluster === undefined ? count : countClusters(rows.cluster);
+  const parameters = chooseHyperparameters({ rows, weights }, settings.hyperparameters ?? {});
+  const scores = new Float64Array(count);
+  const summarize = (value: number): Estimate => {
+    const sample = clusterScores({ scores, cluster: rows.cluster, clusters });
+    return {
+      ...intervalOf(interval, { sample, value, level, seed, replications, bounds: boundsOf(sample.scores) }),
+      standardError: finite(sample.standardError),
+    };
+  };
+
+  const weightSample = clusterScores({ scores: weights, cluster: rows.cluster, clusters });
+  const diagnostics = diagnose({ rows, weights, weightSample });
+  const possible = possibleEstimators(rows);
+  const estimators: RowsEvaluation['estimators'] = {};
+  for (const name of possible) {
+    const value = scoreRows(name, { rows, weights, parameters, scores });
+    estimators[name] = summarize(value);
+  }
+  let rewardSum = 0;
+  for (let row = 0; row < count; row += 1) rewardSum += rows.reward[row] as number;
+  scores.set(rows.reward);
+  const logged = summarize(rewardSum / count);
+
+  const estimator = possible.includes('sndr') ? 'sndr' : 'snips';
+  const value = scoreRows(estimator, { rows, weights, parameters, scores });
+  for (let row = 0; row < count; row += 1) scores[row] = (scores[row] as number) - (rows.reward[row] as number);
+  const lift = { ...summarize(value - rewardSum / count), estimator } as const;
+  return { rows: count, estimators, hyperparameters: parameters, logged, lift, diagnostics, ...judge({ lift, diagnostics, limits }) };
+}
+
+function judge({ lift, diagnostics, limits }: { lift: RowsEvaluation['lift']; diagnostics: Diagnostics; limits: DiagnosticLimits }): {
+  verdict: Verdict;
+  reasons: string[];
+} {
+  const against = objections(diagnostics, limits);
+  if (against.length > 0) return { verdict: 'not-enough-evidence', reasons: against };
+  const range = `the target earns ${lift.low.toPrecision(4)} to ${lift.high.toPrecision(4)} more a row than what was logged (${lift.estimator})`;
+  if (lift.low > 0) return { verdict: 'better', reasons: [range] };
+  if (lift.high < 0) return { verdict: 'worse', reasons: [range] };
+  return { verdict: 'not-enough-evidence', reasons: [`the lift may lie on either side of 0: ${range}`] };
+}
+
+/** Of the scores that are there: an estimate of the a priori bounds, which the log does not know. */
+function boundsOf(scores: Float64Array): { low: number; high: number } {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let index = 0; index < scores.length; index += 1) {
+    low = Math.min(low, scores[index] as number);
+    high = Math.max(high, scores[index] as number);
+  }
+  return { low, high };
+}
+
+function countClusters(cluster: Int32Array): number {
+  let most = -1;
+  for (let row = 0; row < cluster.length; row += 1) most = Math.max(most, cluster[row] as number);
+  return most + 1;
+}
+
+const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
