@@ -4,12 +4,11 @@ import { z } from 'zod';
 import { type CatalogItem, catalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { SliceReference } from '../../models/contracts/window.ts';
+import { inStockAt } from '../../models/slate/stock.ts';
 import { type BlobStore, getDocument } from '../../stores/blobs.ts';
 import { slicesThatStay } from '../windows/merge-data-state.ts';
 import { asWritten, type Duck, text } from './duckdb.ts';
 import type { Mapping } from './mapping.ts';
-
-const dayMs = 86_400_000;
 
 /** What the accepted rows of one batch say of an item. */
 export type ItemRow = {
@@ -137,5 +136,5 @@ function optional<Key extends string, Value>(key: Key, value: Value | null | und
 function judgeStock({ items, inStockDays }: { items: CatalogItem[]; inStockDays: number | undefined }): CatalogItem[] {
   if (inStockDays === undefined) return items;
   const lastMs = items.reduce((last, item) => Math.max(last, item.availableUntilMs ?? 0), 0);
-  return items.map((item) => ({ ...item, inStock: (item.availableUntilMs ?? lastMs) >= lastMs - inStockDays * dayMs }));
+  return items.map((item) => ({ ...item, inStock: inStockAt({ lastSeenMs: item.availableUntilMs ?? lastMs, asOfMs: lastMs, inStockDays }) }));
 }

@@ -82,6 +82,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
         ...tally.parts,
         quarantine: await writeQuarantine({ duck, blobs }),
         catalog,
+        inStockDays: mapping.inStockDays,
         slices,
         warnings,
       },

@@ -1,6 +1,6 @@
 import type { Charter } from '../../models/contracts/charter.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import type { LogMark } from '../../models/contracts/window.ts';
+import { type LogMark, logSource } from '../../models/contracts/window.ts';
 import type { SealedSegment } from '../../stores/event-log.ts';
 import type { IngestResult } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
@@ -10,9 +10,6 @@ import type { Beat } from '../worker.ts';
 import { eventMapping, ingestLog } from './ingest-log.ts';
 import { type Ingested, publishData } from './publish-data.ts';
 import { rulesDigestOf } from './stage-rows.ts';
-
-/** The source that the events of `POST /v1/events` come by. */
-export const logSource = 'log';
 
 /**
  * Makes what visitors did the surface's data: the live replicas seal their logs, and the events of all sealed segments that are not in the data

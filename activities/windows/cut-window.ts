@@ -47,6 +47,7 @@ export function cutWindow({ dataState, charter, rulesDigest, asOfDay }: Input): 
     trainSlices,
     testSlices,
     catalog: dataState.catalog,
+    inStockDays: dataState.inStockDays ?? null,
     rulesDigest,
     rows: { train: rowsOf(trainSlices), test: rowsOf(testSlices) },
     seed: charter.seed,

@@ -38,7 +38,8 @@ export function mergeDataState({
     ingest: manifestDigest,
     catalog: manifest.catalog,
     slices: [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
-    ...(log === undefined ? {} : { log }),
+    inStockDays: manifest.inStockDays ?? previous?.inStockDays,
+    log,
   });
 }
 

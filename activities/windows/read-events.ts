@@ -83,6 +83,16 @@ export async function readEvents({ slices, besides = [], blobs, kinds, workDir, 
   });
 }
 
+/** When the slices last hold each item, in events of any kind. */
+export async function readLastSeen({ slices, blobs, workDir, signal }: Omit<Input, 'kinds' | 'besides'>): Promise<Map<string, number>> {
+  if (slices.length === 0) return new Map();
+  const from = await parquetSql(slices, blobs);
+  return withDuck({ workDir, signal }, async (duck) => {
+    const [items = [], lastMs = []] = await duck.columns(`SELECT item_id, max(at_ms)::DOUBLE FROM ${from} GROUP BY item_id`);
+    return new Map((items as string[]).map((itemId, index) => [itemId, lastMs[index] as number]));
+  });
+}
+
 async function parquetSql(slices: readonly SliceReference[], blobs: BlobStore): Promise<string> {
   const paths: string[] = [];
   for (const slice of slices) paths.push(await blobs.localPath(slice.digest));

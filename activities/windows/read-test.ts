@@ -1,9 +1,10 @@
 import type { Interactions } from '../../models/algorithms/algorithm.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { eventKinds } from '../../models/contracts/event.ts';
+import { logSource } from '../../models/contracts/window.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from '../events/build-catalog.ts';
-import { type EventTable, readEvents } from './read-events.ts';
+import { type EventTable, readEvents, readLastSeen } from './read-events.ts';
 import type { TrainData, WindowInput } from './read-window.ts';
 import { scopeBiasAsOf } from './scope-as-of.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
@@ -41,7 +42,10 @@ export async function readTest({ vocabulary, userIds, interactions, ...input }: 
   const kinds = rewardingKinds(charter);
   const events = await readEvents({ slices: window.testSlices, blobs, kinds: [...kinds, 'return'], workDir, signal });
   const catalog = await getDocument(blobs, window.catalog, catalogDocument);
-  const scopeBias = scopeBiasAsOf({ vocabulary, catalog, charter, ...lastSeen(interactions) });
+  // What the serving tier logged says what was shown, and nothing of what there is.
+  const ofCatalog = window.trainSlices.filter(({ source }) => source !== logSource);
+  const lastSeenMs = await readLastSeen({ slices: ofCatalog, blobs, workDir, signal });
+  const scopeBias = scopeBiasAsOf({ vocabulary, catalog, charter, window, lastSeenMs });
   const purchases = charter.repeatPolicy === 'exclude-purchased' ? await purchasesOf(input) : new Map<string, Set<string>>();
   const left: TestData['left'] = { coldUsers: 0, sessions: 0, outOfVocabulary: 0, outOfScope: 0, repeats: 0, usersWithoutRelevant: 0 };
   const itemIndex = new Map(vocabulary.map((itemId, index) => [itemId, index]));
@@ -83,16 +87,6 @@ export async function readTest({ vocabulary, userIds, interactions, ...input }: 
 }
 
 const rewardingKinds = (charter: Pick<Charter, 'reward'>) => eventKinds.filter((kind) => kind !== 'return' && (charter.reward.weights[kind] ?? 0) > 0);
-
-function lastSeen({ itemCount, items, atMs }: Interactions): { lastSeenMs: Float64Array; asOfMs: number } {
-  const lastSeenMs = new Float64Array(itemCount);
-  let asOfMs = 0;
-  items.forEach((item, entry) => {
-    lastSeenMs[item] = Math.max(lastSeenMs[item] ?? 0, atMs[entry] ?? 0);
-    asOfMs = Math.max(asOfMs, atMs[entry] ?? 0);
-  });
-  return { lastSeenMs, asOfMs };
-}
 
 function pastOf({ interactions, userIndex, relevant }: { interactions: Interactions; userIndex: number; relevant: number[] }) {
   const from = interactions.indptr[userIndex] ?? 0;

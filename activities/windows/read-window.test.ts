@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Charter, CharterInput } from '../../models/contracts/charter.ts';
 import { type Event, unitOf } from '../../models/contracts/event.ts';
 import { putDocument } from '../../stores/blobs.ts';
@@ -37,17 +38,18 @@ async function* stream(events: readonly Event[]) {
   yield* events;
 }
 
-/** A window over the events; day 0 and day 3 are there in any case. */
-async function windowOf(events: readonly Event[], change: Partial<CharterInput> = {}, catalog: unknown[] = []) {
+/** A window over the events; day 0 and day 3 are there in any case. The catalog has all items, as `known` says where it does. */
+async function windowOf(events: readonly Event[], change: Partial<CharterInput> = {}, known: CatalogItem[] = []) {
   const charter: Charter = testCharter(change);
   const all = [event('view', 'u-first', 'i-first', at(0)), ...events, event('view', 'u-last', 'i-last', at(3))];
+  const items = new Map([...all.map(({ itemId }) => ({ itemId, title: itemId, inStock: true })), ...known].map((item) => [item.itemId, item]));
   const { manifest, digest } = await ingestLog({
     surface: 'home',
     charter,
     sourceName: 'log',
     events: stream(all),
     previous: [],
-    catalog: await putDocument(bench.blobs, catalog),
+    catalog: await putDocument(bench.blobs, [...items.values()]),
     blobs: bench.blobs,
     workDir: join(bench.folder, 'work'),
     nowMs: at(9),
@@ -221,12 +223,12 @@ describe('readTest', () => {
   it('holds the scope as of the split', async () => {
     const catalog = [
       { itemId: 'b', title: 'b', category: 'adult', inStock: true },
-      { itemId: 'a', title: 'a', inStock: false },
+      { itemId: 'c', title: 'c', inStock: false },
     ];
     const input = await windowOf(story, { scope: { excludeCategories: ['adult'], excludeItems: ['d'] } }, catalog);
     const train = await readTrain(input);
     const test = await readTest({ ...input, ...train });
-    expect(train.vocabulary.filter((_item, index) => test.scopeBias[index] !== 0)).toEqual(['b', 'd']);
+    expect(train.vocabulary.filter((_item, index) => test.scopeBias[index] !== 0)).toEqual(['b', 'c', 'd']);
     expect(test.left.outOfScope).toBe(2);
     expect(test.users.map((user) => user.relevant.map((index) => train.vocabulary[index]))).toEqual([['a']]);
   });

@@ -1,27 +1,34 @@
-import type { Charter } from '../../models/contracts/charter.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
+import type { WindowManifest } from '../../models/contracts/window.ts';
+import { scopeOf } from '../../models/slate/scope.ts';
+import { inStockAt } from '../../models/slate/stock.ts';
 
-const dayMs = 86_400_000;
+/** What windows of before mean that say nothing of stock. */
+const unsaidInStockDays = 60;
 
-/** An item that the last so many days before the split did not see counts as out of stock at the split. */
-export const staleAfterDays = 60;
-
-type Input = { vocabulary: readonly string[]; catalog: readonly CatalogItem[]; charter: Pick<Charter, 'scope'>; lastSeenMs: Float64Array; asOfMs: number };
+type Input = {
+  vocabulary: readonly string[];
+  catalog: readonly CatalogItem[];
+  charter: Pick<Charter, 'scope'>;
+  window: Pick<WindowManifest, 'inStockDays'>;
+  /** When the sources of the catalog last held each item in the train part. */
+  lastSeenMs: ReadonlyMap<string, number>;
+};
 
 /**
- * The charter's scope as one would have known it at `asOfMs`: float32 [items], 0 in scope, -1e9 out. Stock is judged by what was seen
- * before the split (`lastSeenMs`, [items]) and not by the catalog's own flag, which knows what came after.
+ * The scope that would have been served at the split: float32 [items], 0 in scope, -1e9 out. Stock is what the catalog would have said of it
+ * then, since its own flags know what came after; categories are the catalog's.
  */
-export function scopeBiasAsOf({ vocabulary, catalog, charter, lastSeenMs, asOfMs }: Input): Float32Array {
-  const { inStockOnly, itemIdPattern, excludeCategories, excludeItems } = charter.scope;
-  const pattern = itemIdPattern === undefined ? undefined : new RegExp(itemIdPattern);
-  const categories = new Map(catalog.map((item) => [item.itemId, item.category]));
-  const banned = new Set(excludeItems);
-  const bannedCategories = new Set(excludeCategories);
-  return Float32Array.from(vocabulary, (itemId, index) => {
-    const category = categories.get(itemId);
-    const stale = inStockOnly && (lastSeenMs[index] ?? 0) < asOfMs - staleAfterDays * dayMs;
-    const out = stale || banned.has(itemId) || (category !== undefined && bannedCategories.has(category)) || pattern?.test(itemId) === false;
-    return out ? -1e9 : 0;
-  });
+export function scopeBiasAsOf({ vocabulary, catalog, charter, window, lastSeenMs }: Input): Float32Array {
+  const inStockDays = window.inStockDays === undefined ? unsaidInStockDays : (window.inStockDays ?? undefined);
+  const asOfMs = [...lastSeenMs.values()].reduce((last, one) => Math.max(last, one), Number.NEGATIVE_INFINITY);
+  const seenMs = ({ itemId, availableUntilMs = Number.POSITIVE_INFINITY }: CatalogItem) =>
+    // What was seen last before the split may lie before the window.
+    availableUntilMs <= asOfMs ? availableUntilMs : (lastSeenMs.get(itemId) ?? Number.NEGATIVE_INFINITY);
+  const items =
+    inStockDays === undefined || lastSeenMs.size === 0
+      ? catalog
+      : catalog.map((item) => ({ ...item, inStock: inStockAt({ lastSeenMs: seenMs(item), asOfMs, inStockDays }) }));
+  return scopeOf({ scope: charter.scope, items, vocabulary }).bias;
 }

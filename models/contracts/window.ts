@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { dayString, digestString, machineName, surfaceName } from './ids.ts';
 
+/** The source that the events of `POST /v1/events` come by. */
+export const logSource = 'log';
+
 /** One immutable day of accepted events. `digest` names the Parquet bytes, `logicalDigest` the rows whatever wrote them. */
 export const sliceReference = z.strictObject({
   day: dayString,
@@ -28,6 +31,8 @@ export const ingestManifest = z.strictObject({
   quarantine: digestString.nullable(),
   catalog: digestString,
   slices: z.array(sliceReference),
+  /** By which the catalog judged stock: see the mapping. Absent where it did not. */
+  inStockDays: z.number().int().min(1).optional(),
   warnings: z.array(z.strictObject({ rule: machineName, message: z.string(), value: z.number() })),
 });
 export type IngestManifest = z.infer<typeof ingestManifest>;
@@ -45,6 +50,8 @@ export const dataState = z.strictObject({
   catalog: digestString,
   /** Oldest day first, no day twice from one source. */
   slices: z.array(sliceReference),
+  /** By which the stock of the catalog was judged last, if ever. */
+  inStockDays: z.number().int().min(1).optional(),
   /** How far the serving tier's event log is in these data, where it is at all. */
   log: logMark.optional(),
 });
@@ -63,6 +70,8 @@ export const windowManifest = z.strictObject({
   trainSlices: z.array(sliceReference),
   testSlices: z.array(sliceReference),
   catalog: digestString,
+  /** Stock at the split is judged by it as the catalog's was; null: it is not judged. Absent in windows of before, which mean 60. */
+  inStockDays: z.number().int().min(1).nullable().optional(),
   rulesDigest: digestString,
   rows: z.strictObject({ train: z.number().int(), test: z.number().int() }),
   seed: z.number().int(),
