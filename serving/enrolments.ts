@@ -10,7 +10,17 @@ export type Assignment = { variant: VariantName; enrolment: Enrolment | null };
  * stays what it became until another release begins: a share that moves later moves nobody.
  */
 export type Enrolments = {
-  assign(input: { canary: CanarySpec | null; unit: string | null; generation: number; nowMs: number }): Assignment;
+  assign(input: {
+    canary: CanarySpec | null;
+    unit: string | null;
+    generation: number;
+    nowMs: number;
+    /** False while records cannot be written: an enrolment that would not outlive this process is not made, and the champion answers. */
+    mayEnrol?: boolean;
+  }): Assignment;
+  /** The release is over: what it needed is forgotten. */
+  end(): void;
+  size(): number;
   /** Takes an enrolment from the log. Of several the oldest counts. */
   restore(record: Pick<SlateRecord, 'releaseId' | 'unit' | 'enrolment'>): void;
 };
@@ -24,7 +34,7 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
   const variantOf = (enrolment: Enrolment): VariantName => (enrolment.bucket < enrolment.share ? 'challenger' : 'champion');
 
   return {
-    assign({ canary, unit, generation, nowMs }) {
+    assign({ canary, unit, generation, nowMs, mayEnrol = true }) {
       // A visitor without user and session cannot be kept to a variant, so has none.
       if (canary === null || canary.mode !== 'canary' || unit === null) return championAlone;
       if (canary.releaseId !== release) {
@@ -33,11 +43,18 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
       }
       let enrolment = units.get(unit);
       if (enrolment === undefined) {
+        if (!mayEnrol) return championAlone;
         enrolment = { share: canary.share, bucket: bucketOf({ salt: canary.salt, unit }), atMs: nowMs, generation };
         units.set(unit, enrolment);
       }
       return { variant: variantOf(enrolment), enrolment };
     },
+
+    end() {
+      release = null;
+      units = new Map();
+    },
+    size: () => units.size,
 
     restore(record) {
       if (record.enrolment === null || record.releaseId !== release) return;

@@ -56,6 +56,7 @@ export function followSurface(options: FollowOptions): Follower {
     if (closing) return snapshot.host?.release();
     if (options.live() === undefined) await options.begin(snapshot);
     else put(snapshot);
+    if (snapshot.spec.canary === null) options.live()?.enrolments.end();
     standing = generation;
     options.inForce(generation);
   }

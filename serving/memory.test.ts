@@ -53,6 +53,17 @@ describe('enrolments', () => {
     expect(enrolments.assign({ canary: canary(0), unit: 'u:1', generation: 9, nowMs: 99 })).toEqual({ variant: 'challenger', enrolment });
   });
 
+  it('enrols nobody new while records cannot be written, and forgets all when the release is over', () => {
+    const enrolments = createEnrolments();
+    const assign = (unit: string, mayEnrol: boolean) => enrolments.assign({ canary: canary(1), unit, generation: 1, nowMs: 1, mayEnrol });
+    expect(assign('u:1', true).variant).toBe('challenger');
+    expect(assign('u:1', false).variant).toBe('challenger');
+    expect(assign('u:2', false)).toEqual({ variant: 'champion', enrolment: null });
+    expect(assign('u:2', true).variant).toBe('challenger');
+    enrolments.end();
+    expect(enrolments.size()).toBe(0);
+  });
+
   it('enrols nobody in shadow, without a canary, or without a name', () => {
     const enrolments = createEnrolments();
     const nobody = { variant: 'champion', enrolment: null };
@@ -107,6 +118,53 @@ describe('profiles', () => {
       throughMs: 10,
     });
     expect(profiles.profileOf('u:ann')).toEqual({ items: ['old', 'bought', 'new'], weights: [1, 4, 1], purchased: new Set(['bought']) });
+  });
+
+  it('shows again what was sent back after the snapshot had it, whenever it was bought', () => {
+    const profiles = createProfileStore({ charter: () => charter });
+    profiles.accept(event('purchase', 'x', 1));
+    profiles.setSnapshot({ profiles: new Map([['ann', [['x', 4]]]]), throughMs: 2 });
+    expect(profiles.profileOf('u:ann').purchased).toEqual(new Set(['x']));
+    profiles.accept(event('return', 'x', 3));
+    expect(profiles.profileOf('u:ann').purchased).toEqual(new Set());
+    profiles.accept(event('purchase', 'x', 4));
+    expect(profiles.profileOf('u:ann').purchased).toEqual(new Set(['x']));
+  });
+
+  it('keeps the last purchases of one that buys without end', () => {
+    const profiles = createProfileStore({ charter: () => charter });
+    for (let at = 1; at <= 3_000; at += 1) profiles.accept(event('purchase', `i${at}`, at));
+    const { purchased } = profiles.profileOf('u:ann');
+    expect(purchased.size).toBe(1_000);
+    expect(purchased.has('i3000') && purchased.has('i2001')).toBe(true);
+    for (let at = 1; at <= 500; at += 1) profiles.accept(event('purchase', 'again', at));
+    expect(profiles.profileOf('u:ann').purchased.has('again')).toBe(true);
+  });
+
+  it('answers the last items as the whole profile has them', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ atMs: fc.nat(20), item: fc.nat(5), kind: fc.constantFrom<EventKind>('click', 'purchase', 'return', 'impression') })),
+        (events) => {
+          const profiles = createProfileStore({ charter: () => charter });
+          profiles.setSnapshot({
+            profiles: new Map([
+              [
+                'ann',
+                [
+                  ['s1', 1],
+                  ['s2', 4],
+                ],
+              ],
+            ]),
+            throughMs: 5,
+          });
+          for (const { kind, item, atMs } of events) profiles.accept(event(kind, `i${item}`, atMs));
+          for (const unit of ['u:ann', 's:s', 'u:bea'])
+            for (const count of [1, 3, 200]) expect(profiles.lastItems(unit, count)).toEqual(profiles.profileOf(unit).items.slice(-count));
+        },
+      ),
+    );
   });
 
   it('is bounded by unit and in units', () => {

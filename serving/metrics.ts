@@ -37,6 +37,12 @@ export function createMetrics() {
     }),
     events: new Counter({ name: 'understudy_events_total', help: 'Posted events by what became of them', labelNames: ['surface', 'status'], registers }),
     logFailures: new Counter({ name: 'understudy_log_failures_total', help: 'Records that a log refused', labelNames: ['surface', 'stream'], registers }),
+    damagedSegments: new Gauge({
+      name: 'understudy_log_damaged_segments',
+      help: 'Log segments that could not be read back whole at start',
+      labelNames: ['surface'],
+      registers,
+    }),
     tornBytes: new Counter({
       name: 'understudy_log_torn_bytes_total',
       help: 'Bytes of half-written records cut off at start',

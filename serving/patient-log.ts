@@ -49,6 +49,7 @@ export async function openPatientLog({
   return {
     append: (records) => writer?.append(records) ?? notThere(),
     seal: () => writer?.seal() ?? notThere(),
+    waitingMs: () => writer?.waitingMs() ?? 0,
     trouble: () => failure?.message ?? null,
     async close() {
       closed = true;

@@ -13,11 +13,16 @@ export type ProfileSnapshot = {
 };
 
 type Entry = { itemId: string; weight: number; purchase: boolean; atMs: number };
-/** `bought` outlives the entries: purchases less returns by item, below zero where something of the snapshot was sent back. */
-type Remembered = { entries: Entry[]; bought: Map<string, number> };
+/** Purchases (+1) and returns (-1) of one item, by when they happened: those which the snapshot has already are not counted again. */
+type Owned = { atMs: number; change: 1 | -1 }[];
+/** `owned` outlives the entries; of both the newest are kept. */
+type Remembered = { entries: Entry[]; owned: Map<string, Owned> };
 
 /** Longest history that a visitor carries into a request and its record. */
 const entriesPerUnit = 100;
+/** One that buys for many (a shop's own till) must not make each request, and each record, longer and longer. */
+const ownedPerUnit = 1_000;
+const changesPerItem = 20;
 
 /**
  * The replica's memory of visitors. Live events are kept for the `maxUnits` seen last; for known users the snapshot stands before them.
@@ -25,6 +30,8 @@ const entriesPerUnit = 100;
 export type ProfileStore = {
   accept(event: Event): void;
   profileOf(unit: string): Profile;
+  /** The last few items of `profileOf`, without making the whole of it. */
+  lastItems(unit: string, count: number): string[];
   setSnapshot(snapshot: ProfileSnapshot): void;
 };
 
@@ -39,10 +46,10 @@ export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: (
 
     accept(event) {
       const unit = unitOf(event);
-      const known: Remembered = live.get(unit) ?? { entries: [], bought: new Map() };
+      const known: Remembered = live.get(unit) ?? { entries: [], owned: new Map() };
       const weight = charter()?.confidence[event.kind] ?? 0;
       const purchase = event.kind === 'purchase';
-      if (event.kind === 'return') undo(known, event.itemId);
+      if (event.kind === 'return') undo(known, event);
       else if (weight > 0 || purchase) remember(known, { itemId: event.itemId, weight, purchase, atMs: event.atMs });
       else return;
       live.set(unit, known);
@@ -59,9 +66,11 @@ export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: (
         profile.weights.push(weight);
       }
       const known = live.get(unit);
-      for (const [itemId, count] of known?.bought ?? []) {
-        if (count > 0) profile.purchased.add(itemId);
-        else if (count < 0) profile.purchased.delete(itemId);
+      for (const [itemId, changes] of known?.owned ?? []) {
+        const before = profile.purchased.has(itemId) ? 1 : 0;
+        const now = changes.reduce((sum, { atMs, change }) => (atMs <= snapshot.throughMs ? sum : sum + change), before);
+        if (now > 0) profile.purchased.add(itemId);
+        else profile.purchased.delete(itemId);
       }
       for (const { itemId, weight, atMs } of known?.entries ?? []) {
         if (atMs <= snapshot.throughMs || weight <= 0) continue;
@@ -74,11 +83,22 @@ export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: (
       }
       return profile;
     },
+
+    lastItems(unit, count) {
+      const items: string[] = [];
+      const entries = live.get(unit)?.entries ?? [];
+      for (let place = entries.length - 1; place >= 0 && items.length < count; place -= 1) {
+        const { itemId, weight, atMs } = entries[place] as Entry;
+        if (atMs > snapshot.throughMs && weight > 0) items.unshift(itemId);
+      }
+      const before = unit.startsWith('u:') && items.length < count ? snapshot.profiles.get(unit.slice(2)) : undefined;
+      return [...(before?.slice(items.length - count).map(([itemId]) => itemId) ?? []), ...items];
+    },
   };
 }
 
-function remember({ entries, bought }: Remembered, entry: Entry): void {
-  if (entry.purchase) bought.set(entry.itemId, (bought.get(entry.itemId) ?? 0) + 1);
+function remember({ entries, owned }: Remembered, entry: Entry): void {
+  if (entry.purchase) note(owned, entry.itemId, { atMs: entry.atMs, change: 1 });
   // Batches may come late: order is by when it happened.
   let place = entries.length;
   while (place > 0 && (entries[place - 1] as Entry).atMs > entry.atMs) place -= 1;
@@ -87,8 +107,18 @@ function remember({ entries, bought }: Remembered, entry: Entry): void {
 }
 
 /** What was sent back is as if it had not been bought. */
-function undo({ entries, bought }: Remembered, itemId: string): void {
-  bought.set(itemId, (bought.get(itemId) ?? 0) - 1);
+function undo({ entries, owned }: Remembered, { itemId, atMs }: Event): void {
+  note(owned, itemId, { atMs, change: -1 });
   const entry = entries.findLastIndex((one) => one.itemId === itemId && one.purchase);
   if (entry >= 0) entries.splice(entry, 1);
+}
+
+function note(owned: Map<string, Owned>, itemId: string, change: Owned[number]): void {
+  const changes = owned.get(itemId) ?? [];
+  changes.push(change);
+  if (changes.length > changesPerItem) changes.shift();
+  // Behind the others: the map is in the order in which its items were touched last.
+  owned.delete(itemId);
+  owned.set(itemId, changes);
+  if (owned.size > ownedPerUnit) owned.delete(owned.keys().next().value as string);
 }

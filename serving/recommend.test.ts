@@ -89,6 +89,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         },
         charter,
         scope,
+        inCatalog: () => true,
         rulesDigest: digest('e'),
         models: new Map(given.hosted ? [champion, challenger].map((name) => [name, model(name)]) : []),
         host: given.hosted ? host : null,

@@ -16,6 +16,8 @@ export type RecommendInput = {
   snapshot: Snapshot;
   profiles: Pick<ProfileStore, 'profileOf'>;
   enrolments: Pick<Enrolments, 'assign'>;
+  /** Whether a visitor who is new to the release may be given a variant for good. */
+  mayEnrol?: boolean;
   /** The rungs below the model, in order. */
   rungs: readonly FallbackRung[];
   requestId: string;
@@ -40,7 +42,13 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   const { request, snapshot, requestId, nowMs } = input;
   const { spec, charter, scope } = snapshot;
   const visit = readVisit(input);
-  const assignment = input.enrolments.assign({ canary: spec.canary, unit: visit.unit, generation: spec.generation, nowMs });
+  const assignment = input.enrolments.assign({
+    canary: spec.canary,
+    unit: visit.unit,
+    generation: spec.generation,
+    nowMs,
+    mayEnrol: input.mayEnrol ?? true,
+  });
   const artifact = assignment.variant === 'challenger' ? (spec.canary?.artifact ?? spec.champion) : spec.champion;
   const other = otherArtifact(snapshot, assignment);
   const depth = Math.max(visit.count, charter.exploration.poolDepth);

@@ -88,7 +88,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     metrics,
     clock,
     log,
-    openSurface: (name, snapshot) => openSurface({ name, stateDir, replica, life, metrics, log, files, snapshot }),
+    openSurface: (name, snapshot) => openSurface({ name, stateDir, generations, replica, life, metrics, log, files, snapshot }),
     onChange: () => reportChanged(),
   });
   const { surfaces, standings, unseen } = watcher;
@@ -115,7 +115,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     openapi: answerText('application/json', () => JSON.stringify(openApiDocument({ version, url }))),
     docs: answerText('text/html', () => docsPage({ url })),
   };
-  const guards = { open: [], key: [needsKey({ keys, adminKey })], admin: [needsAdmin({ adminKey, localOnly: isLoopback(host) })] };
+  const guards = { open: [], key: [needsKey({ keys, adminKey })], admin: [needsAdmin({ adminKey, keys, localOnly: isLoopback(host) })] };
   app.use(prelude({ metrics, newRequestId, draining: () => draining }));
   const router = Router();
   for (const [name, route] of Object.entries(routes) as [RouteName, RouteInfo][]) {

@@ -19,6 +19,8 @@ export type Snapshot = {
   spec: DeploymentSpec;
   charter: Charter;
   scope: Scope;
+  /** Also for items that are out of scope now. */
+  inCatalog: (itemId: string) => boolean;
   /** Of the charter and the scope: what a slate was allowed to be. */
   rulesDigest: string;
   models: ReadonlyMap<string, ServedModel>;
@@ -96,14 +98,15 @@ export function readSpec(document: unknown): DeploymentSpec {
   return parsed.data;
 }
 
-type Rules = Pick<Snapshot, 'charter' | 'scope' | 'rulesDigest'>;
-const rulesOf = ({ charter, scope, rulesDigest }: Rules): Rules => ({ charter, scope, rulesDigest });
+type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'rulesDigest'>;
+const rulesOf = ({ charter, scope, inCatalog, rulesDigest }: Rules): Rules => ({ charter, scope, inCatalog, rulesDigest });
 
 async function loadRules(blobs: BlobStore, spec: DeploymentSpec): Promise<Rules> {
   const charter = await getDocument(blobs, spec.charter, { parse: parseCharter });
   const items = await getDocument(blobs, spec.catalog, z.array(catalogItem));
   const scope = scopeOf({ scope: charter.scope, items, vocabulary: [] });
-  return { charter, scope, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
+  const ids = new Set(items.map(({ itemId }) => itemId));
+  return { charter, scope, inCatalog: (itemId) => ids.has(itemId), rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
 }
 
 async function loadServable(blobs: BlobStore, generations: GenerationStore, digest: string, surface: string): Promise<LoadedArtifact> {

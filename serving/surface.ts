@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { z } from 'zod';
-import { type Event, event as eventSchema, unitOf } from '../models/contracts/event.ts';
+import { type Event, unitOf } from '../models/contracts/event.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { SlateRecord } from '../models/contracts/slate.ts';
-import type { LogReader, SealedSegment } from '../stores/event-log.ts';
-import { openLogReader, openLogWriter, type SegmentFiles } from '../stores/event-log-files.ts';
+import type { SealedSegment } from '../stores/event-log.ts';
+import { openLogWriter, type SegmentFiles } from '../stores/event-log-files.ts';
+import type { GenerationStore } from '../stores/generations.ts';
 import type { Life } from '../stores/life.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
 import { rungsBelowModel } from './fallback/chain.ts';
@@ -14,6 +14,7 @@ import { createCoVisits } from './fallback/session.ts';
 import type { Metrics } from './metrics.ts';
 import { openPatientLog, type PatientLog } from './patient-log.ts';
 import { createProfileStore, type ProfileSnapshot, type ProfileStore } from './profiles.ts';
+import { readEnrolmentsBack, readEventsBack } from './read-back.ts';
 import { createRecentIds, type RecentIds } from './recent-ids.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -32,6 +33,8 @@ export type LiveSurface = {
   logEvents(events: readonly Event[]): Promise<void>;
   /** Does not wait for the disk, and never throws: a slate is worth more than its record. */
   logSlate(record: SlateRecord): void;
+  /** Whether records are likely to reach the disk. */
+  canRecord(): boolean;
   /** For a record that is not whole yet. */
   logSlateLater(record: Promise<SlateRecord>): void;
   seal(): Promise<{ events: SealedSegment | undefined; slates: SealedSegment | undefined }>;
@@ -44,6 +47,7 @@ export type LiveSurface = {
 type Options = {
   name: string;
   stateDir: string;
+  generations: GenerationStore;
   replica: string;
   life: Life;
   metrics: Metrics;
@@ -54,12 +58,14 @@ type Options = {
 };
 
 const eventIdsAtLeast = 200_000;
+/** A disk that owes an answer for longer is a trouble. */
+const slowDiskMs = 5_000;
 /** More slates than this waiting for the disk, and new ones go unrecorded: memory must not fill because a disk does not answer. */
 const slatesWaitingAtMost = 20_000;
 
 /** Opens the logs, seals what an earlier life left open, and reads back what the replica must know: event ids, profiles, enrolments. */
 export async function openSurface(options: Options): Promise<LiveSurface> {
-  const { name, stateDir, replica, life, metrics, log, files } = options;
+  const { name, stateDir, generations, replica, life, metrics, log, files } = options;
   const directoryOf = (stream: 'events' | 'slates') => join(stateDir, 'log', name, stream);
   const openWriter = (stream: 'events' | 'slates'): Promise<PatientLog> =>
     openPatientLog({
@@ -87,6 +93,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   let slatesWaiting = 0;
   const unfinished = new Set<Promise<void>>();
   let countedProfiles = false;
+  const damaged: string[] = [];
   const surface: LiveSurface = {
     name,
     snapshot: options.snapshot,
@@ -127,6 +134,8 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       );
     },
 
+    canRecord: () => !failing.slates && slateLog.trouble() === null && slatesWaiting < slatesWaitingAtMost,
+
     logSlateLater(record) {
       const logged = record.then(surface.logSlate).finally(() => unfinished.delete(logged));
       unfinished.add(logged);
@@ -144,18 +153,24 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       for (const entries of next.profiles.values()) {
         const items = entries.map(([itemId]) => itemId);
         entries.forEach(([itemId, weight], place) => {
+          if (!surface.snapshot.inCatalog(itemId)) return;
           popularity.add(itemId, weight);
           coVisits.add({ previous: items.slice(Math.max(0, place - 3), place), itemId });
         });
       }
     },
 
-    troubles: () =>
-      (['events', 'slates'] as const).flatMap((stream) => {
-        const why = (stream === 'events' ? eventLog : slateLog).trouble();
+    troubles: () => [
+      ...(['events', 'slates'] as const).flatMap((stream) => {
+        const writer = stream === 'events' ? eventLog : slateLog;
+        const why = writer.trouble();
         if (why !== null) return [`${name}: the ${stream} log cannot be written: ${why}`];
+        const waitingMs = writer.waitingMs();
+        if (waitingMs > slowDiskMs) return [`${name}: the ${stream} log has waited for its disk for ${Math.round(waitingMs / 1000)} s`];
         return failing[stream] ? [`${name}: the ${stream} log cannot be written`] : [];
       }),
+      ...(damaged.length === 0 ? [] : [`${name}: ${damaged.length} log segments are damaged: ${damaged.slice(0, 3).join(', ')}`]),
+    ],
 
     async close() {
       await Promise.all(unfinished);
@@ -172,36 +187,24 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   function remember(event: Event): void {
     eventIds.add(event.eventId);
     const weight = surface.snapshot.charter.confidence[event.kind] ?? 0;
-    if (weight > 0) {
-      coVisits.add({ previous: surface.profiles.profileOf(unitOf(event)).items.slice(-3), itemId: event.itemId });
+    // Clients may send any id; what no catalog has can never be shown, and would be kept for ever.
+    if (weight > 0 && surface.snapshot.inCatalog(event.itemId)) {
+      coVisits.add({ previous: surface.profiles.lastItems(unitOf(event), 3), itemId: event.itemId });
       popularity.add(event.itemId, weight);
     }
     surface.profiles.accept(event);
   }
 
-  await forEachRecord(openLogReader({ directory: directoryOf('events') }), (record) => {
-    const parsed = eventSchema.safeParse(record);
-    if (parsed.success) remember(parsed.data);
-  }).catch((error) => log(`${name}: the event log cannot be read back whole: ${error.message}`));
-  if (options.snapshot.spec.canary !== null) {
-    await forEachRecord(openLogReader({ directory: directoryOf('slates') }), (record) => {
-      const parsed = enrolmentOfRecord.safeParse(record);
-      if (parsed.success) enrolments.restore(parsed.data);
-    }).catch((error) => log(`${name}: the slate log cannot be read back whole: ${error.message}`));
-  }
+  const onDamaged =
+    (stream: string) =>
+    ({ segment, error }: { segment: string; error: Error }): void => {
+      damaged.push(segment);
+      metrics.damagedSegments.set({ surface: name }, damaged.length);
+      log(`${name}: the ${stream} log cannot be read back whole: ${error.message}`);
+    };
+  const failed = (stream: string) => (error: Error) => onDamaged(stream)({ segment: `the ${stream} log`, error });
+  await readEventsBack({ directory: directoryOf('events'), atLeast: eventIdsAtLeast, take: remember, onDamaged: onDamaged('events') }).catch(failed('events'));
+  const { spec } = options.snapshot;
+  await readEnrolmentsBack({ directory: directoryOf('slates'), spec, generations, enrolments, onDamaged: onDamaged('slates') }).catch(failed('slates'));
   return surface;
-}
-
-const enrolmentOfRecord = z.object({
-  releaseId: z.string().nullable(),
-  unit: z.string(),
-  enrolment: z.object({ share: z.number(), bucket: z.number(), atMs: z.number(), generation: z.number() }).nullable(),
-});
-
-/** Sealed segments as a stream, then what other replicas have written into open ones. */
-async function forEachRecord(reader: LogReader, take: (record: unknown) => void): Promise<void> {
-  const sealed = await reader.sealed();
-  for await (const record of reader.read(sealed)) take(record);
-  const { records } = await reader.tail(Object.fromEntries(sealed.map(({ name, bytes }) => [`${name}.jsonl`, bytes])));
-  records.forEach(take);
 }

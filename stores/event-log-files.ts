@@ -1,15 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { digestString } from '../models/contracts/ids.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { makeDirectory, syncDirectory } from './durable-files.ts';
 import type { LogCursor, LogReader, LogWriter, SealedSegment } from './event-log.ts';
 import { beginLife, type Life } from './life.ts';
 import { linesFrom, linesOf, notARecord, recordOf, tryRecord } from './log-lines.ts';
-import { describeSegment, lastSequence, openSuffix, parseFile, recoverSegments, sealedSuffix, sealFile, type TornTail } from './log-recovery.ts';
+import { lastSequence, openSuffix, recoverSegments, sealedSuffix, sealFile, sealOf, segmentFiles, type TornTail } from './log-recovery.ts';
 
 /*
  * A stream is a directory of JSON-lines segments, `<writer>-<sequence>~<life>.jsonl`, with `.open` behind the name while it is written; no two lives of
@@ -17,7 +15,6 @@ import { describeSegment, lastSequence, openSuffix, parseFile, recoverSegments, 
  */
 
 const writerName = /^[a-z0-9][a-z0-9.-]{0,62}$/;
-const sealDocument = z.strictObject({ name: z.string(), digest: digestString, records: z.number().int(), bytes: z.number().int() });
 
 /** The file operations of a writer: a test gives others, to make a disk full or to lose what was not synced. */
 export type SegmentFile = {
@@ -51,6 +48,8 @@ type WriterOptions = {
   directory: string;
   writer: string;
   maxSegmentBytes?: number;
+  /** More than this waiting for the disk, and appends are refused: memory must not fill because a disk does not answer. */
+  maxWaitingBytes?: number;
   files?: SegmentFiles;
   onTornTail?: (torn: TornTail) => void;
   /** Whose this writer is; one of its own where none is given. Segments of lives that are over are recovered, others left alone. */
@@ -61,7 +60,7 @@ type Waiting = { text: string; records: number; done: () => void; failed: (error
 
 /** Opens the stream for one writer; what lives of that writer left open that are over is cut behind its last whole line and sealed. */
 export async function openLogWriter(options: WriterOptions): Promise<LogWriter> {
-  const { directory, writer, maxSegmentBytes = 64 * 2 ** 20, files = realFiles, onTornTail } = options;
+  const { directory, writer, maxSegmentBytes = 64 * 2 ** 20, maxWaitingBytes = 16 * 2 ** 20, files = realFiles, onTornTail } = options;
   const life = options.life ?? beginLife();
   if (!writerName.test(writer)) throw new UnderstudyError('UND-INPUT', `${JSON.stringify(writer)} is not the name of a writer`);
   await makeDirectory(directory);
@@ -73,6 +72,7 @@ export async function openLogWriter(options: WriterOptions): Promise<LogWriter> 
   let turn: Promise<void> = Promise.resolve();
   let scheduled = false;
   let closed = false;
+  const waiting = { bytes: 0, sinceMs: 0 };
   const unavailable = (cause: unknown): UnderstudyError =>
     new UnderstudyError('UND-LOG-UNAVAILABLE', `The log ${directory} cannot be written: ${cause instanceof Error ? cause.message : cause}`, { cause });
 
@@ -132,12 +132,19 @@ export async function openLogWriter(options: WriterOptions): Promise<LogWriter> 
     await sealSegment();
   }
 
-  /** One write and one sync for all that waited: group commit. */
   async function flush(): Promise<void> {
+    const before = queue.reduce((bytes, { text }) => bytes + text.length, 0);
+    await flushQueue();
+    waiting.bytes -= before;
+  }
+
+  /** One write and one sync for all that waited: group commit. */
+  async function flushQueue(): Promise<void> {
     scheduled = false;
     const batch = queue;
     queue = [];
     if (batch.length === 0) return;
+    waiting.sinceMs = performance.now();
     let target: Segment | undefined;
     try {
       await mend(await current());
@@ -184,6 +191,10 @@ export async function openLogWriter(options: WriterOptions): Promise<LogWriter> 
       if (records.length === 0) return Promise.resolve();
       if (closed) return Promise.reject(unavailable('it is closed'));
       const text = `${records.map((record) => JSON.stringify(record)).join('\n')}\n`;
+      if (waiting.bytes > 0 && waiting.bytes + text.length > maxWaitingBytes)
+        return Promise.reject(new UnderstudyError('UND-OVERLOADED', `${waiting.bytes} bytes wait for the log ${directory} already`));
+      if (waiting.bytes === 0) waiting.sinceMs = performance.now();
+      waiting.bytes += text.length;
       return new Promise<void>((done, failed) => {
         queue.push({ text, records: records.length, done, failed });
         if (scheduled) return;
@@ -191,6 +202,7 @@ export async function openLogWriter(options: WriterOptions): Promise<LogWriter> 
         void inTurn(flush);
       });
     },
+    waitingMs: () => (waiting.bytes === 0 ? 0 : performance.now() - waiting.sinceMs),
     seal: () =>
       inTurn(async () => {
         await flush();
@@ -215,41 +227,11 @@ export async function openLogWriter(options: WriterOptions): Promise<LogWriter> 
   };
 }
 
-/** As it was written, or, where the writer died or its disk was full in that moment, as it must have been. */
-async function sealOf(directory: string, name: string): Promise<SealedSegment> {
-  const text = await readFile(join(directory, `${name}.seal`), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' && error.code !== 'EISDIR') throw error;
-    return undefined;
-  });
-  return text === undefined ? describeSegment(directory, name) : sealDocument.parse(JSON.parse(text));
-}
-
 export function openLogReader({ directory }: { directory: string }): LogReader {
-  const names = async (suffixes: readonly string[]): Promise<string[]> => {
-    const files = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    });
-    const all = new Set(files);
-    // What was taken over may stand beside the sealed file that was made of it.
-    const wanted = (file: string) =>
-      suffixes.some((suffix) => file.endsWith(suffix)) && !(file.endsWith('.open') && all.has(`${parseFile(file)?.name}${sealedSuffix}`));
-    return files.filter(wanted).sort();
-  };
-
   return {
-    async sealed({ onDamaged } = {}) {
+    async sealed() {
       const segments: SealedSegment[] = [];
-      for (const file of await names([sealedSuffix])) {
-        const name = file.slice(0, -sealedSuffix.length);
-        try {
-          segments.push(await sealOf(directory, name));
-        } catch (cause) {
-          const error = new UnderstudyError('UND-DIGEST', `The seal of the log segment ${name} cannot be read`, { cause });
-          if (onDamaged === undefined) throw error;
-          onDamaged(name, error);
-        }
-      }
+      for (const { name, open } of await segmentFiles(directory)) if (!open) segments.push(await sealOf(directory, name));
       return segments.filter((segment) => segment.records > 0);
     },
 
@@ -269,9 +251,9 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
     async tail(cursor, { writtenSinceMs = 0, containing = '' } = {}) {
       const next: Record<string, number> = { ...cursor };
       const records: unknown[] = [];
-      for (const file of await names(['.open', sealedSuffix])) {
+      for (const { file, name } of await segmentFiles(directory)) {
         // Open, taken over and sealed are one segment: `<name>.jsonl` is where the cursor stands.
-        const key = `${parseFile(file)?.name ?? file}${sealedSuffix}`;
+        const key = name + sealedSuffix;
         const found = await linesFrom({ path: join(directory, file), renamed: join(directory, key), from: next[key] ?? 0, writtenSinceMs });
         let read = found.lines.length;
         for (const [place, line] of found.lines.entries()) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLogReader, openLogWriter, type SegmentFiles } from './event-log-files.ts';
 import { beginLife, isOver } from './life.ts';
+import { scanLog } from './scan-log.ts';
 
 let root: string;
 let count = 0;
@@ -166,17 +167,49 @@ describe('a reader that follows', () => {
   });
 });
 
-it('leaves out a segment whose seal is damaged where it is asked to, and says which', async () => {
-  const directory = fresh();
-  const log = await openLogWriter({ directory, writer: 'r1' });
-  await log.append([{ id: 1 }]);
-  const first = await log.seal();
-  await log.append([{ id: 2 }]);
-  await log.close();
-  await writeFile(join(directory, `${first?.name}.seal`), '{"name":');
-  const reader = openLogReader({ directory });
-  await expect(reader.sealed()).rejects.toMatchObject({ code: 'UND-DIGEST' });
-  const damaged: string[] = [];
-  expect(await reader.sealed({ onDamaged: (name) => damaged.push(name) })).toMatchObject([{ records: 1 }]);
-  expect(damaged).toEqual([first?.name]);
+describe('a scan of the log', () => {
+  /** Four segments of three records, the oldest first. */
+  async function four() {
+    const directory = fresh();
+    const names: string[] = [];
+    const log = await openLogWriter({ directory, writer: 'r1' });
+    for (let segment = 0; segment < 4; segment += 1) {
+      await log.append([0, 1, 2].map((place) => ({ id: segment * 3 + place, segment })));
+      names.push((await log.seal())?.name ?? '');
+      const at = new Date(Date.now() - (10 - segment) * 60_000);
+      await utimes(join(directory, `${names[segment]}.jsonl`), at, at);
+    }
+    await log.append([{ id: 12, segment: 4 }]);
+    return { directory, names, log };
+  }
+  async function scan(directory: string, options: Partial<Parameters<typeof scanLog>[0]> = {}) {
+    const ids: number[] = [];
+    const damaged: string[] = [];
+    const take = (record: unknown) => void ids.push((record as { id: number }).id);
+    const cursor = await scanLog({ directory, take, onDamaged: ({ segment }) => damaged.push(segment), ...options });
+    return { ids, damaged, cursor };
+  }
+
+  it('reads no further back than it is asked to, and ends where a tail goes on', async () => {
+    const { directory, log } = await four();
+    const { ids, damaged, cursor } = await scan(directory, { atLeast: 6 });
+    expect(ids).toEqual([6, 7, 8, 9, 10, 11, 12]);
+    expect(damaged).toEqual([]);
+    await log.append([{ id: 13 }]);
+    expect((await openLogReader({ directory }).tail(cursor)).records).toEqual([{ id: 13 }]);
+    expect((await scan(directory, { writtenSinceMs: Date.now() - 8.5 * 60_000, containing: '"segment":3' })).ids).toEqual([9, 10, 11]);
+    await log.close();
+  });
+
+  it('passes over what is damaged, says which, and goes on', async () => {
+    const { directory, names, log } = await four();
+    const [first = '', second = '', third = ''] = names;
+    await writeFile(join(directory, `${first}.seal`), '{"name":');
+    await writeFile(join(directory, `${second}.jsonl`), '{"id":3}\n{"id":\n{"id":5}\n');
+    await writeFile(join(directory, `${third}.jsonl`), '{"id":66}\n');
+    const { ids, damaged } = await scan(directory);
+    expect(ids.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 5, 9, 10, 11, 12, 66]);
+    expect(damaged.sort()).toEqual([first, second, third].sort());
+    await log.close();
+  });
 });

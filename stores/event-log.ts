@@ -1,5 +1,4 @@
 import type { Digest } from '../models/contracts/ids.ts';
-import type { UnderstudyError } from '../models/contracts/problem.ts';
 
 /** A stretch of a log that no one writes any more. */
 export type SealedSegment = { name: string; digest: Digest; records: number; bytes: number };
@@ -9,19 +8,23 @@ export type SealedSegment = { name: string; digest: Digest; records: number; byt
  * many. `append` resolves only when the records are on disk (group commit: many appends share one fsync).
  */
 export interface LogWriter {
-  /** @throws UND-LOG-UNAVAILABLE when the disk refuses; then nothing of this call is acknowledged or kept. */
+  /**
+   * @throws UND-LOG-UNAVAILABLE when the disk refuses, UND-OVERLOADED when too much waits for it; then nothing of this call is acknowledged or kept.
+   */
   append(records: readonly unknown[]): Promise<void>;
   /**
    * Ends the open segment and starts another. Resolves to the sealed one, undefined when it was empty.
    * @throws UND-LOG-UNAVAILABLE; then the segment stays open, with all that it holds.
    */
   seal(): Promise<SealedSegment | undefined>;
+  /** For how long the disk has been owing an answer; 0 where it owes none. */
+  waitingMs(): number;
   close(): Promise<void>;
 }
 
 export interface LogReader {
-  /** @throws UND-DIGEST when a seal cannot be read, unless that is told to `onDamaged`: then the segment is left out. */
-  sealed(options?: { onDamaged?: (name: string, error: UnderstudyError) => void }): Promise<SealedSegment[]>;
+  /** @throws UND-DIGEST when a seal cannot be read. */
+  sealed(): Promise<SealedSegment[]>;
   /** Records of sealed segments, in order. @throws UND-DIGEST, behind the records that could be read, when a segment was altered. */
   read(segments: readonly SealedSegment[]): AsyncIterable<unknown>;
   /**

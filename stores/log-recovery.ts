@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { digestString } from '../models/contracts/ids.ts';
+import { UnderstudyError } from '../models/contracts/problem.ts';
 import { createExclusive, replaceFile, syncDirectory } from './durable-files.ts';
 import type { SealedSegment } from './event-log.ts';
 import { isOver, type Life } from './life.ts';
@@ -22,6 +25,39 @@ export function parseFile(file: string): { name: string; writer: string; sequenc
   if (match === undefined) return undefined;
   const { name = '', writer = '', sequence, life, taker } = match;
   return { name, writer, sequence: Number(sequence), life: taker ?? life ?? null, open: match.open !== undefined };
+}
+
+/** The segments of a stream, each once, in the order of their names. */
+export async function segmentFiles(directory: string): Promise<{ file: string; name: string; open: boolean }[]> {
+  const files = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const all = new Set(files);
+  return files.sort().flatMap((file) => {
+    const found = parseFile(file);
+    // What was taken over may stand beside the sealed file that was made of it.
+    if (found === undefined || (found.open && all.has(found.name + sealedSuffix))) return [];
+    return [{ file, name: found.name, open: found.open }];
+  });
+}
+
+const sealDocument = z.strictObject({ name: z.string(), digest: digestString, records: z.number().int(), bytes: z.number().int() });
+
+/**
+ * As it was written, or, where the writer died or its disk was full in that moment, as it must have been.
+ * @throws UND-DIGEST
+ */
+export async function sealOf(directory: string, name: string): Promise<SealedSegment> {
+  try {
+    const text = await readFile(join(directory, `${name}.seal`), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'EISDIR') throw error;
+      return undefined;
+    });
+    return text === undefined ? await describeSegment(directory, name) : sealDocument.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new UnderstudyError('UND-DIGEST', `The seal of the log segment ${name} cannot be read`, { cause });
+  }
 }
 
 /** Takes `.open` from the name, then writes what the segment holds: where that fails, readers find it out by reading. */

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { BlockList, isIP } from 'node:net';
 import type { Request, RequestHandler } from 'express';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 
@@ -24,19 +25,24 @@ export function needsKey({ keys, adminKey }: { keys: readonly string[]; adminKey
   return (request, _response, next) => next(holdsKey(request) ? undefined : new UnderstudyError('UND-UNAUTHORIZED', 'This needs a key'));
 }
 
-/** Needs the admin key; where none is set, it is open on a server that only this machine reaches, and closed on any other. */
-export function needsAdmin({ adminKey, localOnly }: { adminKey: string | null; localOnly: boolean }): RequestHandler {
+/**
+ * Needs the admin key. Where none is set, it is open on a server that only this machine reaches and that asks nobody for a key, and closed on any other.
+ */
+export function needsAdmin({ adminKey, keys, localOnly }: { adminKey: string | null; keys: readonly string[]; localOnly: boolean }): RequestHandler {
   const holdsKey = keyCheck(adminKey === null ? [] : [adminKey]);
+  const isOpen = adminKey === null && keys.length === 0 && localOnly;
   return (request, _response, next) => {
-    const allowed = adminKey === null ? localOnly : holdsKey(request);
-    next(
-      allowed
-        ? undefined
-        : new UnderstudyError('UND-UNAUTHORIZED', adminKey === null ? 'This needs an admin key, and none is set' : 'This needs the admin key'),
-    );
+    const why = adminKey === null ? 'This needs an admin key, and the tier has none: set UNDERSTUDY_ADMIN_KEY' : 'This needs the admin key';
+    next(isOpen || holdsKey(request) ? undefined : new UnderstudyError('UND-UNAUTHORIZED', why));
   };
 }
 
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether only this machine reaches an address. A name that merely looks like one (`127.evil.example`) is none. */
 export function isLoopback(address: string): boolean {
-  return address === '::1' || address === 'localhost' || /^(?:::ffff:)?127\./.test(address);
+  const version = isIP(address);
+  return version === 0 ? address === 'localhost' : loopback.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { DeploymentSpec } from '../models/contracts/deployment.ts';
+import { type Event, event as eventSchema } from '../models/contracts/event.ts';
+import type { UnderstudyError } from '../models/contracts/problem.ts';
+import type { LogCursor } from '../stores/event-log.ts';
+import type { GenerationStore } from '../stores/generations.ts';
+import { scanLog } from '../stores/scan-log.ts';
+import type { Enrolments } from './enrolments.ts';
+import { readSpec } from './snapshot.ts';
+
+type OnDamaged = (damage: { segment: string; error: UnderstudyError }) => void;
+
+/** The newest events: as many as the duplicates of which are known. What visitors did before those stands in the pipeline's profiles. */
+export async function readEventsBack(input: { directory: string; atLeast: number; take: (event: Event) => void; onDamaged: OnDamaged }): Promise<void> {
+  const { directory, atLeast, onDamaged } = input;
+  await scanLog({
+    directory,
+    atLeast,
+    onDamaged,
+    take(record) {
+      const parsed = eventSchema.safeParse(record);
+      if (parsed.success) input.take(parsed.data);
+    },
+  });
+}
+
+const enrolmentOfRecord = z.object({
+  releaseId: z.string().nullable(),
+  unit: z.string(),
+  enrolment: z.object({ share: z.number(), bucket: z.number(), atMs: z.number(), generation: z.number() }).nullable(),
+});
+
+/** Clocks of writers differ a little. */
+const clockSkewMs = 60_000;
+
+/** The enrolments of the running release, from what was written since it began. @returns where to read on. */
+export async function readEnrolmentsBack(input: {
+  directory: string;
+  spec: DeploymentSpec;
+  generations: GenerationStore;
+  enrolments: Enrolments;
+  onDamaged: OnDamaged;
+}): Promise<LogCursor> {
+  const { directory, spec, generations, enrolments, onDamaged } = input;
+  if (spec.canary === null) return {};
+  const { releaseId } = spec.canary;
+  return scanLog({
+    directory,
+    onDamaged,
+    writtenSinceMs: (await releaseBeganMs(generations, spec)) - clockSkewMs,
+    containing: `"releaseId":${JSON.stringify(releaseId)}`,
+    take(record) {
+      const parsed = enrolmentOfRecord.safeParse(record);
+      if (parsed.success) enrolments.restore(parsed.data);
+    },
+  });
+}
+
+/** When the first generation of the release was written. */
+async function releaseBeganMs(generations: GenerationStore, spec: DeploymentSpec): Promise<number> {
+  let first = spec;
+  while (first.generation > 1) {
+    const before = await generations.read(`deployment/${spec.surface}`, first.generation - 1).then(readSpec, () => undefined);
+    // Where that cannot be read, nobody knows: then all of the log is.
+    if (before === undefined) return 0;
+    if (before.canary?.releaseId !== spec.canary?.releaseId) break;
+    first = before;
+  }
+  return first.createdAtMs;
+}
