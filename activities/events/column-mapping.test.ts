@@ -71,6 +71,18 @@ describe('columnMapping', () => {
     expect(new Set(rows.slice(3).map((row) => row.session_id)).size).toBe(2);
   });
 
+  it('makes a session of every user id that is one, however long', async () => {
+    const users = [110, 113, 114, 128].map((length) => `${'ü'.repeat(length - 2)}-x`);
+    const rows = [...users, users[3]].map((user, index) => `${user},x,2026-07-01 1${index}:00`);
+    const long = await mapped(`u,i,t\n${rows.join('\n')}\n${'u'.repeat(129)},x,2026-07-01\n`, { user: 'u', item: 'i', at: 't', constantKind: 'view' });
+    expect(long.reasons).toEqual({ 'malformed-user': 1 });
+    expect(long.rows.map((row) => row.user_id)).toEqual([...users, users[3]]);
+    const sessions = long.rows.map((row) => row.session_id);
+    expect(sessions.slice(0, 2)).toEqual(users.slice(0, 2).map((user) => `day-${user}-2026-07-01`));
+    expect(new Set(sessions).size).toBe(4);
+    expect(sessions[4]).toBe(sessions[3]);
+  });
+
   it('knows kinds by the names it is given, and by their own', async () => {
     const { rows, reasons } = await mapped("i,t,k\nx,2026-07-01,Buy\nx,2026-07-02,view\nx,2026-07-03,o'dd\nx,2026-07-04,\n", {
       item: 'i',

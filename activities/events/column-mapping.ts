@@ -39,10 +39,7 @@ export function columnMapping(input: ColumnMappingInput): Mapping {
   const { constantKind: _kind, atFormat: _format, atPattern: _pattern, kinds: _kinds, ...given } = input;
   const columns = [...new Set(Object.values(given).filter((column) => column !== undefined))];
   const user = cell(input.user);
-  const session =
-    input.session === undefined
-      ? `CASE WHEN ${user} IS NULL THEN 'row-' || raw_key ELSE 'day-' || ${user} || '-' || ${daySql(input)} END`
-      : cell(input.session);
+  const session = input.session === undefined ? ownSessionSql({ user, day: daySql(input) }) : cell(input.session);
   const sql = `
     SELECT raw_line,
       ${input.eventId === undefined ? "'row-' || raw_key" : cell(input.eventId)} AS event_id,
@@ -52,6 +49,12 @@ export function columnMapping(input: ColumnMappingInput): Mapping {
       ${unreadableSql(input)} AS reason
     FROM (SELECT *, left(sha256(concat_ws(chr(31), ${columns.map((column) => `coalesce(${name(column)}, '')`).join(', ')})), 32) AS raw_key FROM raw)`;
   return { name: 'columns', requires: columns, sql };
+}
+
+/** A user's day, by its digest where the name would be longer than an id may be. */
+function ownSessionSql({ user, day }: { user: string; day: string }): string {
+  const session = `'day-' || ${user} || '-' || ${day}`;
+  return `CASE WHEN ${user} IS NULL THEN 'row-' || raw_key WHEN length(${session}) > 128 THEN 'day-' || left(sha256(${session}), 32) ELSE ${session} END`;
 }
 
 const cell = (column: string | undefined): string => (column === undefined ? 'NULL' : `nullif(trim(${name(column)}), '')`);
