@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import { readLatest } from '../../activities/context.ts';
 import { registerCharter } from '../../activities/registry/charters.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type ActResult, type Ask, playStory } from '../demo/story.ts';
+import { openAsker } from '../ask.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { calendarDay, portNumber, someText } from '../option-values.ts';
 import { emit, progress, say, table } from '../output.ts';
@@ -184,15 +184,15 @@ function askOnTerminal(options: UpOptions): Ask {
   if (options.yes === true || !process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   return async (status, summary) => {
     say(`\n   ${summary}\n   evidence ${status.evidence}`);
-    const line = createInterface({ input: process.stdin, output: process.stderr });
+    const asker = openAsker();
     try {
       for (;;) {
-        const answer = (await line.question('   Give it traffic? [yes/no] ')).trim().toLowerCase();
+        const answer = (await asker.ask('   Give it traffic? [yes/no] ')).trim().toLowerCase();
         if (['y', 'yes'].includes(answer)) return 'approve';
         if (['n', 'no'].includes(answer)) return 'reject';
       }
     } finally {
-      line.close();
+      asker.close();
     }
   };
 }

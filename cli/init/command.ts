@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import { openAsker } from '../ask.ts';
 import { emit } from '../output.ts';
 import { type Columns, type Role, roles } from './guess-columns.ts';
 import { type Confirm, type InitResult, initSurface } from './init-surface.ts';
@@ -48,14 +48,14 @@ export function initCommandIn({ cwd }: { cwd: string }): Command {
 
 /** Shows the columns, then asks for each role: Enter keeps the guess, a column's name changes it, a dash means none. */
 const askAll: Confirm = async ({ profile, guess }) => {
-  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  const asker = openAsker();
   const names = profile.columns.map((column) => column.name);
   process.stderr.write(`${profile.columns.map(sample).join('\n')}\n\nWhich column is what? Enter keeps the guess, "-" means none.\n`);
   const answer: Columns = { ...guess };
   try {
     for (const role of roles) {
       for (;;) {
-        const said = (await reader.question(`  ${role.padEnd(9)} [${guess[role] ?? '-'}] `)).trim();
+        const said = (await asker.ask(`  ${role.padEnd(9)} [${guess[role] ?? '-'}] `)).trim();
         if (said !== '' && said !== '-' && !names.includes(said)) {
           process.stderr.write(`  There is no column ${said}; there is ${names.join(', ')}\n`);
           continue;
@@ -65,7 +65,7 @@ const askAll: Confirm = async ({ profile, guess }) => {
       }
     }
   } finally {
-    reader.close();
+    asker.close();
   }
   return answer;
 };

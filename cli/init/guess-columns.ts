@@ -9,10 +9,15 @@ export type Columns = { [R in Role]?: string | undefined };
 
 /** Names as they are written in files, without case, spaces, dashes and underscores; the better ones first. */
 const names: Record<Role, RegExp[]> = {
-  at: [/^(event|order|invoice|transaction|purchase|visit|session)?(timestamp|datetime|time|date|at|ts|unixtime)$/, /(timestamp|datetime|date|time)/],
+  at: [
+    /^(event|order|invoice|transaction|purchase|visit|session)?(timestamp|datetime|time|date|at|ts|unixtime)$/,
+    /^(created|ordered|purchased|paid|occurred|happened|logged|recorded)(timestamp|datetime|time|date|at|on|ts)?$/,
+    // Not when the row was written last, nor something else that has a day.
+    /^(?!.*(updat|modif|delet|birth|expir|releas|due)).*(timestamp|datetime|date|time)/,
+  ],
   item: [
     /^(item|product|article|sku|stock|asin|movie|track|song|book|video|content|offer|listing)(id|no|number|code|key|sku)?$/,
-    /^parentasin$/,
+    /^(iid|parentasin)$/,
     /(item|product|article|sku)/,
   ],
   user: [/^(user|customer|client|visitor|member|account|shopper|buyer|person|reviewer|profile)(id|no|number|key|code)?$/, /^uid$/, /(user|customer|visitor)/],
@@ -21,7 +26,7 @@ const names: Record<Role, RegExp[]> = {
   quantity: [/^(quantity|qty|units|amount|count)$/],
   price: [/^(unit|item|product|sale)?price$/, /price/],
   rating: [/^(rating|stars|overall|score)$/],
-  title: [/^(item|product)?(title|name|description)$/, /(title|description)/],
+  title: [/^(item|product|article)(title|name|description)$/, /^(title|name|description)$/, /(title|description)/],
   category: [/^(item|product|main)?category(name|code|id)?$/, /category/, /^genres?$/],
   brand: [/^(brand|maker|manufacturer)(name|id)?$/],
   eventId: [/^(event|row|line)id$/],
@@ -82,6 +87,9 @@ export function guessColumns({ profile, fixed = {} }: { profile: FileProfile; fi
   }
   return guess;
 }
+
+/** Whether the column's name says the role; else it got it by its place. */
+export const isNamed = (role: Role, column: string): boolean => names[role].some((pattern) => pattern.test(plain(column)));
 
 const plain = (column: string): string => column.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 

@@ -6,7 +6,7 @@ import { type EventKind, eventKinds } from '../../models/contracts/event.ts';
 import { surfaceName } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { parseCharter } from '../../models/contracts/charter.ts';
-import { type Columns, guessColumns, guessConstantKind, guessKinds, type Role, roles, timeFormat } from './guess-columns.ts';
+import { type Columns, guessColumns, isNamed, guessConstantKind, guessKinds, type Role, roles, timeFormat } from './guess-columns.ts';
 import { type FileProfile, profileFile, spanOf } from './profile-file.ts';
 import { alreadyThere, charterFor, configName, configText, type NewSurface, windowFor, writeConfig } from './write-config.ts';
 
@@ -60,14 +60,18 @@ export async function initSurface(input: InitInput): Promise<InitResult> {
   try {
     const { source, profile } = await profileFile({ path: input.file, workDir });
     checkColumns({ columns: input.fixed, profile });
-    const guess = await input.confirm({ profile, guess: guessColumns({ profile, fixed: input.fixed }) });
+    const guessed = guessColumns({ profile, fixed: input.fixed });
+    checkHeader({ columns: guessed, profile });
+    const guess = await input.confirm({ profile, guess: guessed });
     const columns: Columns = Object.fromEntries(
       roles.map((role) => [role, guess[role]] as const).filter(([, column]) => column !== undefined && column !== ''),
     );
     checkColumns({ columns, profile });
-    const { mapping, kinds, notes } = mappingFrom({ columns, profile, constantKind: input.constantKind });
+    const { mapping, kinds, notes } = mappingFrom({ columns, profile, constantKind: input.constantKind, fixed: input.fixed });
     const span = await spanOf({ source, mapping, timeZone: input.timeZone, workDir });
     if (span === null) throw new UnderstudyError('UND-INPUT', `No row of ${columns.at} reads as a time: name another column with --at`);
+    if (span.days < 3)
+      notes.push(`${span.days === 1 ? 'One day' : 'Two days'} of data: a window needs a day to train on, a day to test on, and some users in both`);
     const created: NewSurface = { ...named, mapping, kinds, spanDays: span.days };
     parseCharter(charterFor(created));
     const text = configText({ folder, file: input.file, created });
@@ -108,6 +112,14 @@ function surfaceFrom({ surface, file }: InitInput): string {
   return name;
 }
 
+/** The mapping goes by names. @throws UND-INPUT when the names that it would go by are data. */
+function checkHeader({ columns, profile }: { columns: Columns; profile: FileProfile }): void {
+  const isData = (name: string) => (name !== '' && Number.isFinite(Number(name))) || /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}/.test(name);
+  if (!roles.some((role) => isData(columns[role] ?? ''))) return;
+  const line = profile.columns.map((column) => column.name).join(', ');
+  throw new UnderstudyError('UND-INPUT', `The first line holds data where the names of the columns should be (${line}): write a header above it`);
+}
+
 /** @throws UND-INPUT naming every column that is not there, or that has two roles. */
 function checkColumns({ columns, profile }: { columns: Columns; profile: FileProfile }): void {
   const there = new Set(profile.columns.map((column) => column.name));
@@ -125,11 +137,19 @@ function checkColumns({ columns, profile }: { columns: Columns; profile: FilePro
   );
 }
 
-function mappingFrom({ columns, profile, constantKind }: { columns: Columns; profile: FileProfile; constantKind: string | undefined }): {
-  mapping: ColumnMappingInput;
-  kinds: EventKind[];
-  notes: string[];
-} {
+type Mapped = { mapping: ColumnMappingInput; kinds: EventKind[]; notes: string[] };
+
+function mappingFrom({
+  columns,
+  profile,
+  constantKind,
+  fixed,
+}: {
+  columns: Columns;
+  profile: FileProfile;
+  constantKind: string | undefined;
+  fixed: Columns;
+}): Mapped {
   const { item, at } = columns;
   const missing = [item === undefined ? '--item' : '', at === undefined ? '--at' : ''].filter((flag) => flag !== '');
   if (item === undefined || at === undefined) {
@@ -138,7 +158,7 @@ function mappingFrom({ columns, profile, constantKind }: { columns: Columns; pro
       `Cannot tell which column is what: say it with ${missing.join(' and ')}. The file has ${profile.columns.map((column) => column.name).join(', ')}`,
     );
   }
-  const notes: string[] = [];
+  const notes = notesOnGuess({ columns, fixed });
   const of = (name: string | undefined) => profile.columns.find((column) => column.name === name);
   const timeColumn = of(at);
   const time = (timeColumn && timeFormat(timeColumn)) ?? { atFormat: 'wall' as const };
@@ -151,12 +171,26 @@ function mappingFrom({ columns, profile, constantKind }: { columns: Columns; pro
     return { mapping: { ...columns, item, at, ...time, constantKind: kind }, kinds: [kind], notes };
   }
   const { kinds, unknown } = guessKinds((of(columns.kind)?.values ?? []).filter((value) => !(eventKinds as readonly string[]).includes(value)));
-  if (unknown.length > 0) notes.push(`Rows whose ${columns.kind} is ${unknown.join(', ')} will be quarantined as unknown-kind: add the words to \`kinds\``);
   const known = (of(columns.kind)?.values ?? [])
     .map((value) => kinds[value] ?? value)
     .filter((value): value is EventKind => (eventKinds as readonly string[]).includes(value));
+  if (known.length === 0 && constantKind === undefined)
+    throw new UnderstudyError(
+      'UND-INPUT',
+      `${columns.kind} says ${unknown.join(', ')}, and none of it is a kind of event: name another column with --kind, or none (--kind "" --kind-is view)`,
+    );
+  if (unknown.length > 0) notes.push(`Rows whose ${columns.kind} is ${unknown.join(', ')} will be quarantined as unknown-kind: add the words to \`kinds\``);
   const mapping: ColumnMappingInput = { ...columns, item, at, ...time, kinds };
   return { mapping: constantKind === undefined ? mapping : { ...mapping, constantKind: checkedKind(constantKind) }, kinds: [...new Set(known)], notes };
+}
+
+/** What was taken by its place is worth a look. */
+function notesOnGuess({ columns, fixed }: { columns: Columns; fixed: Columns }): string[] {
+  return (['at', 'item', 'user'] as const).flatMap((role) => {
+    const column = columns[role];
+    const isTold = column === undefined || column === fixed[role] || isNamed(role, column);
+    return isTold ? [] : [`${column} is taken for ${role} by its place: check it, and say --${role} where it is wrong`];
+  });
 }
 
 function checkedKind(word: string): EventKind {

@@ -72,6 +72,11 @@ describe('guessing columns', () => {
           constantKind: 'purchase',
         },
       ],
+      [
+        'wide.csv',
+        'id,name,product_name,product_id,user_id,updated_at,created\n1,N,P,p1,u1,2026-03-01,2026-01-01\n2,N,Q,p2,u2,2026-03-01,2026-01-02\n',
+        { columns: { item: 'product_id', user: 'user_id', at: 'created', title: 'product_name' }, span: { days: 2 } },
+      ],
       ['plain.csv', 'a,b,c\nu1,i1,2026-01-01\nu2,i2,2026-01-02\n', { columns: { user: 'a', item: 'b', at: 'c' }, constantKind: 'view' }],
       [
         'events.jsonl',
@@ -95,6 +100,14 @@ describe('guessing columns', () => {
     });
     const result = await init(await file('k.csv', 'user,item,time,event\nu1,i1,2026-01-01,view\nu2,i2,2026-01-02,wishlist\n'), { dryRun: true });
     expect(result.notes.join()).toContain('wishlist');
+  });
+
+  it('says what it took by its place', async () => {
+    const { notes } = await init(await file('plain.csv', 'a,b,c\nu1,i1,2026-01-01\nu2,i2,2026-01-05\n'), { dryRun: true, fixed: { user: 'a' } });
+    expect(notes.filter((note) => note.includes('by its place')).map((note) => note.split(' ')[0])).toEqual(['c', 'b']);
+    const named = await init(await file('named.csv', 'user,item,time\nu1,i1,2026-01-01\nu2,i2,2026-01-02\n'), { dryRun: true });
+    expect(named.notes.join()).not.toContain('by its place');
+    expect(named.notes.join()).toContain('Two days of data');
   });
 
   it('lets flags and the person win', async () => {
@@ -185,8 +198,16 @@ describe('initSurface', () => {
       code: 'UND-INPUT',
       message: expect.stringContaining('--at'),
     });
+    // Names that are data would lose the first row and stand in the mapping.
+    await expect(init(await file('headless.csv', 'u1,i1,2026-01-01\nu2,i2,2026-01-02\nu3,i3,2026-01-03\n'))).rejects.toMatchObject({
+      code: 'UND-INPUT',
+      message: expect.stringContaining('write a header'),
+    });
+    const foreign = await file('foreign.csv', 'user,item,time,action\nu1,i1,2026-01-01,wish\nu2,i2,2026-01-02,share\n');
+    await expect(init(foreign)).rejects.toMatchObject({ code: 'UND-INPUT', message: expect.stringMatching(/action says share, wish.*--kind-is/) });
+    expect((await init(foreign, { fixed: { kind: '' }, constantKind: 'view', dryRun: true })).constantKind).toBe('view');
     await expect(init(join(folder, 'none.csv'))).rejects.toMatchObject({ code: 'UND-FILE' });
-    expect((await readdir(folder)).sort()).toEqual(['shop.csv', 'untimed.csv']);
+    expect((await readdir(folder)).sort()).toEqual(['foreign.csv', 'headless.csv', 'shop.csv', 'untimed.csv']);
   });
 
   it('divides the days that there are', () => {
