@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,6 +52,10 @@ describe('a command that cannot be done says so: one document on stdout, a code,
     [['evaluate', '--train', 'train.csv', '--test', 'truncated.parquet', '--model', 'popularity'], 'UND-FILE', 2, /truncated/],
     [['evaluate', '--train', 'train.csv', '--test', 'train.csv', '--model', 'magic'], 'UND-INPUT', 2, /magic/],
     [['no-such-command'], 'UND-INPUT', 2, /no-such-command/],
+    [['approve', '../etc', '--by', 'me'], 'UND-INPUT', 2, /etc/],
+    [['abort', 'home', '--by', '', '--why', 'x'], 'UND-INPUT', 2, /--by/],
+    [['status', '--state', ''], 'UND-INPUT', 2, /--state/],
+    [['help', 'nothing'], 'UND-INPUT', 2, /nothing/],
     [['status', '--no-such-option'], 'UND-INPUT', 2, /no-such-option/],
     [['up', '--port', 'abc'], 'UND-INPUT', 2, /port/],
     [['up', '--ends-at', '2026-02-30'], 'UND-INPUT', 2, /ends-at/],
@@ -66,6 +70,26 @@ describe('a command that cannot be done says so: one document on stdout, a code,
     expect(document.remedy).not.toBe('');
     expect(existsSync(state)).toBe(false);
     expect(ended.stderr).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  });
+
+  it.each([
+    ['status', 'home'],
+    ['abort', 'home', '--by', 'me', '--why', 'x'],
+    ['up', '--once'],
+  ])('a state directory that is a file: %s', async (...args) => {
+    const ended = await understudy([...args, '--state', join(folder, 'broken.ts'), '--json']);
+    expect(ended.code).toBe(7);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ code: 'UND-STATE', detail: expect.stringContaining('broken.ts') });
+    expect(ended.stderr).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  });
+
+  it('a stored document that does not read: status', async () => {
+    const state = join(folder, 'unreadable');
+    await mkdir(join(state, 'series', 'charter', 'home'), { recursive: true });
+    await writeFile(join(state, 'series', 'charter', 'home', '00000001.json'), '{"kind":"charter"}');
+    const ended = await understudy(['status', '--state', state, '--json']);
+    expect(ended.code).toBe(7);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ code: 'UND-STATE', mistakes: [{ path: '/charter' }, { path: '/atMs' }] });
   });
 
   it('says the code to a person too', async () => {
@@ -89,7 +113,7 @@ it('an explanation is a document too, where one is asked for', async () => {
   expect(JSON.parse(stdout)).toEqual({ help: expect.stringContaining('Usage: understudy status') });
 });
 
-it('every command explains itself', async () => {
+it('every command explains itself', { timeout: 120_000 }, async () => {
   const help = (await understudy(['--help'])).stdout;
   const names = [...help.matchAll(/^ {2}([a-z]+)(?: \[options\])?.*$/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
   expect(names).toEqual(
