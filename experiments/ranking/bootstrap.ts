@@ -56,7 +56,7 @@ export function pairedLift({
 }
 
 /** Linear between the two nearest order statistics (type 7 of Hyndman and Fan 1996). */
-function quantile(sorted: Float64Array, probability: number): number {
+export function quantile(sorted: Float64Array, probability: number): number {
   const place = probability * (sorted.length - 1);
   const below = Math.floor(place);
   const low = sorted[below] as number;

@@ -44,18 +44,41 @@ export function perUserMetrics<Item>(input: {
   const badCutoff = cutoffs.find((cutoff) => !Number.isInteger(cutoff) || cutoff < 1);
   if (badCutoff !== undefined) throw new UnderstudyError('UND-INPUT', `A cutoff must be a whole number of at least 1, not ${badCutoff}`);
 
-  const table: UserMetrics = {};
-  for (const name of rankingMetrics) for (const cutoff of cutoffs) table[`${name}@${cutoff}`] = new Float64Array(ranked.length);
+  const table: UserMetrics = Object.fromEntries(metricNames(cutoffs).map((name) => [name, new Float64Array(ranked.length)]));
+  const names = metricNames(cutoffs);
+  const values = new Float64Array(names.length);
   for (const [user, list] of ranked.entries()) {
     const wanted = relevant[user] as ReadonlySet<Item>;
     if (wanted.size === 0) throw new UnderstudyError('UND-INPUT', `User number ${user} has no relevant item`);
-    const ranks = hitRanks(list, wanted);
-    for (const cutoff of cutoffs) {
-      const hits = ranks.filter((rank) => rank <= cutoff);
-      for (const name of rankingMetrics) (table[`${name}@${cutoff}`] as Float64Array)[user] = metrics[name]({ hits, relevantCount: wanted.size }, cutoff);
-    }
+    measureUser({ list, wanted, cutoffs, values });
+    for (const [index, name] of names.entries()) (table[name] as Float64Array)[user] = values[index] as number;
   }
   return table;
+}
+
+/** `ndcg@10` and so on: every metric at every cutoff. */
+export function metricNames(cutoffs: readonly number[]): string[] {
+  return cutoffs.flatMap((cutoff) => rankingMetrics.map((name) => `${name}@${cutoff}`));
+}
+
+type OneUser<Item> = {
+  list: readonly Item[];
+  wanted: ReadonlySet<Item>;
+  cutoffs: readonly number[] /** Written to, in the order of `metricNames`. */;
+  values: Float64Array;
+};
+
+/** All metrics of one user's list, whose `wanted` is not empty. */
+export function measureUser<Item>({ list, wanted, cutoffs, values }: OneUser<Item>): void {
+  const ranks = hitRanks(list, wanted);
+  let index = 0;
+  for (const cutoff of cutoffs) {
+    const hits = ranks.filter((rank) => rank <= cutoff);
+    for (const name of rankingMetrics) {
+      values[index] = metrics[name]({ hits, relevantCount: wanted.size }, cutoff);
+      index += 1;
+    }
+  }
 }
 
 function hitRanks<Item>(list: readonly Item[], wanted: ReadonlySet<Item>): number[] {
