@@ -27,9 +27,9 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
   // Against itself a champion has no evidence to give: a rerun of the live model is measured alone.
   const champion = spec === undefined || spec.champion === trained.artifact ? null : spec.champion;
   const seed = window.seed;
-  const offline = await measureOffline(state, { window, charter, candidate: trained.artifact, champion, seed, beat, signal });
   const catalog = await getDocument(state.blobs, window.catalog, z.array(catalogItem));
   const { allowed } = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
+  const offline = await measureOffline(state, { window, charter, catalog, candidate: trained.artifact, champion, seed, beat, signal });
   const counterfactual =
     champion === null || log.segments === null
       ? null

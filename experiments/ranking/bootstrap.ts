@@ -1,7 +1,7 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { createRandom } from '../../models/random.ts';
-import { meanOf, type UserMetrics } from './metrics.ts';
+import { meanOf } from './metrics.ts';
 
 export type BootstrapSettings = { seed: number /** Resamples; 1000 where absent. */; replications?: number /** Coverage; .95 where absent. */; level?: number };
 
@@ -36,23 +36,6 @@ export function bootstrapLift({
   if (candidate.length !== champion.length)
     throw new UnderstudyError('UND-INPUT', `A paired lift needs the same users: ${candidate.length} against ${champion.length}`);
   return bootstrapMean({ values: Float64Array.from(candidate, (value, user) => value - (champion[user] as number)), ...settings });
-}
-
-/** An interval for each metric. */
-export function metricIntervals({ metrics, ...settings }: BootstrapSettings & { metrics: UserMetrics }): Record<string, Interval> {
-  return Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, bootstrapMean({ values, ...settings })]));
-}
-
-/** The paired lift of each metric that both have. */
-export function pairedLift({
-  candidate,
-  champion,
-  ...settings
-}: BootstrapSettings & { candidate: UserMetrics; champion: UserMetrics }): Record<string, Interval> {
-  const shared = Object.entries(candidate).filter(([name]) => champion[name] !== undefined);
-  return Object.fromEntries(
-    shared.map(([name, values]) => [name, bootstrapLift({ candidate: values, champion: champion[name] as Float64Array, ...settings })]),
-  );
 }
 
 /** Linear between the two nearest order statistics (type 7 of Hyndman and Fan 1996). */

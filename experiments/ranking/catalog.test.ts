@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { beyondAccuracy, ExposureTally, gini, longTail, sliceMetrics } from './catalog.ts';
+import { beyondAccuracy, beyondNames, ExposureTally, gini, longTail } from './catalog.ts';
 
 const tally = (itemCount: number, cutoff: number, lists: number[][]) => {
   const made = new ExposureTally({ itemCount, cutoff });
@@ -42,43 +42,19 @@ it('the head makes the stated share of interactions, the rest is the tail', () =
 });
 
 it('beyond accuracy: golden values, worked out by hand', () => {
-  const found = beyondAccuracy({
-    ranked: [[0, 2, 3], [1], []],
-    relevant: [new Set([0, 2]), new Set([1]), new Set([0])],
-    cutoff: 3,
+  const items = {
     usersOfItem: [7, 3, 1, 0],
     userCount: 7,
     tail: Uint8Array.of(0, 0, 1, 1),
-    baseline: [[0, 1, 2], [0, 1], [0]],
-    distance: (one, other) => Math.abs(one - other) / 3,
-  });
-  // -log2 of 8/8, 2/8, 1/8; of 4/8.
-  expect([...(found['novelty@3'] ?? [])]).toEqual([(0 + 2 + 3) / 3, 1, 0]);
-  // 0 and 2 are relevant, but popularity has both.
-  expect([...(found['serendipity@3'] ?? [])]).toEqual([0, 0, 0]);
-  expect([...(found['long-tail@3'] ?? [])]).toEqual([2 / 3, 0, 0]);
-  expect(found['diversity@3']?.[0]).toBeCloseTo((2 / 3 + 1 + 1 / 3) / 3, 12);
-  expect(found['diversity@3']?.[1]).toBe(0);
-});
-
-it('serendipity counts what is relevant and what popularity would not have shown', () => {
-  const found = beyondAccuracy({
-    ranked: [[3, 0]],
-    relevant: [new Set([3, 0])],
-    cutoff: 2,
-    usersOfItem: [1, 1, 1, 1],
-    userCount: 2,
-    tail: new Uint8Array(4),
-    baseline: [[0, 1]],
-    distance: () => 1,
-  });
-  expect(found['serendipity@2']?.[0]).toBe(1 / 2);
-});
-
-it('a slice has the values of its own users', () => {
-  const metrics = { 'ndcg@10': Float64Array.of(0.1, 0.2, 0.3) };
-  expect(sliceMetrics(metrics, { cold: [2], both: Int32Array.of(0, 2) })).toEqual({
-    cold: { 'ndcg@10': Float64Array.of(0.3) },
-    both: { 'ndcg@10': Float64Array.of(0.1, 0.3) },
-  });
+    distance: (one: number, other: number) => Math.abs(one - other) / 3,
+  };
+  const of = (list: number[], relevant: number[], baseline: number[]) =>
+    Object.fromEntries(beyondAccuracy({ list, relevant: new Set(relevant), baseline, cutoff: 3, items }).map((value, index) => [beyondNames(3)[index], value]));
+  const first = of([0, 2, 3, 1], [0, 2], [0, 1, 2]);
+  // -log2 of 8/8, 2/8, 1/8; 0 and 2 are relevant, but popularity has both.
+  expect(first).toMatchObject({ 'novelty@3': 5 / 3, 'serendipity@3': 0, 'long-tail@3': 2 / 3 });
+  expect(first['diversity@3']).toBeCloseTo((2 / 3 + 1 + 1 / 3) / 3, 12);
+  expect(of([1], [1], [0, 1])).toEqual({ 'novelty@3': 1, 'serendipity@3': 0, 'long-tail@3': 0, 'diversity@3': 0 });
+  expect(of([3, 0], [3, 0], [0, 1])).toMatchObject({ 'serendipity@3': 1 / 2 });
+  expect(of([], [0], [0])).toEqual({ 'novelty@3': 0, 'serendipity@3': 0, 'long-tail@3': 0, 'diversity@3': 0 });
 });

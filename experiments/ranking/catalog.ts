@@ -1,5 +1,4 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import type { UserMetrics } from './metrics.ts';
 
 /** What recommendations do to a catalog: how widely they spread, how far from what everybody knows. */
 export type CatalogMetrics = {
@@ -75,75 +74,45 @@ export function longTail(interactions: ArrayLike<number>, headShare = 0.8): Uint
   return tail;
 }
 
-export type BeyondInput = {
-  /** A list a user of item indexes, best first. */
-  ranked: readonly ArrayLike<number>[];
-  relevant: readonly ReadonlySet<number>[];
-  cutoff: number;
+/** What is known of the items, whoever is recommended what. */
+export type ItemFacts = {
   /** [items] how many users had the item in training. */
   usersOfItem: ArrayLike<number>;
   userCount: number;
   /** [items] 1 outside the head. */
   tail: Uint8Array;
-  /** What popularity alone would have answered, a list a user. */
-  baseline: readonly ArrayLike<number>[];
   /** 0 the same, 1 nothing in common; symmetric. */
   distance: (one: number, other: number) => number;
 };
 
+export const beyondNames = (cutoff: number): string[] => ['novelty', 'serendipity', 'long-tail', 'diversity'].map((name) => `${name}@${cutoff}`);
+
 /**
- * Beyond accuracy, a value a user, lists cut at `cutoff`:
+ * Beyond accuracy, of one user's list cut at `cutoff`, in the order of `beyondNames`; an empty list has 0 of each:
  * - `novelty`: mean of -log2 p(i), p the share of training users who had the item, one user added so that it is finite (Zhou et al. 2010, self-information);
  * - `serendipity`: share of the list that is relevant and not in the popularity baseline's list (Ge, Delgado-Battenfeld and Jannach 2010, eq. 1);
  * - `long-tail`: share of the list outside the head;
  * - `diversity`: mean distance of all pairs of the list (Ziegler et al. 2005, sec. 3.3); 0 for a list of one.
+ * @param list item indexes, best first
+ * @param baseline what popularity alone would have answered
  */
-export function beyondAccuracy(input: BeyondInput): UserMetrics {
-  const { ranked, relevant, cutoff, usersOfItem, userCount, tail, baseline, distance } = input;
-  if (ranked.length !== relevant.length || ranked.length !== baseline.length)
-    throw new UnderstudyError('UND-INPUT', `${ranked.length} lists, ${relevant.length} sets of relevant items and ${baseline.length} baselines`);
-  const table = Object.fromEntries(['novelty', 'serendipity', 'long-tail', 'diversity'].map((name) => [`${name}@${cutoff}`, new Float64Array(ranked.length)]));
-  const put = (name: string, user: number, value: number) => {
-    (table[`${name}@${cutoff}`] as Float64Array)[user] = value;
-  };
-  for (const [user, list] of ranked.entries()) {
-    const items = Array.from(list).slice(0, cutoff);
-    if (items.length === 0) continue;
-    const known = new Set(Array.from(baseline[user] as ArrayLike<number>).slice(0, cutoff));
-    const mean = (value: (item: number) => number) => items.reduce((sum, item) => sum + value(item), 0) / items.length;
-    put(
-      'novelty',
-      user,
-      mean((item) => -Math.log2(((usersOfItem[item] as number) + 1) / (userCount + 1))),
-    );
-    put(
-      'serendipity',
-      user,
-      mean((item) => ((relevant[user] as ReadonlySet<number>).has(item) && !known.has(item) ? 1 : 0)),
-    );
-    put(
-      'long-tail',
-      user,
-      mean((item) => tail[item] as number),
-    );
-    let pairs = 0;
-    let sum = 0;
-    for (let first = 0; first < items.length; first += 1)
-      for (let second = first + 1; second < items.length; second += 1) {
-        pairs += 1;
-        sum += distance(items[first] as number, items[second] as number);
-      }
-    put('diversity', user, pairs === 0 ? 0 : sum / pairs);
-  }
-  return table;
-}
-
-/** Users by name of a slice; a user may be in several. Metrics of a slice are those of its users alone. */
-export function sliceMetrics(metrics: UserMetrics, slices: Readonly<Record<string, ArrayLike<number>>>): Record<string, UserMetrics> {
-  return Object.fromEntries(
-    Object.entries(slices).map(([slice, users]) => [
-      slice,
-      Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, Float64Array.from(users, (user) => values[user] as number)])),
-    ]),
-  );
+export function beyondAccuracy(input: {
+  list: readonly number[];
+  relevant: ReadonlySet<number>;
+  baseline: readonly number[];
+  cutoff: number;
+  items: ItemFacts;
+}): number[] {
+  const { relevant, cutoff, items } = input;
+  const list = input.list.slice(0, cutoff);
+  if (list.length === 0) return [0, 0, 0, 0];
+  const known = new Set(input.baseline.slice(0, cutoff));
+  const mean = (value: (item: number) => number) => list.reduce((sum, item) => sum + value(item), 0) / list.length;
+  const distances = list.flatMap((one, place) => list.slice(place + 1).map((other) => items.distance(one, other)));
+  return [
+    mean((item) => -Math.log2(((items.usersOfItem[item] as number) + 1) / (items.userCount + 1))),
+    mean((item) => (relevant.has(item) && !known.has(item) ? 1 : 0)),
+    mean((item) => items.tail[item] as number),
+    distances.length === 0 ? 0 : distances.reduce((sum, one) => sum + one, 0) / distances.length,
+  ];
 }

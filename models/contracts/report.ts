@@ -56,6 +56,8 @@ export const report = z.strictObject({
   championMetrics: metricTable.nullable(),
   /** Candidate minus champion, paired by user. */
   lift: metricTable.nullable(),
+  /** The same of some users, or of some of what they wanted; absent in reports from before. */
+  slices: z.record(machineName, z.strictObject({ users: z.number().int(), metrics: metricTable, lift: metricTable.nullable() })).optional(),
   counterfactual: counterfactualResult.nullable(),
   parity: z.strictObject({ requests: z.number().int(), largestError: z.number(), passed: z.boolean() }),
   gates: z.array(gateResult),
