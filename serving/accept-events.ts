@@ -1,5 +1,6 @@
 import { type Event, event as eventSchema } from '../models/contracts/event.ts';
 import { inputError, type ProblemDetails, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
+import { sendable } from './http/problem-response.ts';
 import type { LiveSurface } from './surface.ts';
 
 export type EventAnswer = { eventId: string | null; status: 'accepted' | 'duplicate' | 'rejected'; problem?: ProblemDetails };
@@ -55,7 +56,7 @@ export function unknownSurface(name: string): UnderstudyError {
 }
 
 function rejected(eventId: string | null, error: UnderstudyError): EventAnswer {
-  return { eventId, status: 'rejected', problem: toProblemDetails(error) };
+  return { eventId, status: 'rejected', problem: sendable(toProblemDetails(error)) };
 }
 
 function eventIdOf(input: unknown): string | null {

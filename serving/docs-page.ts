@@ -3,7 +3,7 @@ import { jsonSchema } from './openapi.ts';
 import { type RouteInfo, routeList } from './routes/table.ts';
 
 type Schema = {
-  type?: string;
+  type?: string | string[];
   enum?: unknown[];
   const?: unknown;
   anyOf?: Schema[];
@@ -86,6 +86,7 @@ function typeText(field: Schema): string {
   if (field.anyOf !== undefined) return field.anyOf.map(typeText).join(' or ');
   if (field.enum !== undefined) return field.enum.map((value) => JSON.stringify(value)).join(' | ');
   if (field.const !== undefined) return JSON.stringify(field.const);
+  if (Array.isArray(field.type)) return field.type.join(' or ');
   return field.type === 'array' ? `list of ${field.items === undefined ? 'anything' : typeText(field.items)}` : (field.type ?? 'anything');
 }
 

@@ -26,6 +26,8 @@ const schema = z.object({
   /** Model threads a surface. */
   UNDERSTUDY_MODEL_THREADS: z.coerce.number().int().min(1).max(64).default(1),
   UNDERSTUDY_MODEL_DEADLINE_MS: z.coerce.number().int().min(1).max(60_000).default(150),
+  /** How long a replica that is told to end still takes connections while /readyz says so. */
+  UNDERSTUDY_DRAIN_MS: z.coerce.number().int().min(0).max(60_000).default(1_000),
 });
 
 export type ServingEnvironment = {
@@ -37,6 +39,7 @@ export type ServingEnvironment = {
   adminKey: string | null;
   workers: number;
   modelDeadlineMs: number;
+  drainGraceMs: number;
 };
 
 /** @throws UND-ENVIRONMENT naming every variable that is wrong. */
@@ -59,5 +62,6 @@ export function readServingEnvironment(env: Readonly<Record<string, string | und
     adminKey: value.UNDERSTUDY_ADMIN_KEY ?? null,
     workers: value.UNDERSTUDY_MODEL_THREADS,
     modelDeadlineMs: value.UNDERSTUDY_MODEL_DEADLINE_MS,
+    drainGraceMs: value.UNDERSTUDY_DRAIN_MS,
   };
 }

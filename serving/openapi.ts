@@ -1,19 +1,29 @@
 import { z } from 'zod';
+import { surfaceName } from '../models/contracts/ids.ts';
 import { type ProblemCode, problems } from '../models/contracts/problem.ts';
-import { type RouteInfo, routeList } from './routes/table.ts';
+import { problemDetails } from './routes/answers.ts';
+import { type RouteInfo, routeList, routes } from './routes/table.ts';
 
 type JsonObject = Record<string, unknown>;
 
+/** Which keys this tier asks for: none where it is open. */
+export type Locks = { key: boolean; admin: boolean };
+
 /** The interface as an OpenAPI 3.1 document, made from the route table and from the schemas that check the requests. */
-export function openApiDocument({ version, url }: { version: string; url: string }): JsonObject {
+export function openApiDocument({ version, url, locks }: { version: string; url: string; locks: Locks }): JsonObject {
   const paths: Record<string, JsonObject> = {};
-  for (const route of routeList) {
+  for (const [name, route] of Object.entries(routes) as [string, RouteInfo][]) {
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method]: operation(route) };
+    paths[path] = { ...paths[path], [route.method]: operation(name, route, locks) };
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Understudy serving', version, description: 'Slates for visitors, and the events they answer with.' },
+    info: {
+      title: 'Understudy serving',
+      version,
+      description: 'Slates for visitors, and the events they answer with.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url }],
     paths,
     components: {
@@ -22,26 +32,44 @@ export function openApiDocument({ version, url }: { version: string; url: string
         admin: { type: 'http', scheme: 'bearer', description: 'The admin key' },
       },
       schemas: {
-        Problem: problemSchema,
+        Problem: jsonSchema(problemDetails, 'output'),
         ...Object.fromEntries(routeList.flatMap(({ entry }) => (entry === undefined ? [] : [[entry.name, jsonSchema(entry.schema)]]))),
       },
     },
   };
 }
 
-function operation(route: RouteInfo): JsonObject {
-  const parameters = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
-  const answer = { [route.answer.type ?? 'application/json']: { schema: route.answer.schema === undefined ? {} : jsonSchema(route.answer.schema, 'output') } };
+function operation(name: string, route: RouteInfo, locks: Locks): JsonObject {
+  const parameters = [...route.path.matchAll(/:(\w+)/g)].map(([, parameter]) => ({
+    name: parameter,
+    in: 'path',
+    required: true,
+    schema: jsonSchema(surfaceName),
+  }));
+  const content = { [route.answer.type ?? 'application/json']: { schema: route.answer.schema === undefined ? {} : jsonSchema(route.answer.schema, 'output') } };
+  const also = Object.entries(route.also ?? {}).map(([status, description]) => [status, { description, content }]);
   return {
+    operationId: name,
     summary: route.summary,
     description: route.description,
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(route.access === 'open' ? {} : { security: [{}, { [route.access]: [] }] }),
+    security: securityOf(route.access, locks),
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: bodySchema(route), example: route.body.example } } } }),
-    responses: { 200: { description: route.answer.description, content: answer }, ...problemResponses(route.problems) },
+    responses: {
+      200: { description: route.answer.description, content },
+      ...Object.fromEntries(also),
+      ...problemResponses(route.problems.filter((code) => code !== 'UND-UNAUTHORIZED' || securityOf(route.access, locks).length > 0)),
+      default: { description: 'Anything else, as a problem', content: problemContent },
+    },
   };
+}
+
+/** Any one of the list will do; an empty list: nobody is asked for a key. */
+function securityOf(access: RouteInfo['access'], locks: Locks): JsonObject[] {
+  if (access === 'admin') return locks.admin ? [{ admin: [] }] : [];
+  return access === 'key' && locks.key ? [{ key: [] }, { admin: [] }] : [];
 }
 
 function bodySchema({ body, entry }: RouteInfo): JsonObject {
@@ -59,27 +87,15 @@ function problemResponses(codes: readonly string[]): JsonObject {
     const { status } = problems[code as ProblemCode];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
   return Object.fromEntries(
-    [...byStatus].map(([status, list]) => [status, { description: list.map((code) => `${code}: ${problems[code as ProblemCode].title}`).join('; '), content }]),
+    [...byStatus].map(([status, list]) => [
+      status,
+      { description: list.map((code) => `${code}: ${problems[code as ProblemCode].title}`).join('; '), content: problemContent },
+    ]),
   );
 }
 
-const problemSchema = {
-  type: 'object',
-  description: 'RFC 9457 problem details',
-  required: ['type', 'title', 'status', 'detail', 'code', 'remedy'],
-  properties: {
-    type: { type: 'string' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    code: { type: 'string', enum: Object.keys(problems) },
-    remedy: { type: 'string', description: 'What to do' },
-    mistakes: { type: 'array', items: { type: 'object', properties: { path: { type: 'string' }, message: { type: 'string' } } } },
-    requestId: { type: 'string' },
-  },
-};
+const problemContent = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
 
 export function jsonSchema(schema: z.ZodType, io: 'input' | 'output' = 'input'): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonObject;

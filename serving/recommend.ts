@@ -100,6 +100,8 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     releaseId: spec.canary?.releaseId ?? null,
     stage: spec.canary?.stage ?? null,
     enrolment: assignment.enrolment,
+    ...(spec.canary === null ? {} : { share: spec.canary.share }),
+    count: visit.count,
     rulesDigest: snapshot.rulesDigest,
     history: visit.history,
     historyWeights: visit.historyWeights,

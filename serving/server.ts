@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type RequestHandler, Router } from 'express';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { createRandom } from '../models/random.ts';
@@ -10,11 +11,11 @@ import type { SegmentFiles } from '../stores/event-log-files.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import { beginLife } from '../stores/life.ts';
 import { docsPage } from './docs-page.ts';
-import { isLoopback, needsAdmin, needsKey } from './http/auth.ts';
+import { isAdminOpen, isLoopback, needsAdmin, needsKey } from './http/auth.ts';
 import { createFastExpress } from './http/fast-express.ts';
 import { jsonBody } from './http/json-body.ts';
 import { prelude } from './http/prelude.ts';
-import { notFound, problemResponse } from './http/problem-response.ts';
+import { answerBrokenRequests, noOptions, notFound, problemResponse } from './http/problem-response.ts';
 import { createMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { refuseTwins, startReplicaReport } from './replica-report.ts';
@@ -42,6 +43,8 @@ export type ServingOptions = {
   modelDeadlineMs?: number;
   /** Seed of the exploration; drawn where none is given. */
   seed?: number;
+  /** How long a replica that is to end still takes connections, so that whoever spreads the load sees it in /readyz and turns away. */
+  drainGraceMs?: number;
   /** File operations of the logs. */
   files?: SegmentFiles;
 };
@@ -50,7 +53,7 @@ export type Serving = {
   url: string;
   /** Ends all model threads as a crash would: for drills. */
   crashModels(): void;
-  /** Takes no new connections, answers what is under way, seals the logs. */
+  /** Says that it drains, then takes no new connections, answers what is under way, seals the logs. */
   close(): Promise<void>;
 };
 
@@ -63,8 +66,8 @@ const drainAtMostMs = 10_000;
  */
 export async function startServing(options: ServingOptions): Promise<Serving> {
   const { stateDir, host = '127.0.0.1', port, replica, workers = 1, keys, adminKey, clock, log, modelDeadlineMs = 150, files } = options;
-  if (!isLoopback(host) && keys.length === 0)
-    throw new UnderstudyError('UND-ENVIRONMENT', `Beyond this machine (${host}) the tier needs keys: set UNDERSTUDY_KEYS`);
+  const localOnly = isLoopback(host);
+  if (!localOnly && keys.length === 0) throw new UnderstudyError('UND-ENVIRONMENT', `Beyond this machine (${host}) the tier needs keys: set UNDERSTUDY_KEYS`);
   const life = beginLife();
   await refuseTwins({ stateDir, replica, life: life.id, clock }).catch((error) => {
     life.end();
@@ -112,11 +115,14 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     live: liveRoute,
     ready: readyRoute({ surfaces, standings, unseen, draining: () => draining }),
     metrics: metricsRoute({ metrics }),
-    openapi: answerText('application/json', () => JSON.stringify(openApiDocument({ version, url }))),
+    openapi: answerText('application/json', () =>
+      JSON.stringify(openApiDocument({ version, url, locks: { key: keys.length > 0, admin: !isAdminOpen({ adminKey, keys, localOnly }) } })),
+    ),
     docs: answerText('text/html', () => docsPage({ url })),
   };
-  const guards = { open: [], key: [needsKey({ keys, adminKey })], admin: [needsAdmin({ adminKey, keys, localOnly: isLoopback(host) })] };
+  const guards = { open: [], key: [needsKey({ keys, adminKey })], admin: [needsAdmin({ adminKey, keys, localOnly })] };
   app.use(prelude({ metrics, newRequestId, draining: () => draining }));
+  app.use(noOptions({ allowed: methodsAt }));
   const router = Router();
   for (const [name, route] of Object.entries(routes) as [RouteName, RouteInfo][]) {
     const named: RequestHandler = (_request, response, next) => {
@@ -136,6 +142,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   app.use(problemResponse({ log }));
 
   const server = listen();
+  answerBrokenRequests(server);
   url = await listenOn(server, { host, port }).catch(async (error) => {
     await watcher.close();
     for (const surface of surfaces.values()) await surface.close();
@@ -148,6 +155,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     draining = true;
+    // Every answer from now on ends its connection: by the end of the grace hardly any is kept that a caller might be about to use again.
+    await delay(options.drainGraceMs ?? 0);
     const drained = new Promise<void>((resolve) => server.close(() => resolve()));
     // A connection that was busy when the end began becomes idle with its answer, and would be kept for the next request.
     const sweep = setInterval(() => server.closeIdleConnections(), 20);

@@ -55,8 +55,10 @@ export async function createExclusive(path: string, bytes: Uint8Array | string):
     // link(2) fails when the name is taken; rename(2) would overwrite.
     await link(temporary, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // Whoever created it may not have come to this yet, and the caller goes on as if it were there for good.
+    await syncDirectory(directory);
+    return false;
   } finally {
     await unlink(temporary);
   }

@@ -79,6 +79,10 @@ export const slateRecord = z.strictObject({
   variant: variantName,
   /** The challenger's share when this unit was first enrolled in the release, and when. */
   enrolment: z.strictObject({ share: z.number(), bucket: z.number(), atMs: epochMs, generation: z.number().int() }).nullable(),
+  /** The challenger's share of new enrolments that was in force. */
+  share: z.number().optional(),
+  /** How many items were asked for. */
+  count: z.number().int().optional(),
   artifact: digestString.nullable(),
   rung,
   reason: z.string().optional(),

@@ -25,12 +25,18 @@ export function needsKey({ keys, adminKey }: { keys: readonly string[]; adminKey
   return (request, _response, next) => next(holdsKey(request) ? undefined : new UnderstudyError('UND-UNAUTHORIZED', 'This needs a key'));
 }
 
-/**
- * Needs the admin key. Where none is set, it is open on a server that only this machine reaches and that asks nobody for a key, and closed on any other.
- */
-export function needsAdmin({ adminKey, keys, localOnly }: { adminKey: string | null; keys: readonly string[]; localOnly: boolean }): RequestHandler {
+type AdminLock = { adminKey: string | null; keys: readonly string[]; localOnly: boolean };
+
+/** Where no admin key is set, the admin routes are open on a server that only this machine reaches and that asks nobody for a key, and closed on any other. */
+export function isAdminOpen({ adminKey, keys, localOnly }: AdminLock): boolean {
+  return adminKey === null && keys.length === 0 && localOnly;
+}
+
+/** Needs the admin key, unless the admin routes are open. */
+export function needsAdmin(lock: AdminLock): RequestHandler {
+  const { adminKey } = lock;
   const holdsKey = keyCheck(adminKey === null ? [] : [adminKey]);
-  const isOpen = adminKey === null && keys.length === 0 && localOnly;
+  const isOpen = isAdminOpen(lock);
   return (request, _response, next) => {
     const why = adminKey === null ? 'This needs an admin key, and the tier has none: set UNDERSTUDY_ADMIN_KEY' : 'This needs the admin key';
     next(isOpen || holdsKey(request) ? undefined : new UnderstudyError('UND-UNAUTHORIZED', why));

@@ -12,7 +12,7 @@ export function jsonBody({ maxBytes }: { maxBytes: number }): RequestHandler {
   const tooLarge = () => new UnderstudyError('UND-TOO-LARGE', `The body is larger than ${maxBytes} bytes`);
   return (request: Request, response: Response, next: NextFunction) => {
     const type = request.headers['content-type'] ?? '';
-    if (!/^application\/(?:[a-z0-9.-]+\+)?json\b/i.test(type))
+    if (!/^application\/(?:[a-z0-9.-]+\+)?json\s*(?:;|$)/i.test(type))
       return next(new UnderstudyError('UND-JSON', `The content type is ${JSON.stringify(type)}, not application/json`));
     if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity')
       return next(new UnderstudyError('UND-JSON', 'Compressed bodies are not read'));

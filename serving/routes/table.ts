@@ -1,6 +1,7 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { recommendRequest, recommendResponse } from '../../models/contracts/slate.ts';
 import { event } from '../../models/contracts/event.ts';
+import { aliveAnswer, eventsAnswer, readinessAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
 import { sealRequest } from './operations.ts';
 
@@ -15,6 +16,8 @@ export type RouteInfo = {
   /** Schema of one entry where the body holds a list that is checked entry by entry. */
   entry?: { name: string; schema: z.ZodType };
   answer: { description: string; schema?: z.ZodType; type?: string };
+  /** Answers of the same schema under other statuses. */
+  also?: Record<number, string>;
   problems: readonly string[];
 };
 
@@ -24,7 +27,7 @@ export const routes = {
     path: '/v1/recommend',
     summary: 'A slate for a visitor',
     description:
-      'Answers the best items in scope. Name the user, the session, or both; a visitor without either gets a slate but belongs to no variant. Without `context.history` the replica uses what it remembers. It answers 200 even when the model does not: `rung` says which link of the fallback chain answered and `reason` why the slate is short or not from the model.',
+      'Answers the best items in scope. Name the user, the session, or both; a visitor without either gets a slate but belongs to no variant. Without `context.history` the replica uses what it remembers. It answers 200 even when the model does not: `rung` says which link of the fallback chain answered and `reason` why the slate is short, not from the model, or filled up from other rungs, whose scores are on scales of their own.',
     access: 'key',
     body: { schema: recommendRequest, example: { surface: 'home', sessionId: 'me', count: 5 }, maxBytes: 131_072 },
     answer: { description: 'The slate', schema: recommendResponse },
@@ -35,7 +38,7 @@ export const routes = {
     path: '/v1/events',
     summary: 'What visitors did',
     description:
-      'Takes up to 1000 events and 1 MiB. Each is answered by itself: accepted, duplicate (an event with this id is on disk) or rejected with the problem. The answer comes when everything accepted is on disk. After a 503 nothing of the batch is acknowledged: send the same events, with the same ids, again.',
+      'Takes up to 1000 events and 1 MiB. Each is answered by itself: accepted, duplicate (an event with this id is on disk) or rejected with the problem. The answer comes when everything accepted is on disk. After a 503 nothing of the batch is acknowledged: send the same events, with the same ids, again, after the time in Retry-After. One replica knows the ids of its last 200,000 events and more; an event that is sent to two replicas is taken by both, and counted once by the pipeline.',
     access: 'key',
     body: {
       schema: eventBatch,
@@ -45,8 +48,8 @@ export const routes = {
       maxBytes: 1_048_576,
     },
     entry: { name: 'Event', schema: event },
-    answer: { description: 'Counts, and one result an event in the order of the batch' },
-    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE'],
+    answer: { description: 'Counts, and one result an event in the order of the batch', schema: eventsAnswer },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE', 'UND-OVERLOADED'],
   },
   surface: {
     method: 'get',
@@ -54,8 +57,8 @@ export const routes = {
     summary: 'What is in force on a surface',
     description: 'Generation, champion, challenger, canary and what this replica refused.',
     access: 'key',
-    answer: { description: 'The surface as this replica serves it' },
-    problems: ['UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+    answer: { description: 'The surface as this replica serves it', schema: surfaceAnswer },
+    problems: ['UND-INPUT', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
   },
   seal: {
     method: 'post',
@@ -64,8 +67,8 @@ export const routes = {
     description: 'Ends the open segments of the event log and of the slate log, so that the pipeline can read them as immutable.',
     access: 'admin',
     body: { schema: sealRequest, example: { surface: 'home' }, maxBytes: 4_096 },
-    answer: { description: 'The sealed segments; null where nothing was open' },
-    problems: ['UND-INPUT', 'UND-JSON', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+    answer: { description: 'The sealed segments; null where nothing was open', schema: sealAnswer },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE'],
   },
   live: {
     method: 'get',
@@ -73,7 +76,7 @@ export const routes = {
     summary: 'Does the process answer?',
     description: '',
     access: 'open',
-    answer: { description: 'It does' },
+    answer: { description: 'It does', schema: aliveAnswer },
     problems: [],
   },
   ready: {
@@ -83,7 +86,8 @@ export const routes = {
     description:
       '`degraded` (still 200) names what is not as it should be: a log that cannot be written, a generation that was refused, models that do not answer.',
     access: 'open',
-    answer: { description: 'ready or degraded; 503 when not-ready or draining' },
+    answer: { description: 'ready or degraded', schema: readinessAnswer },
+    also: { 503: 'not-ready or draining' },
     problems: [],
   },
   metrics: {
@@ -92,7 +96,7 @@ export const routes = {
     summary: 'Counters for Prometheus',
     description: '',
     access: 'open',
-    answer: { description: 'Prometheus text', type: 'text/plain' },
+    answer: { description: 'Prometheus text', schema: z.string(), type: 'text/plain' },
     problems: [],
   },
   openapi: {
@@ -101,7 +105,7 @@ export const routes = {
     summary: 'This interface as OpenAPI 3.1',
     description: '',
     access: 'open',
-    answer: { description: 'The document' },
+    answer: { description: 'The document', schema: z.looseObject({ openapi: z.string() }) },
     problems: [],
   },
   docs: {
@@ -110,7 +114,7 @@ export const routes = {
     summary: 'This interface to read',
     description: '',
     access: 'open',
-    answer: { description: 'A page', type: 'text/html' },
+    answer: { description: 'A page', schema: z.string(), type: 'text/html' },
     problems: [],
   },
 } as const satisfies Record<string, RouteInfo>;
