@@ -20,12 +20,20 @@ async function understudy(args: readonly string[], env: Record<string, string> =
   return { code, stdout: out.join(''), stderr: err.join('') };
 }
 
+const exampleConfig = new URL('../examples/online-retail/understudy.config.ts', import.meta.url).href;
+
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'understudy-cli-'));
   await writeFile(
     join(folder, 'three-mistakes.ts'),
     `import { defineSurface } from ${JSON.stringify(charterModule)};\nexport default defineSurface({ surface: 'Not A Name', title: '', owners: [] } as never);\n`,
+  );
+  await writeFile(
+    join(folder, 'together.ts'),
+    `import good from ${JSON.stringify(exampleConfig)};
+const release = { ...good.release, canary: { ...good.release.canary, minUnits: [1] } };
+export default { ...good, objective: 'fame', bootstrap: 'nobody', release };\n`,
   );
   await writeFile(join(folder, 'broken.ts'), 'export default {');
   await writeFile(join(folder, 'truncated.parquet'), 'PAR1 and then nothing');
@@ -46,6 +54,7 @@ describe('a command that cannot be done says so: one document on stdout, a code,
     [['rerun', 'retrain/home/1/2'], 'UND-TEMPORAL', 7, /Temporal/],
     [['simulate', 'home', '--slates', 'many'], 'UND-INPUT', 2, /whole number/],
     [['ingest', '--config', 'three-mistakes.ts'], 'UND-CHARTER', 2, /surface[\s\S]*title[\s\S]*owners/],
+    [['retrain', 'home', '--config', 'together.ts'], 'UND-CHARTER', 2, /3 mistakes.*objective.*bootstrap.*minUnits/],
     [['ingest', '--config', 'broken.ts'], 'UND-CHARTER', 2, /cannot be loaded/],
     [['ingest', '--config', 'not-there.ts'], 'UND-FILE', 2, /not-there/],
     [['init', 'truncated.parquet', '--yes'], 'UND-FILE', 2, /truncated/],
