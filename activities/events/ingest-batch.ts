@@ -6,6 +6,7 @@ import { type IngestManifest, ingestManifest } from '../../models/contracts/wind
 import { type BlobStore, putDocument } from '../../stores/blobs.ts';
 import { buildCatalog, catalogBefore, catalogDocument, type DataBefore, type ItemRow, summarizeItems } from './build-catalog.ts';
 import { type Duck, text, withDuck } from './duckdb.ts';
+import { malformedRow } from './malformed-rows.ts';
 import type { Mapping } from './mapping.ts';
 import { applyDataSetRules } from './rules/data-set-rules.ts';
 import { inspectSource, loadRaw } from './source-file.ts';
@@ -136,15 +137,18 @@ export async function storeManifest({ blobs, manifest, rowsAdded }: { blobs: Blo
 
 type Tally = { counts: IngestManifest['counts']; nullUsers: number; parts: Pick<IngestManifest, 'counts' | 'acceptedByKind' | 'quarantineByReason'> };
 
-/** Counts what became of the rows of `judged`; the input is counted from `raw`, so that the two can disagree. */
+/** Counts what became of the rows of `judged` and `malformed`; the input is counted from `raw`, so that the two can disagree. */
 export async function countFates(duck: Duck): Promise<Tally> {
-  const [raw] = await duck.rows<{ rows: number }>('SELECT count(*)::DOUBLE AS rows FROM raw');
+  const [raw] = await duck.rows<{ rows: number; malformed: number }>(
+    'SELECT (SELECT count(*) FROM raw)::DOUBLE AS rows, (SELECT count(*) FROM malformed)::DOUBLE AS malformed',
+  );
+  const malformed = raw?.malformed ?? 0;
   const fates = await duck.rows<{ fate: string | null; kind: string | null; rows: number; null_users: number }>(
     'SELECT fate, CASE WHEN fate IS NULL THEN kind END AS kind, count(*)::DOUBLE AS rows, count(*) FILTER (user_id IS NULL)::DOUBLE AS null_users FROM judged GROUP BY ALL ORDER BY ALL',
   );
-  const counts = { input: raw?.rows ?? 0, accepted: 0, quarantined: 0, duplicates: 0 };
+  const counts = { input: (raw?.rows ?? 0) + malformed, accepted: 0, quarantined: malformed, duplicates: 0 };
   const acceptedByKind: Record<string, number> = {};
-  const quarantineByReason: Record<string, number> = {};
+  const quarantineByReason: Record<string, number> = malformed === 0 ? {} : { [malformedRow]: malformed };
   let nullUsers = 0;
   for (const { fate, kind, rows, null_users } of fates) {
     if (fate === null) {
@@ -154,7 +158,7 @@ export async function countFates(duck: Duck): Promise<Tally> {
     } else if (fate === 'duplicate') counts.duplicates += rows;
     else {
       counts.quarantined += rows;
-      quarantineByReason[fate] = rows;
+      quarantineByReason[fate] = (quarantineByReason[fate] ?? 0) + rows;
     }
   }
   return { counts, nullUsers, parts: { counts, acceptedByKind, quarantineByReason } };

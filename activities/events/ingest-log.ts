@@ -10,6 +10,7 @@ import type { BlobStore } from '../../stores/blobs.ts';
 import { type Duck, name, text, withDuck } from './duckdb.ts';
 import { eventColumnList, eventColumns } from './event-columns.ts';
 import { countFates, type IngestResult, storeManifest } from './ingest-batch.ts';
+import { createMalformed } from './malformed-rows.ts';
 import type { Mapping } from './mapping.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
 import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
@@ -54,6 +55,7 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
     const path = join(folder, 'events.jsonl');
     const written = await writeLines({ events: input.events, path, signal });
     return await withDuck({ workDir: folder, signal }, async (duck) => {
+      await createMalformed(duck);
       const columns = eventColumns.map(({ field }) => `${text(field)}: 'VARCHAR'`).join(', ');
       await duck.run(
         `CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, * FROM read_json(${text(path)}, format = 'newline_delimited', columns = {${columns}})`,

@@ -6,6 +6,7 @@ import { createGunzip } from 'node:zlib';
 import type { Digest } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Duck, name, text } from './duckdb.ts';
+import { createMalformed, membersSql, readJsonLines, refuseOther, rejectsSql, setRejectedAside } from './malformed-rows.ts';
 
 /** A file that was read once from end to end: it is whole as far as its format can tell. `columns` are empty for formats that carry their own. */
 export type SourceFile = { path: string; format: 'csv' | 'jsonl' | 'parquet'; digest: Digest; bytes: number; delimiter: string; columns: string[] };
@@ -93,15 +94,23 @@ function headerColumns({ path, head, delimiter }: { path: string; head: string; 
     columns.push(column === '' ? `column_${columns.length + 1}` : column);
     if (!match[0].endsWith(delimiter) || (match[1] !== undefined && match[0].endsWith('"'))) break;
   }
-  const lower = columns.map((column) => column.toLowerCase());
-  const twice = columns.find((_column, index) => lower.indexOf(lower[index] ?? '') !== index);
-  if (twice !== undefined) throw new UnderstudyError('UND-FILE', `${path}: its header needs a different name for each column; "${twice}" is there twice`);
+  checkNames({ path, columns });
   return columns;
 }
 
+/** @throws UND-FILE naming a column that is there twice (case does not count), or that has a name of ours. */
+function checkNames({ path, columns }: { path: string; columns: readonly string[] }): void {
+  const lower = columns.map((column) => column.toLowerCase());
+  const twice = columns.find((_column, index) => lower.indexOf(lower[index] ?? '') !== index);
+  if (twice !== undefined) throw new UnderstudyError('UND-FILE', `${path}: it needs a different name for each column; "${twice}" is there twice`);
+  const reserved = columns.find((column) => ['raw_line', 'raw_key'].includes(column.toLowerCase()));
+  if (reserved !== undefined) throw new UnderstudyError('UND-FILE', `${path}: a column may not be called ${reserved}`);
+}
+
 /**
- * Loads the file into the table `raw`: every column as VARCHAR, and `raw_line`. Answers the columns' names.
- * @throws UND-FILE when a row does not have the header's columns, the text is not UTF-8, a Parquet file is truncated, or a column is missing.
+ * Loads the file into the table `raw`: every column as VARCHAR, and `raw_line`. What is no row goes into the
+ * table `malformed`. Answers the columns' names.
+ * @throws UND-FILE when most rows are none, a quote is not closed, a Parquet file is truncated, or a column is missing.
  */
 export async function loadRaw({
   duck,
@@ -114,15 +123,11 @@ export async function loadRaw({
   requires: readonly string[];
   limit?: number;
 }): Promise<string[]> {
-  const clause = limit === undefined ? '' : ` LIMIT ${limit}`;
   let present: string[];
   try {
-    present = source.columns.length > 0 ? source.columns : await ownColumns(duck, source);
-    const file: SourceFile = { ...source, columns: present };
-    const reserved = present.find((column) => ['raw_line', 'raw_key'].includes(column.toLowerCase()));
-    if (reserved !== undefined) throw new UnderstudyError('UND-FILE', `${source.path}: a column may not be called ${reserved}`);
-    const columns = present.map((column) => `CAST(${name(column)} AS VARCHAR) AS ${name(column)}`);
-    await duck.run(`CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, ${columns.join(', ')} FROM ${readSql(file)}${clause}`);
+    await createMalformed(duck);
+    present = await loadRows({ duck, source, limit: limit === undefined ? '' : ` LIMIT ${limit}` });
+    await refuseOther({ duck, path: source.path, what: source.format === 'csv' ? `CSV of ${present.length} columns in UTF-8` : 'JSON objects' });
   } catch (error) {
     if (error instanceof UnderstudyError) throw error;
     const message = error instanceof Error ? error.message : String(error);
@@ -140,17 +145,37 @@ export async function loadRaw({
   return present;
 }
 
-async function ownColumns(duck: Duck, source: SourceFile): Promise<string[]> {
+async function loadRows({ duck, source, limit }: { duck: Duck; source: SourceFile; limit: string }): Promise<string[]> {
+  const { path, format } = source;
+  const members = format === 'jsonl' ? await readJsonLines({ duck, path, limit }) : [];
+  const columns = source.columns.length > 0 ? source.columns : format === 'jsonl' ? members : await parquetColumns(duck, source);
+  checkNames({ path, columns });
+  if (format === 'jsonl') {
+    await duck.run(`CREATE TABLE raw AS ${membersSql(columns)}`);
+    await duck.run('DROP TABLE objects');
+    return columns;
+  }
+  const cells = columns.map((column) => `CAST(${name(column)} AS VARCHAR) AS ${name(column)}`);
+  const from = format === 'csv' ? csvSql(source, rejectsSql) : readSql(source);
+  await duck.run(`CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, ${cells.join(', ')} FROM ${from}${limit}`);
+  if (format === 'csv') await setRejectedAside({ duck, path, header: true });
+  return columns;
+}
+
+async function parquetColumns(duck: Duck, source: SourceFile): Promise<string[]> {
   const described = await duck.rows<{ column_name: string }>(`DESCRIBE SELECT * FROM ${readSql(source)}`);
   return described.map((row) => row.column_name);
 }
 
-/** The file as a relation; `columns` must be filled in for JSON lines, else types are guessed. */
+/** The file as a relation, without the rows that are none; `columns` must be filled in, but for Parquet. */
 export function readSql(source: SourceFile): string {
   if (source.format === 'parquet') return `read_parquet(${text(source.path)})`;
-  // Guessed types would rewrite ids that look like dates: guessing only finds the names.
-  const columns = source.columns.map((column) => `${text(column)}: 'VARCHAR'`).join(', ');
-  if (source.format === 'jsonl')
-    return `read_json(${text(source.path)}, format = 'newline_delimited', ${columns === '' ? 'sample_size = -1' : `columns = {${columns}}`})`;
-  return `read_csv(${text(source.path)}, auto_detect = false, header = true, delim = ${text(source.delimiter)}, quote = '"', escape = '"', columns = {${columns}})`;
+  if (source.format === 'csv') return csvSql(source, 'ignore_errors = true');
+  return `read_json(${text(source.path)}, format = 'newline_delimited', ignore_errors = true, columns = {${columnsSql(source)}})`;
 }
+
+function csvSql(source: SourceFile, errors: string): string {
+  return `read_csv(${text(source.path)}, auto_detect = false, header = true, delim = ${text(source.delimiter)}, quote = '"', escape = '"', columns = {${columnsSql(source)}}, ${errors})`;
+}
+
+const columnsSql = ({ columns }: SourceFile): string => columns.map((column) => `${text(column)}: 'VARCHAR'`).join(', ');

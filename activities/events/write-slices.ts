@@ -5,6 +5,7 @@ import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { type Duck, name, text } from './duckdb.ts';
 import { eventColumnList, rowTextSql } from './event-columns.ts';
+import { malformedRow } from './malformed-rows.ts';
 
 const parquet = '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)';
 
@@ -42,16 +43,19 @@ export async function writeSlices({ duck, table, timeZone, source, shiftDays = 0
   return slices;
 }
 
-/** Every quarantined row as it came (JSON), with its line and its reason. Null when there is none. */
+/** Every quarantined row as it came (JSON; what is no row: its text), with its line and its reason. Null when there is none. */
 export async function writeQuarantine({ duck, blobs }: { duck: Duck; blobs: BlobStore }): Promise<Digest | null> {
   const path = join(duck.scratch, 'quarantine.parquet');
-  const [row] = await duck.rows<{ rows: number }>("SELECT count(*)::DOUBLE AS rows FROM judged WHERE fate IS NOT NULL AND fate <> 'duplicate'");
+  const [row] = await duck.rows<{ rows: number }>(
+    "SELECT ((SELECT count(*) FROM judged WHERE fate IS NOT NULL AND fate <> 'duplicate') + (SELECT count(*) FROM malformed))::DOUBLE AS rows",
+  );
   if ((row?.rows ?? 0) === 0) return null;
   const columns = await duck.rows<{ column_name: string }>('DESCRIBE SELECT * EXCLUDE (raw_line) FROM raw');
   const members = columns.map(({ column_name: column }) => `${text(column)}, raw.${name(column)}`).join(', ');
   await duck.run(`
     COPY (SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw
-      FROM judged JOIN raw USING (raw_line) WHERE judged.fate IS NOT NULL AND judged.fate <> 'duplicate' ORDER BY raw_line) TO ${text(path)} ${parquet}`);
+      FROM judged JOIN raw USING (raw_line) WHERE judged.fate IS NOT NULL AND judged.fate <> 'duplicate'
+      UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, raw FROM malformed ORDER BY line) TO ${text(path)} ${parquet}`);
   return keep({ path, blobs });
 }
 
