@@ -116,6 +116,15 @@ describe('a command that cannot be done says so: one document on stdout, a code,
   });
 });
 
+it('a reader who closes early is no error', async () => {
+  const child = spawn(process.execPath, [entry, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  const said: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => void said.push(text));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  expect({ code, said: said.join('') }).toEqual({ code: 0, said: '' });
+});
+
 it('an explanation is a document too, where one is asked for', async () => {
   const { code, stdout } = await understudy(['status', '--help', '--json']);
   expect(code).toBe(0);

@@ -7,7 +7,8 @@ import { emit, progress } from '../output.ts';
 import { openShop } from '../shoppers/shop.ts';
 import { requireSystemFile } from '../system-file.ts';
 
-export function simulateCommand(context: CommandContext): Command {
+/** @param open a test puts its own shop in the place */
+export function simulateCommand(context: CommandContext, open: typeof openShop = openShop): Command {
   return new Command('simulate')
     .description("send simulated shoppers, made after the data's own customers, to the running system")
     .argument('<surface>', 'name of the surface', surfaceArgument)
@@ -20,7 +21,7 @@ export function simulateCommand(context: CommandContext): Command {
       const state = openState(stateDir);
       const charter = await readCharter(state.blobs, await currentCharter(state, surface));
       const { servingUrl } = await requireSystemFile(stateDir);
-      const shop = openShop({ state, surface, servingUrl, charter, ...(options.seed === undefined ? {} : { seed: options.seed }) });
+      const shop = open({ state, surface, servingUrl, charter, ...(options.seed === undefined ? {} : { seed: options.seed }) });
       const stopping = new AbortController();
       process.once('SIGINT', () => stopping.abort());
       const step = progress(`shoppers on ${surface}`);
