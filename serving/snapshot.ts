@@ -1,13 +1,12 @@
-import { z } from 'zod';
-import { catalogItem } from '../models/contracts/catalog-item.ts';
 import { type Charter, parseCharter } from '../models/contracts/charter.ts';
 import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
 import { digestJson } from '../models/contracts/digest.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
-import { type Scope, scopeOf } from '../models/slate/scope.ts';
+import type { Scope } from '../models/slate/scope.ts';
 import { type LoadedArtifact, loadArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
 import type { GenerationStore } from '../stores/generations.ts';
+import { readCatalog } from './documents/read-document.ts';
 import { createModelHost, type ModelHost } from './models/model-host.ts';
 import { type ModelEvent, type ModelPool, openModelPool } from './models/model-pool.ts';
 
@@ -47,7 +46,8 @@ type LoadOptions = SnapshotOptions & { document: unknown; previous: Snapshot | n
 export async function loadSnapshot(options: LoadOptions): Promise<Snapshot> {
   const { blobs, deadlineMs, previous } = options;
   const spec = readSpec(options.document);
-  const rules = previous?.spec.charter === spec.charter && previous.spec.catalog === spec.catalog ? rulesOf(previous) : await loadRules(blobs, spec);
+  const rules =
+    previous?.spec.charter === spec.charter && previous.spec.catalog === spec.catalog ? rulesOf(previous) : await loadRules(blobs, spec, options.signal);
   const artifacts = [...new Set([spec.champion, spec.challenger, spec.canary?.artifact])].filter((digest): digest is string => typeof digest === 'string');
   const pools: ModelPool[] = [];
   const models = new Map<string, ServedModel>();
@@ -101,12 +101,10 @@ export function readSpec(document: unknown): DeploymentSpec {
 type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'rulesDigest'>;
 const rulesOf = ({ charter, scope, inCatalog, rulesDigest }: Rules): Rules => ({ charter, scope, inCatalog, rulesDigest });
 
-async function loadRules(blobs: BlobStore, spec: DeploymentSpec): Promise<Rules> {
+async function loadRules(blobs: BlobStore, spec: DeploymentSpec, signal?: AbortSignal): Promise<Rules> {
   const charter = await getDocument(blobs, spec.charter, { parse: parseCharter });
-  const items = await getDocument(blobs, spec.catalog, z.array(catalogItem));
-  const scope = scopeOf({ scope: charter.scope, items, vocabulary: [] });
-  const ids = new Set(items.map(({ itemId }) => itemId));
-  return { charter, scope, inCatalog: (itemId) => ids.has(itemId), rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
+  const { scope, inCatalog } = await readCatalog({ blobs, digest: spec.catalog, rules: charter.scope, signal });
+  return { charter, scope, inCatalog, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
 }
 
 async function loadServable(blobs: BlobStore, generations: GenerationStore, digest: string, surface: string): Promise<LoadedArtifact> {

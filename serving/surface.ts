@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Event, unitOf } from '../models/contracts/event.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { SlateRecord } from '../models/contracts/slate.ts';
@@ -38,7 +39,8 @@ export type LiveSurface = {
   /** For a record that is not whole yet. */
   logSlateLater(record: Promise<SlateRecord>): void;
   seal(): Promise<{ events: SealedSegment | undefined; slates: SealedSegment | undefined }>;
-  setProfiles(snapshot: ProfileSnapshot): void;
+  /** In force at once; what it says of what is popular is counted in slices. */
+  setProfiles(snapshot: ProfileSnapshot): Promise<void>;
   /** Why the replica is not whole, empty when it is. */
   troubles(): string[];
   close(): Promise<void>;
@@ -60,6 +62,8 @@ type Options = {
 const eventIdsAtLeast = 200_000;
 /** A disk that owes an answer for longer is a trouble. */
 const slowDiskMs = 5_000;
+/** Profile entries that are counted between two turns of the event loop. */
+const countedPerSlice = 2_000;
 /** More slates than this waiting for the disk, and new ones go unrecorded: memory must not fill because a disk does not answer. */
 const slatesWaitingAtMost = 20_000;
 
@@ -146,10 +150,11 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       return { events, slates };
     },
 
-    setProfiles(next) {
+    async setProfiles(next) {
       surface.profiles.setSnapshot(next);
       if (countedProfiles) return;
       countedProfiles = true;
+      let counted = 0;
       for (const entries of next.profiles.values()) {
         const items = entries.map(([itemId]) => itemId);
         entries.forEach(([itemId, weight], place) => {
@@ -157,6 +162,11 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
           popularity.add(itemId, weight);
           coVisits.add({ previous: items.slice(Math.max(0, place - 3), place), itemId });
         });
+        counted += entries.length;
+        if (counted > countedPerSlice) {
+          counted = 0;
+          await nextTurn();
+        }
       }
     },
 

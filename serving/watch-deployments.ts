@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { digestString, surfaceName } from '../models/contracts/ids.ts';
 import { asUnderstudyError, type ProblemDetails, toProblemDetails } from '../models/contracts/problem.ts';
-import { getDocument } from '../stores/blobs.ts';
+import { readProfiles } from './documents/read-document.ts';
 import { type Follower, followSurface } from './follow-surface.ts';
 import type { Metrics } from './metrics.ts';
 import type { Snapshot, SnapshotOptions } from './snapshot.ts';
@@ -39,7 +39,6 @@ const pollMs = 150;
 const profilesAgainAfterMs = 5_000;
 
 const profilesDocument = z.object({ kind: z.literal('profiles'), blob: digestString, throughMs: z.number().optional() });
-const profilesBlob = z.record(z.string(), z.array(z.tuple([z.string(), z.number()])));
 
 /**
  * Follows the deployment series of every surface, each by itself. A new generation is loaded beside the one in force and then takes its place in one
@@ -96,8 +95,8 @@ export function watchDeployments(options: WatchOptions): Watcher {
     if (tried?.generation === generation && (tried.read || clock() - tried.atMs < profilesAgainAfterMs)) return;
     profilesTried.set(live.name, { generation, atMs: clock(), read: false });
     const { blob, throughMs } = profilesDocument.parse(latest.document);
-    const profiles = await getDocument(blobs, blob, profilesBlob);
-    live.setProfiles({ profiles: new Map(Object.entries(profiles)), throughMs: throughMs ?? -1 });
+    const profiles = await readProfiles({ blobs, digest: blob });
+    await live.setProfiles({ profiles, throughMs: throughMs ?? -1 });
     profilesTried.set(live.name, { generation, atMs: clock(), read: true });
   }
 
