@@ -2,6 +2,7 @@ import { expect, inject, it, onTestFinished } from 'vitest';
 import { findRunRecord } from '../activities/registry/runs.ts';
 import { parquetRows } from '../activities/events/testing.ts';
 import { readLatest } from '../activities/context.ts';
+import { ingestCommand } from '../cli/commands/ingest.ts';
 import { dataState, type SliceReference, windowManifest } from '../models/contracts/window.ts';
 import { getDocument } from '../stores/blobs.ts';
 import { openWorld, type World } from './testing.ts';
@@ -56,6 +57,8 @@ it('what visitors did stands in the next window once, on the days of the surface
 
   expect(await world.ingestLog()).toMatchObject({ generation: 2, counts: { input: 2, accepted: 2 }, days: 2 });
   expect(await world.ingestLog()).toMatchObject({ generation: 2, counts: { input: 0 } });
+  await ingestCommand(world.command).parseAsync([world.surface, '--log', '--state', world.stateDir], { from: 'user' });
+  expect(await data(world)).toMatchObject({ generation: 2 });
   const [run] = await world.retrain('item-knn');
   const record = await findRunRecord(world, run?.runId ?? '');
   const window = await getDocument(world.state.blobs, record?.window ?? '', windowManifest);

@@ -24,6 +24,7 @@ const formats: [name: string, schema: z.ZodType][] = [
   ['artifact', artifactManifest],
   ['catalog', z.array(catalogItem)],
   ['data-state', dataState],
+  ['data-state-log', dataState],
   ['deployment', deploymentSpec],
   ['deployment-canary', deploymentSpec],
   ['events', z.array(event)],

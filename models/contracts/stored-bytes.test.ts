@@ -23,6 +23,7 @@ const digests: Record<string, string> = {
   catalog: 'sha256:b0c2beea051301e2732d77e76db7d75e95388a2767544a9b6573d34480a48a05',
   charter: 'sha256:faa8d91f83fc1f3ec1f2e4e5ac2d0dcf1990e3f8c62e9b672b384ffe82743337',
   'data-state': 'sha256:05c09c0251777198820e0251b760ef1aed9afcd25e50c7f8f06821cc023fc814',
+  'data-state-log': 'sha256:e67acd8d250de7af27e8f3d2306c59eee3ee16f8739a7acd2802990a4c5d2d36',
   deployment: 'sha256:4556d44bc0d1fdef343af958e329da10df4a24957db863e777041a69ec466bc2',
   'deployment-canary': 'sha256:9af4e8a9eb4a5fda7ec7b06196e6bf9830b5f0dd448fb46e12f9ef6e3ea6b983',
   events: 'sha256:f89e195e50aee44f016a6d2ea6bf61535f409c4479d6c32ad0ecaf2873ad7733',

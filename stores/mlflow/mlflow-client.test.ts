@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, inject, it } from 'vitest';
 import { createMlflow } from './mlflow-client.ts';
 
@@ -53,6 +56,18 @@ describe('the MLflow client, on a real server', () => {
     expect(await mlflow.getByAlias({ model, alias: 'champion' })).toMatchObject({ version, artifact });
     for (const _ of [1, 2]) await mlflow.deleteAlias({ model, alias: 'champion' });
     expect(await mlflow.getByAlias({ model, alias: 'champion' })).toBeUndefined();
+  });
+
+  it("gives a coded error when a proxy answers in the server's place", async () => {
+    const proxy = createServer((_request, response) => response.end('<html>starting</html>')).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    try {
+      const { port } = proxy.address() as AddressInfo;
+      const behind = createMlflow({ trackingUri: `http://127.0.0.1:${port}`, retryForMs: 150 });
+      await expect(behind.createRegisteredModel({ model: 'm' })).rejects.toMatchObject({ code: 'UND-MLFLOW', message: expect.stringContaining('starting') });
+    } finally {
+      proxy.close();
+    }
   });
 
   it('gives a coded error, without the token, when nobody answers', async () => {

@@ -72,7 +72,7 @@ export function createMlflow({
   const api = async <T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, payload: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> => {
     const url = method === 'GET' ? `/api/2.0/mlflow/${path}?${new URLSearchParams(payload as Record<string, string>)}` : `/api/2.0/mlflow/${path}`;
     const bytes = await call(method, url, method === 'GET' ? undefined : JSON.stringify(payload));
-    const parsed = schema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8') || '{}'));
+    const parsed = schema.safeParse(fromJson(Buffer.from(bytes).toString('utf8') || '{}', path));
     if (!parsed.success) throw new UnderstudyError('UND-MLFLOW', `${path} answered something else than expected: ${parsed.error.message}`);
     return parsed.data;
   };
@@ -266,4 +266,13 @@ function tagList(tags: Record<string, string>): { key: string; value: string }[]
 
 function* chunks<T>(list: readonly T[], size: number): Generator<T[]> {
   for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size);
+}
+
+/** What stands between us and the server may answer with a page of its own, and go away again. */
+function fromJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UnderstudyError('UND-MLFLOW', `${path} was not answered in JSON: ${text.slice(0, 100)}`, { cause });
+  }
 }
