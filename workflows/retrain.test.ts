@@ -117,6 +117,10 @@ it('a stop-level rule fails the slice and leaves the last good data in place', a
   await expect(runIngest(world.command, { stateDir: world.stateDir, config, file: undefined, endsAt: '2026-06-01' })).rejects.toMatchObject({
     code: 'UND-RULE-STOP',
   });
+  // Nor is a mapping that DuckDB cannot run tried again and again.
+  const misspelt = { file: world.config.source?.file ?? '', mapping: { name: 'plain', requires: [], sql: 'SELECT raw_line, itme AS item_id FROM raw' } };
+  const refused = runIngest(world.command, { stateDir: world.stateDir, config: { ...world.config, source: misspelt }, file: undefined, endsAt: undefined });
+  await expect(refused).rejects.toMatchObject({ code: 'UND-CHARTER', message: expect.stringContaining('itme') });
   expect(await readLatest(world.state.generations, `data/${world.surface}`, dataState)).toEqual(before);
   await expect(world.retrain('nothing')).rejects.toMatchObject({ code: 'UND-INPUT' });
 });
