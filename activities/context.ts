@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { type Charter, parseCharter } from '../models/contracts/charter.ts';
+import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts';
 import type { CandidateSubmission } from '../models/contracts/release.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
 import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import type { LogReader } from '../stores/event-log.ts';
 import { openLogReader } from '../stores/event-log-files.ts';
-import type { GenerationStore } from '../stores/generations.ts';
+import { type GenerationStore, parseGeneration } from '../stores/generations.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import type { MlflowClient } from '../stores/mlflow/mlflow-client.ts';
 
@@ -37,7 +37,7 @@ export type Context = {
 };
 
 export async function readCharter(blobs: BlobStore, digest: string): Promise<Charter> {
-  return getDocument(blobs, digest, { parse: parseCharter });
+  return getDocument(blobs, digest, { parse: parseStoredCharter });
 }
 
 /** The newest document of a series, checked; undefined when the series is empty. */
@@ -47,5 +47,5 @@ export async function readLatest<T>(
   schema: z.ZodType<T>,
 ): Promise<{ generation: number; document: T } | undefined> {
   const latest = await generations.latest(series);
-  return latest === undefined ? undefined : { generation: latest.generation, document: schema.parse(latest.document) };
+  return latest === undefined ? undefined : { generation: latest.generation, document: parseGeneration(schema, { series, ...latest }) };
 }

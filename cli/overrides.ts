@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { releaseMessages, releaseWorkflowId } from '../models/contracts/messages.ts';
+import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { OverrideNotice } from '../models/contracts/release.ts';
 import { type Override, type OverrideResult, latestDeployment, overrideDeployment } from '../stores/deployments.ts';
 import { appendLedger } from '../stores/ledger.ts';
@@ -26,7 +27,8 @@ export async function orderOverride(
     { ...order, operationId, nowMs },
     { releaseId: order.action === 'abort' ? runningRelease : null, champion: before?.champion },
   );
-  await appendLedger(state.generations, {
+  // What is written stands whatever happens to its line in the ledger, and the workflow must hear of it.
+  const unrecorded = await appendLedger(state.generations, {
     operationId,
     atMs: nowMs,
     surface: order.surface,
@@ -34,14 +36,24 @@ export async function orderOverride(
     by: order.by,
     releaseId: result.fencedRelease,
     detail: { why: order.why, generation: result.generation, champion: result.champion, note: result.note },
-  });
-  if (!result.written) return { ...result, told: true };
-  const told = await tell(context, stateDir, order.surface, {
-    releaseId: result.fencedRelease,
-    generation: result.generation,
-    action: order.action,
-    why: `${order.by}: ${order.why}`,
-  });
+  }).then(
+    () => null,
+    (cause: unknown) => ({ cause }),
+  );
+  const told =
+    !result.written ||
+    (await tell(context, stateDir, order.surface, {
+      releaseId: result.fencedRelease,
+      generation: result.generation,
+      action: order.action,
+      why: `${order.by}: ${order.why}`,
+    }));
+  if (unrecorded !== null)
+    throw new UnderstudyError(
+      'UND-STATE',
+      `Generation ${result.generation} is written and stands (${result.note}); its line in the ledger could not be: ${unrecorded.cause instanceof Error ? unrecorded.cause.message : unrecorded.cause}`,
+      { cause: unrecorded.cause },
+    );
   return { ...result, told };
 }
 

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { mapping } from '../activities/events/mapping.ts';
 import { type Charter, charter as charterSchema } from '../models/contracts/charter.ts';
+import { checkCandidates } from '../models/algorithms/registry.ts';
 import { inputError, UnderstudyError } from '../models/contracts/problem.ts';
 
 const sourceSchema = z.strictObject({ file: z.string().min(1), mapping });
@@ -25,9 +26,10 @@ export async function loadSurfaceConfig(path: string): Promise<SurfaceConfig> {
   }
   const charter = charterSchema.safeParse(module.default);
   const source = sourceSchema.optional().safeParse(module.source);
-  if (!charter.success || !source.success) {
+  const ofCandidates = checkCandidates(module.default);
+  if (!charter.success || !source.success || ofCandidates.length > 0) {
     const ofSource = (source.error?.issues ?? []).map((issue) => ({ ...issue, path: ['source', ...issue.path] }));
-    throw inputError('UND-CHARTER', full, [...(charter.error?.issues ?? []), ...ofSource]);
+    throw inputError('UND-CHARTER', full, [...(charter.error?.issues ?? []), ...ofSource], ofCandidates);
   }
   const folder = dirname(full);
   return {

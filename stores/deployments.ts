@@ -1,16 +1,16 @@
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
-import type { GenerationStore } from './generations.ts';
+import { type GenerationStore, parseGeneration } from './generations.ts';
 
 const seriesOf = (surface: string) => `deployment/${surface}`;
 
 export async function latestDeployment(generations: GenerationStore, surface: string): Promise<DeploymentSpec | undefined> {
   const latest = await generations.latest(seriesOf(surface));
-  return latest === undefined ? undefined : deploymentSpec.parse(latest.document);
+  return latest === undefined ? undefined : parseGeneration(deploymentSpec, { series: seriesOf(surface), ...latest });
 }
 
 export async function readDeployment(generations: GenerationStore, surface: string, generation: number): Promise<DeploymentSpec> {
-  return deploymentSpec.parse(await generations.read(seriesOf(surface), generation));
+  return parseGeneration(deploymentSpec, { series: seriesOf(surface), generation, document: await generations.read(seriesOf(surface), generation) });
 }
 
 export async function createDeployment(generations: GenerationStore, spec: DeploymentSpec): Promise<DeploymentSpec> {

@@ -1,3 +1,6 @@
+import type { z } from 'zod';
+import { inputError } from '../models/contracts/problem.ts';
+
 /**
  * A series is a list of documents numbered 1, 2, 3 …; each number is created exclusively, once. The only mutable
  * thing in the house: deployment specs, the data state, the charter and the ledger are series.
@@ -12,4 +15,11 @@ export interface GenerationStore {
   latest(series: string): Promise<{ generation: number; document: unknown } | undefined>;
   /** All series that begin with the prefix. */
   series(prefix: string): Promise<string[]>;
+}
+
+/** @throws UND-STATE naming the series and the number whose document is not what its schema says. */
+export function parseGeneration<T>(schema: z.ZodType<T>, { series, generation, document }: { series: string; generation: number; document: unknown }): T {
+  const parsed = schema.safeParse(document);
+  if (!parsed.success) throw inputError('UND-STATE', `Number ${generation} of ${series}`, parsed.error.issues);
+  return parsed.data;
 }

@@ -51,6 +51,7 @@ function simulate(candidate: Policy, slates: number, seed: number) {
     const base = live.slice(0, size);
     const { items, exploration } = exploreSlate({
       baseItems: base,
+      slateSize: size,
       nextItems: live.slice(size),
       challengerItems: mine.slice(0, 20),
       scope,
