@@ -1,7 +1,6 @@
 import { expect, inject, it, onTestFinished } from 'vitest';
-import type { RetrainResult } from '../activities/api.ts';
+import { runRetrain } from '../cli/commands/retrain.ts';
 import { findRunRecord, listRuns } from '../activities/registry/runs.ts';
-import { taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { openWorld, quickRelease } from './testing.ts';
 
 const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed: Number(process.env.UNDERSTUDY_TEST_SEED) };
@@ -37,12 +36,8 @@ it('a run is not trained twice, but judged again when what judges it has changed
   const [back] = await world.retrain('item-knn');
   expect(back).toMatchObject({ passed: true, attempt: 3, report: expect.not.stringContaining(judged?.report ?? '') });
   await ended(3);
-  const ids = (await world.client.workflow.execute(workflowNames.requestRetrain, {
-    workflowId: 'once-more',
-    taskQueue: taskQueues.control,
-    args: [{ surface: world.surface, candidates: ['item-knn'], guest: null, charter: null, resubmit: true }],
-  })) as string[];
-  const again = (await world.client.workflow.getHandle(ids[0] ?? '').result()) as RetrainResult;
+  const { command, stateDir, surface } = world;
+  const [again] = await runRetrain(command, { stateDir, surface, candidates: ['item-knn'], guest: null, resubmit: true });
   expect(again).toMatchObject({ passed: true, attempt: 4, artifact: first.artifact });
   await ended(4);
   expect((await endings()).map(({ action }) => action)).toEqual(['release-expired', 'release-refused', 'release-expired', 'release-expired']);

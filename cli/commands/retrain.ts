@@ -6,6 +6,7 @@ import { openState, readCharter } from '../../activities/context.ts';
 import { currentCharter, registerCharter } from '../../activities/registry/charters.ts';
 import { rerunWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { readLedger } from '../../stores/ledger.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { machine, machines, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, progress, table } from '../output.ts';
@@ -13,7 +14,14 @@ import { describeSchedule, putSchedule, removeSchedule } from '../schedules.ts';
 import { loadSurfaceConfig } from '../surface-config.ts';
 import { withTemporal } from '../temporal.ts';
 
-type Retrain = { stateDir: string; surface: string; candidates: string[] | null; guest: { name: string; folder: string } | null };
+type Retrain = {
+  stateDir: string;
+  surface: string;
+  candidates: string[] | null;
+  guest: { name: string; folder: string } | null;
+  /** Runs that are there already are evaluated and handed over again. */
+  resubmit?: boolean;
+};
 
 /** Requests the work and waits for it. The same work asked for twice is done once. */
 export async function runRetrain(context: CommandContext, input: Retrain): Promise<RetrainResult[]> {
@@ -22,7 +30,7 @@ export async function runRetrain(context: CommandContext, input: Retrain): Promi
     const ids = (await client.workflow.execute(workflowNames.requestRetrain, {
       workflowId: `request-retrain/${input.surface}/${context.now()}`,
       taskQueue: taskQueues.control,
-      args: [{ surface: input.surface, candidates: input.candidates, guest: input.guest, charter }],
+      args: [{ surface: input.surface, candidates: input.candidates, guest: input.guest, charter, resubmit: input.resubmit ?? false }],
     })) as string[];
     return Promise.all(ids.map((id) => client.workflow.getHandle(id).result() as Promise<RetrainResult>));
   });
@@ -33,6 +41,7 @@ type Options = {
   guest?: string;
   name: string;
   config?: string;
+  resubmit?: boolean;
   schedule?: string;
   unschedule?: boolean;
   state?: string;
@@ -47,6 +56,7 @@ export function retrainCommand(context: CommandContext): Command {
     .option('--guest <folder>', 'a model folder of your own (see examples/bring-your-own)', someText)
     .option('--name <name>', "the guest's name", machine, 'guest')
     .option('--config <file>', 'take over the charter of this understudy.config.ts first', someText)
+    .option('--resubmit', 'evaluate and hand over again what is trained already: after a release that expired, was superseded or aborted')
     .option('--schedule <cron>', 'do it on this schedule instead of now (UTC), for example "0 4 * * *"')
     .option('--unschedule', 'end the schedule')
     .option('--state <dir>', 'state directory', someText)
@@ -74,15 +84,30 @@ async function retrain(context: CommandContext, surface: string, options: Option
     return;
   }
   const step = progress(`retraining ${surface}`);
-  const results = await runRetrain(context, { stateDir, surface, candidates, guest });
+  const since = context.now();
+  const results = await runRetrain(context, { stateDir, surface, candidates, guest, resubmit: options.resubmit === true });
   step.done();
+  const decided = await decidedBefore(stateDir, { surface, results, since });
   emit({
     json,
     document: { surface, runs: results },
-    text: table(
+    text: `${table(
       ['candidate', 'gates', 'artifact', 'why'],
       results.map((one) => [one.candidate, one.passed ? 'passed' : 'REFUSED', one.artifact.slice(7, 19), one.reasons.join('; ')]),
-    ),
+    )}${decided.map((line) => `\n${line}`).join('')}`,
+  });
+}
+
+/** What was trained, judged and decided already goes nowhere by itself: a line for each says so. */
+async function decidedBefore(
+  stateDir: string,
+  { surface, results, since }: { surface: string; results: readonly RetrainResult[]; since: number },
+): Promise<string[]> {
+  const ledger = await readLedger(openState(stateDir).generations, surface);
+  return results.flatMap(({ runId, candidate }) => {
+    const last = ledger.findLast((entry) => entry.by === runId);
+    if (last === undefined || last.atMs >= since || last.detail.disagreement === undefined) return [];
+    return [`${candidate} was trained and decided before (${last.action.slice('release-'.length)}: ${last.detail.why}). To hand it over again: --resubmit`];
   });
 }
 
