@@ -10,9 +10,9 @@ import { scopeBiasAsOf } from './scope-as-of.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
 
 export type TestUser = {
-  /** Row of the train interactions. */
+  /** Row of the train interactions; -1 for a session, which began in the test part. */
   userIndex: number;
-  /** `u:<user>` */
+  /** `u:<user>`, or `s:<session>` on a surface that knows no users */
   unit: string;
   /** Vocabulary indexes of the train part, oldest first, with their confidences. */
   history: number[];
@@ -36,6 +36,8 @@ export type TestData = {
 /**
  * The test part for users that the train part knows. Relevant is what the charter's reward gives something for, net of returns within
  * the test part, in the vocabulary, in scope as of the split, and, under `exclude-purchased`, not bought before.
+ *
+ * A surface that knows nobody is measured on the test part's sessions: the last item of each from what came before it in the session.
  */
 export async function readTest({ vocabulary, userIds, interactions, ...input }: WindowInput & TrainData): Promise<TestData> {
   const { window, blobs, charter, workDir, signal } = input;
@@ -52,9 +54,10 @@ export async function readTest({ vocabulary, userIds, interactions, ...input }: 
   const userIndexes = new Map(userIds.map((unit, index) => [unit, index]));
 
   const users: TestUser[] = [];
+  const sessions: [unit: string, items: Set<string>][] = [];
   for (const [unit, items] of itemsByUnit(events)) {
     if (!unit.startsWith('u:')) {
-      left.sessions += 1;
+      sessions.push([unit, items]);
       continue;
     }
     const userIndex = userIndexes.get(unit);
@@ -83,7 +86,20 @@ export async function readTest({ vocabulary, userIds, interactions, ...input }: 
       exclude: indexesOf(bought, itemIndex),
     });
   }
-  return { users, scopeBias, left };
+  left.sessions = sessions.length;
+  if (users.length > 0 || left.coldUsers > 0 || left.usersWithoutRelevant > 0) return { users, scopeBias, left };
+  const inScope = (itemId: string) => itemIndex.get(itemId) ?? -1;
+  const measured = sessions.flatMap(([unit, items]) => asUser({ unit, items: [...items].map(inScope).filter((index) => scopeBias[index] === 0), charter }));
+  return { users: measured, scopeBias, left: { ...left, sessions: sessions.length - measured.length } };
+}
+
+/** A session of two items or more: the last is wanted, the others are its history. */
+function asUser({ unit, items, charter }: { unit: string; items: number[]; charter: Pick<Charter, 'repeatPolicy'> }): TestUser[] {
+  const history = items.slice(0, -1);
+  const relevant = items.slice(-1);
+  if (history.length === 0) return [];
+  const exclude = charter.repeatPolicy === 'allow' ? [] : history.toSorted((a, b) => a - b);
+  return [{ userIndex: -1, unit, history, historyWeight: history.map(() => 1), exclude, relevant, relevantNew: relevant }];
 }
 
 const rewardingKinds = (charter: Pick<Charter, 'reward'>) => eventKinds.filter((kind) => kind !== 'return' && (charter.reward.weights[kind] ?? 0) > 0);

@@ -232,6 +232,20 @@ describe('readTest', () => {
     expect(test.left.outOfScope).toBe(2);
     expect(test.users.map((user) => user.relevant.map((index) => train.vocabulary[index]))).toEqual([['a']]);
   });
+
+  it('measures the sessions of a surface that knows nobody: the last item from those before it', async () => {
+    const session = (sessionId: string, itemId: string, atMs: number) => ({ ...event('purchase', 'nobody', itemId, atMs), userId: undefined, sessionId });
+    const input = await windowOf([
+      ...['a', 'b', 'c'].map((itemId) => session('s0', itemId, at(0))),
+      ...['b', 'new', 'c', 'a'].map((itemId, order) => session('s1', itemId, at(3, 1 + order))),
+      session('s2', 'a', at(3)),
+      ...['c', 'new'].map((itemId, order) => session('s3', itemId, at(3, order))),
+    ]);
+    const train = await readTrain(input);
+    const test = await readTest({ ...input, ...train });
+    const names = (indexes: number[]) => indexes.map((index) => train.vocabulary[index]);
+    expect(test.users.map((user) => [user.unit, names(user.history), names(user.relevant), user.exclude])).toEqual([['s:s1', ['b', 'c'], ['a'], []]]);
+  });
 });
 
 describe('readHistories and readShoppers', () => {
