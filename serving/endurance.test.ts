@@ -99,7 +99,7 @@ it('forgets neither ids, nor visitors, nor enrolments because an old segment is 
   expect((await post(serving, [event('new')])).body.results[0].status).toBe('duplicate');
   for (const userId of users) expect((await recommend(serving, { userId })).variant).toBe(variants.get(userId));
   const { status, troubles } = await ready(serving);
-  expect([status, troubles]).toEqual(['degraded', [expect.stringContaining(`2 log segments are damaged: ${first.events.name}`)]]);
+  expect([status, troubles]).toEqual(['degraded', [expect.stringContaining(`2 log segments are damaged: events/${first.events.name}`)]]);
   expect((await call(`${serving.url}/metrics`)).body).toMatch(/understudy_log_damaged_segments\{surface="home"\} 2/);
 });
 

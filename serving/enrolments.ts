@@ -18,6 +18,8 @@ export type Enrolments = {
     /** False while records cannot be written: an enrolment that would not outlive this process is not made, and the champion answers. */
     mayEnrol?: boolean;
   }): Assignment;
+  /** A release begins, or goes on. */
+  begin(releaseId: string): void;
   /** The release is over: what it needed is forgotten. */
   end(): void;
   size(): number;
@@ -33,14 +35,19 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
   let units = new Map<string, Enrolment>();
   const variantOf = (enrolment: Enrolment): VariantName => (enrolment.bucket < enrolment.share ? 'challenger' : 'champion');
 
+  function begin(releaseId: string): void {
+    if (releaseId === release) return;
+    release = releaseId;
+    units = new Map();
+  }
+
   return {
+    begin,
+
     assign({ canary, unit, generation, nowMs, mayEnrol = true }) {
       // A visitor without user and session cannot be kept to a variant, so has none.
       if (canary === null || canary.mode !== 'canary' || unit === null) return championAlone;
-      if (canary.releaseId !== release) {
-        release = canary.releaseId;
-        units = new Map();
-      }
+      begin(canary.releaseId);
       let enrolment = units.get(unit);
       if (enrolment === undefined) {
         if (!mayEnrol) return championAlone;

@@ -10,10 +10,13 @@ import { readSpec } from './snapshot.ts';
 
 type OnDamaged = (damage: { segment: string; error: UnderstudyError }) => void;
 
-/** The newest events: as many as the duplicates of which are known. What visitors did before those stands in the pipeline's profiles. */
-export async function readEventsBack(input: { directory: string; atLeast: number; take: (event: Event) => void; onDamaged: OnDamaged }): Promise<void> {
+/**
+ * The newest events: as many as the duplicates of which are known. What visitors did before those stands in the pipeline's profiles.
+ * @returns where to read on.
+ */
+export async function readEventsBack(input: { directory: string; atLeast: number; take: (event: Event) => void; onDamaged: OnDamaged }): Promise<LogCursor> {
   const { directory, atLeast, onDamaged } = input;
-  await scanLog({
+  return scanLog({
     directory,
     atLeast,
     onDamaged,
@@ -24,7 +27,7 @@ export async function readEventsBack(input: { directory: string; atLeast: number
   });
 }
 
-const enrolmentOfRecord = z.object({
+export const enrolmentOfRecord = z.object({
   releaseId: z.string().nullable(),
   unit: z.string(),
   enrolment: z.object({ share: z.number(), bucket: z.number(), atMs: z.number(), generation: z.number() }).nullable(),
@@ -32,6 +35,9 @@ const enrolmentOfRecord = z.object({
 
 /** Clocks of writers differ a little. */
 const clockSkewMs = 60_000;
+
+/** What the record of a slate of this release holds somewhere. */
+export const markOf = (releaseId: string) => `"releaseId":${JSON.stringify(releaseId)}`;
 
 /** The enrolments of the running release, from what was written since it began. @returns where to read on. */
 export async function readEnrolmentsBack(input: {
@@ -48,7 +54,7 @@ export async function readEnrolmentsBack(input: {
     directory,
     onDamaged,
     writtenSinceMs: (await releaseBeganMs(generations, spec)) - clockSkewMs,
-    containing: `"releaseId":${JSON.stringify(releaseId)}`,
+    containing: markOf(releaseId),
     take(record) {
       const parsed = enrolmentOfRecord.safeParse(record);
       if (parsed.success) enrolments.restore(parsed.data);

@@ -35,13 +35,13 @@ export function tryRecord(line: string): unknown {
 
 export const notARecord = (segment: string) => new UnderstudyError('UND-DIGEST', `The log segment ${segment} has a line that is no record`);
 
-type ReadFrom = { path: string; renamed: string; from: number; writtenSinceMs: number };
+type ReadFrom = { path: string; renamed: string; from: number; writtenSinceMs?: number; maxBytes?: number };
 
 /**
  * The whole lines from a place on, and the place behind them. Where the place is not behind a line feed, the file was cut and written again since the
  * place was known: then it is read from its beginning.
  */
-export async function linesFrom({ path, renamed, from, writtenSinceMs }: ReadFrom): Promise<{ lines: string[]; next: number }> {
+export async function linesFrom({ path, renamed, from, writtenSinceMs = 0, maxBytes }: ReadFrom): Promise<{ lines: string[]; next: number; size: number }> {
   // The segment may be sealed between the listing and the reading.
   const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
@@ -49,14 +49,14 @@ export async function linesFrom({ path, renamed, from, writtenSinceMs }: ReadFro
   });
   try {
     const { size, mtimeMs } = await handle.stat();
-    if (size <= from || mtimeMs < writtenSinceMs) return { lines: [], next: from };
+    if (size <= from || mtimeMs < writtenSinceMs) return { lines: [], next: from, size };
     const before = Math.max(0, from - 1);
-    const buffer = Buffer.alloc(size - before);
+    const buffer = Buffer.alloc(Math.min(size - before, maxBytes ?? size));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, before);
-    if (from > 0 && buffer[0] !== 0x0a) return linesFrom({ path, renamed, from: 0, writtenSinceMs });
+    if (from > 0 && buffer[0] !== 0x0a) return linesFrom({ path, renamed, from: 0, writtenSinceMs, ...(maxBytes === undefined ? {} : { maxBytes }) });
     const bytes = buffer.subarray(from - before, bytesRead);
     const whole = bytes.lastIndexOf(0x0a) + 1;
-    return { lines: whole === 0 ? [] : bytes.toString('utf8', 0, whole - 1).split('\n'), next: from + whole };
+    return { lines: whole === 0 ? [] : bytes.toString('utf8', 0, whole - 1).split('\n'), next: from + whole, size };
   } finally {
     await handle.close();
   }

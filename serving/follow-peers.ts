@@ -1,0 +1,70 @@
+import { type Event, event as eventSchema } from '../models/contracts/event.ts';
+import type { DeploymentSpec } from '../models/contracts/deployment.ts';
+import type { LogCursor } from '../stores/event-log.ts';
+import { followLog, type LogFollower } from '../stores/follow-log.ts';
+import type { Life } from '../stores/life.ts';
+import type { Enrolments } from './enrolments.ts';
+import { enrolmentOfRecord, markOf } from './read-back.ts';
+
+type Options = {
+  directories: { events: string; slates: string };
+  life: Life;
+  /** Where reading back at start has ended. */
+  eventsCursor: LogCursor;
+  spec: () => DeploymentSpec;
+  enrolments: Enrolments;
+  /** Reads the enrolments of the running release from its beginning. */
+  readEnrolments: (spec: DeploymentSpec) => Promise<LogCursor>;
+  /** Also for events that are known already. */
+  take: (event: Event) => void;
+};
+
+/**
+ * What other replicas of the state directory write, with the delay of a look: their events, so that a visitor is known and a repetition is one on each of
+ * them, and their enrolments, so that a visitor keeps the variant. Of two enrolments of one visitor the older holds everywhere.
+ */
+export function followPeers(options: Options): { look(): Promise<void> } {
+  const { directories, life, enrolments, spec } = options;
+  const events = followLog({ directory: directories.events, cursor: options.eventsCursor, life });
+  let release: { id: string; slates: LogFollower } | undefined;
+
+  async function lookAtEnrolments(): Promise<void> {
+    const current = spec();
+    const { canary } = current;
+    if (canary?.mode !== 'canary') {
+      release = undefined;
+      return;
+    }
+    if (release?.id !== canary.releaseId) {
+      enrolments.begin(canary.releaseId);
+      const cursor = await options.readEnrolments(current);
+      release = { id: canary.releaseId, slates: followLog({ directory: directories.slates, cursor, life }) };
+      return;
+    }
+    const mark = markOf(canary.releaseId);
+    await release.slates.look((line) => {
+      if (!line.includes(mark) || !line.includes('"enrolment":{')) return;
+      const parsed = enrolmentOfRecord.safeParse(jsonOf(line));
+      if (parsed.success) enrolments.restore(parsed.data);
+    });
+  }
+
+  return {
+    async look() {
+      const lookAtEvents = events.look((line) => {
+        const parsed = eventSchema.safeParse(jsonOf(line));
+        if (parsed.success) options.take(parsed.data);
+      });
+      // The one goes on where the other cannot.
+      for (const outcome of await Promise.allSettled([lookAtEvents, lookAtEnrolments()])) if (outcome.status === 'rejected') throw outcome.reason;
+    },
+  };
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
