@@ -166,7 +166,7 @@ it('records how many items were asked for and the share that was in force', asyn
 });
 
 it('drains: says so while it still answers, ends each connection with its answer, and resets none', async () => {
-  const draining = await startReplica(root, { replica: 'r2', drainGraceMs: 400 });
+  const draining = await startReplica(root, { replica: 'r2', drainGraceMs: 1_500 });
   const { hostname, port } = new URL(draining.url);
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const body = JSON.stringify({ surface: 'home', sessionId: 'me' });

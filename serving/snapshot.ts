@@ -33,6 +33,8 @@ export type SnapshotOptions = {
   threads: number;
   deadlineMs: number;
   onModelEvent?: (event: ModelEvent) => void;
+  /** Takes in threads that are given up while they are at work. */
+  lingering?: Set<Promise<void>>;
 };
 type LoadOptions = SnapshotOptions & { document: unknown; previous: Snapshot | null; signal?: AbortSignal };
 
@@ -74,14 +76,14 @@ export async function loadSnapshot(options: LoadOptions): Promise<Snapshot> {
 }
 
 async function loadModel(
-  { blobs, generations, threads, deadlineMs, onModelEvent, signal }: LoadOptions,
+  { blobs, generations, threads, deadlineMs, onModelEvent, lingering, signal }: LoadOptions,
   { digest, spec, scope }: { digest: string; spec: DeploymentSpec; scope: Scope },
 ): Promise<{ pool: ModelPool; model: ServedModel }> {
   const { graphPath, manifest, vocabulary, parity } = await loadServable(blobs, generations, digest, spec.surface);
   const { itemCount, maxHistory } = manifest;
   const scopeBias = Float32Array.from(vocabulary, (itemId) => (scope.allowed(itemId) ? 0 : -1e9));
   const artifact = { digest, graphPath, itemCount, maxHistory, parity, scopeBias };
-  const pool = await openModelPool({ artifact, scope: scope.digest, threads, deadlineMs, onEvent: onModelEvent, signal });
+  const pool = await openModelPool({ artifact, scope: scope.digest, threads, deadlineMs, onEvent: onModelEvent, lingering, signal });
   return { pool, model: { digest, vocabulary, indexOf: new Map(vocabulary.map((itemId, index) => [itemId, index] as const)), maxHistory } };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { digestString, surfaceName } from '../models/contracts/ids.ts';
 import { asUnderstudyError, type ProblemDetails, toProblemDetails } from '../models/contracts/problem.ts';
@@ -25,7 +26,7 @@ export type Watcher = {
   close(): Promise<void>;
 };
 
-type WatchOptions = Omit<SnapshotOptions, 'onModelEvent'> & {
+type WatchOptions = Omit<SnapshotOptions, 'onModelEvent' | 'lingering'> & {
   metrics: Metrics;
   clock: () => number;
   log: (line: string) => void;
@@ -35,6 +36,8 @@ type WatchOptions = Omit<SnapshotOptions, 'onModelEvent'> & {
 };
 
 const pollMs = 150;
+/** How long an ending replica waits for threads that nobody wants any more. */
+const lingerAtMostMs = 5_000;
 /** Profiles that could not be read are tried again after this. */
 const profilesAgainAfterMs = 5_000;
 
@@ -51,6 +54,7 @@ export function watchDeployments(options: WatchOptions): Watcher {
   const followers = new Map<string, Follower>();
   const unseen = new Map<string, string>();
   const profilesTried = new Map<string, { generation: number; atMs: number; read: boolean }>();
+  const lingering = new Set<Promise<void>>();
   let looking: Promise<void> | undefined;
   let closing = false;
 
@@ -65,6 +69,7 @@ export function watchDeployments(options: WatchOptions): Watcher {
     return followSurface({
       ...options,
       name,
+      lingering,
       onModelEvent: ({ type, why }) => {
         metrics.modelThreads.inc({ surface: name, event: type });
         log(`${name}: model thread ${type}: ${why}`);
@@ -149,6 +154,7 @@ export function watchDeployments(options: WatchOptions): Watcher {
       const hosts = [...surfaces.values()].map(({ snapshot }) => snapshot.host);
       for (const host of hosts) host?.release();
       for (const host of hosts) await host?.closed;
+      await Promise.race([Promise.all(lingering), delay(lingerAtMostMs, undefined, { ref: false })]);
     },
   };
 }

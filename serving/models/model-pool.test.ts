@@ -61,10 +61,37 @@ describe('a pool of threads', () => {
     const { graphPath, manifest, parity } = await loadArtifact({ blobs: state.blobs, generations: state.generations, digest });
     const artifact = { digest, graphPath, itemCount: manifest.itemCount, maxHistory: manifest.maxHistory, parity, scopeBias: new Float32Array(60) };
     const stop = new AbortController();
-    const opening = openModelPool({ artifact, scope: 'all', threads: 1, deadlineMs: 100, signal: stop.signal });
+    const lingering = new Set<Promise<void>>();
+    const opening = openModelPool({ artifact, scope: 'all', threads: 1, deadlineMs: 100, lingering, signal: stop.signal });
     stop.abort();
     await expect(opening).rejects.toMatchObject({ code: 'UND-TIMEOUT' });
+    // It is not ended in the middle of what it does, and ends by itself.
+    expect(lingering.size).toBe(1);
+    await Promise.all(lingering);
   });
+});
+
+it('a thread that hangs is left to itself, and another takes its place', async () => {
+  const digest = await putSlowModel(1_600);
+  const { graphPath, manifest, parity } = await loadArtifact({ blobs: state.blobs, generations: state.generations, digest });
+  const artifact = { digest, graphPath, itemCount: manifest.itemCount, maxHistory: manifest.maxHistory, parity, scopeBias: new Float32Array(60) };
+  const events: string[] = [];
+  const lingering = new Set<Promise<void>>();
+  const onEvent = ({ type }: { type: string }) => void events.push(type);
+  const pool = await openModelPool({ artifact, scope: 'all', threads: 1, deadlineMs: 20, hungAfterMs: 50, lingering, onEvent });
+  const long = { ...question(digest), history: Array(50).fill(1), historyWeight: Array(50).fill(1) };
+  await until(
+    () => pool.ask(long).then(() => lingering.size),
+    (size) => size > 0,
+  );
+  expect(events).toContain('hung');
+  await until(
+    () => pool.readyThreads(),
+    (threads) => threads === 1,
+  );
+  pool.release();
+  await pool.closed;
+  await Promise.all(lingering);
 });
 
 describe('an extra that is slow', () => {
@@ -140,8 +167,8 @@ describe('an extra that is slow', () => {
 });
 
 /** Popularity that multiplies large matrices in vain, the longer the history the larger: some 0.1 s for forty items. */
-async function putSlowModel(): Promise<string> {
-  const [itemCount, size] = [60, 320];
+async function putSlowModel(size = 320): Promise<string> {
+  const itemCount = 60;
   const scores = Float32Array.from({ length: itemCount + 1 }, (_, index) => (index === itemCount ? 0 : (itemCount - index) / (itemCount + 1)));
   const graph = new OnnxBuilder({ name: 'slow' });
   const inputs = declareInputs(graph, itemCount);

@@ -43,17 +43,34 @@ export type PoolOptions = {
   onEvent?: ((event: ModelEvent) => void) | undefined;
   /** Longest a thread may take to load. */
   loadTimeoutMs?: number;
+  /** A thread with work that says nothing for this long is taken for hung. */
+  hungAfterMs?: number;
   /** Gives the loading up: what was to be loaded is not wanted any more. */
   signal?: AbortSignal | undefined;
+  /**
+   * Takes in threads that are not wanted any more and still at work. None is ended from outside: the runtime takes the whole process down when its thread
+   * is ended in the middle of native code. Whoever ends the process waits for them a while.
+   */
+  lingering?: Set<Promise<void>> | undefined;
   /** Waits before a dead thread is started again, by failures in a row. */
   restartDelaysMs?: readonly number[];
 };
 
 type Pending = { resolve: (answer: ModelAnswer) => void; timer: NodeJS.Timeout };
-type Thread = { slot: number; worker: Worker; ready: boolean; pending: Map<number, Pending>; outbox: ModelCall[]; unanswered: number; waitingSinceMs: number };
+type Thread = {
+  slot: number;
+  worker: Worker;
+  ready: boolean;
+  abandoned: boolean;
+  pending: Map<number, Pending>;
+  outbox: ModelCall[];
+  unanswered: number;
+  waitingSinceMs: number;
+};
 
-/** A thread with work that says nothing for this long is taken for hung. */
-const hungAfterMs = 3_000;
+const hungByDefaultMs = 3_000;
+/** So many threads may hang before no more are started in their place. */
+const hangingAtMost = 3;
 const patientDelaysMs = [0, 100, 500, 2_000, 5_000];
 
 /**
@@ -61,7 +78,18 @@ const patientDelaysMs = [0, 100, 500, 2_000, 5_000];
  * @throws UND-ARTIFACT or UND-PARITY of the thread that refused; UND-TIMEOUT, also where the loading was given up.
  */
 export async function openModelPool(options: PoolOptions): Promise<ModelPool> {
-  const { artifact, scope, threads: threadCount, deadlineMs, onEvent, loadTimeoutMs = 60_000, signal, restartDelaysMs = patientDelaysMs } = options;
+  const {
+    artifact,
+    scope,
+    threads: threadCount,
+    deadlineMs,
+    onEvent,
+    loadTimeoutMs = 60_000,
+    hungAfterMs = hungByDefaultMs,
+    signal,
+    lingering,
+    restartDelaysMs = patientDelaysMs,
+  } = options;
   const threads: (Thread | undefined)[] = Array.from({ length: threadCount }, () => undefined);
   /** In a row, by slot: one thread that cannot be started says nothing of the others. */
   const failures: number[] = threads.map(() => 0);
@@ -69,6 +97,7 @@ export async function openModelPool(options: PoolOptions): Promise<ModelPool> {
   let holders = 1;
   let closing = false;
   let opened = false;
+  let hanging = 0;
   let whenClosed: () => void = () => undefined;
   const closed = new Promise<void>((resolve) => {
     whenClosed = resolve;
@@ -77,22 +106,24 @@ export async function openModelPool(options: PoolOptions): Promise<ModelPool> {
   function start(slot: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const worker = new Worker(new URL('./model-worker.ts', import.meta.url), { workerData: artifact, name: 'model' });
-      const thread: Thread = { slot, worker, ready: false, pending: new Map(), outbox: [], unanswered: 0, waitingSinceMs: 0 };
+      const thread: Thread = { slot, worker, ready: false, abandoned: false, pending: new Map(), outbox: [], unanswered: 0, waitingSinceMs: 0 };
       threads[slot] = thread;
-      const timer = setTimeout(() => refuse(new UnderstudyError('UND-TIMEOUT', `The model was not loaded within ${loadTimeoutMs} ms`)), loadTimeoutMs);
+      const timer = setTimeout(() => refuse(new UnderstudyError('UND-TIMEOUT', `The model was not loaded within ${loadTimeoutMs} ms`), true), loadTimeoutMs);
       let settled = false;
-      const refuse = (error: UnderstudyError): void => {
+      const refuse = (error: UnderstudyError, stillLoads = false): void => {
         if (settled) return;
         settled = true;
         clearTimeout(timer);
         signal?.removeEventListener('abort', giveUp);
         reject(error);
-        void worker.terminate();
+        if (stillLoads) abandon(thread);
+        else worker.postMessage({ type: 'close' } satisfies ToWorker);
       };
-      const giveUp = (): void => refuse(new UnderstudyError('UND-TIMEOUT', 'The loading was given up'));
+      const giveUp = (): void => refuse(new UnderstudyError('UND-TIMEOUT', 'The loading was given up'), true);
       if (signal?.aborted) giveUp();
       else signal?.addEventListener('abort', giveUp);
       worker.on('message', (message: FromWorker) => {
+        if (thread.abandoned) return;
         if (message.type === 'replies') return receive(thread, message.replies);
         if (message.type === 'refused') return refuse(new UnderstudyError(message.code, message.message));
         if (settled) return;
@@ -109,18 +140,37 @@ export async function openModelPool(options: PoolOptions): Promise<ModelPool> {
       worker.on('exit', () => {
         const wasReady = thread.ready;
         thread.ready = false;
+        if (thread.abandoned) hanging -= 1;
         for (const id of [...thread.pending.keys()]) settle(thread, id, noAnswer('the model crashed', deadlineMs));
         if (threads[slot] === thread) threads[slot] = undefined;
         refuse(new UnderstudyError('UND-ARTIFACT', `The model thread ended while loading: ${why}`));
         if (closing) {
           if (threads.every((one) => one === undefined)) whenClosed();
-        } else if (opened || wasReady) {
+        } else if ((opened || wasReady) && threads[slot] === undefined) {
           // The one place that starts again, whether the thread died at work, hung, or was refused: a slot that is empty is always waited for.
           if (wasReady) onEvent?.({ type: 'crashed', why });
           restart(slot);
         }
       });
     });
+  }
+
+  /** Nobody waits for it any more; it ends by itself once it is done with what it is at. */
+  function abandon(thread: Thread): void {
+    const { worker, slot } = thread;
+    thread.ready = false;
+    thread.abandoned = true;
+    hanging += 1;
+    for (const id of [...thread.pending.keys()]) settle(thread, id, noAnswer('the model does not answer', deadlineMs));
+    if (threads[slot] === thread) threads[slot] = undefined;
+    worker.postMessage({ type: 'close' } satisfies ToWorker);
+    worker.unref();
+    const ended = new Promise<void>((resolve) => worker.once('exit', resolve));
+    lingering?.add(ended);
+    void ended.then(() => lingering?.delete(ended));
+    if (closing) {
+      if (threads.every((one) => one === undefined)) whenClosed();
+    } else if (opened && hanging <= hangingAtMost) restart(slot);
   }
 
   function restart(slot: number): void {
@@ -154,9 +204,8 @@ export async function openModelPool(options: PoolOptions): Promise<ModelPool> {
   function expire(thread: Thread, id: number): void {
     settle(thread, id, noAnswer(`no answer within ${deadlineMs} ms`, deadlineMs));
     if (!thread.ready || thread.unanswered === 0 || nowMs() - thread.waitingSinceMs < hungAfterMs) return;
-    thread.ready = false;
     onEvent?.({ type: 'hung', why: `no reply for ${hungAfterMs} ms` });
-    void thread.worker.terminate();
+    abandon(thread);
   }
 
   const quietest = (): Thread | undefined => {
@@ -183,12 +232,11 @@ export async function openModelPool(options: PoolOptions): Promise<ModelPool> {
     const running = threads.filter((thread) => thread !== undefined);
     if (running.length === 0) whenClosed();
     for (const thread of running) {
-      const { worker, ready } = thread;
+      const { worker } = thread;
       // What was asked before is answered before.
       flush(thread);
-      // A thread that works is asked to end by itself; one that does not answer is ended.
-      if (ready) worker.postMessage({ type: 'close' } satisfies ToWorker);
-      const timer = setTimeout(() => void worker.terminate(), ready ? hungAfterMs : 0).unref();
+      worker.postMessage({ type: 'close' } satisfies ToWorker);
+      const timer = setTimeout(abandon, hungAfterMs, thread).unref();
       worker.once('exit', () => clearTimeout(timer));
     }
   }
