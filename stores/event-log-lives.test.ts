@@ -167,6 +167,34 @@ describe('a reader that follows', () => {
   });
 });
 
+it('says for how long the disk owes an answer, and takes no more than it may while it does', async () => {
+  const directory = fresh();
+  let answer = (): void => undefined;
+  const files: SegmentFiles = {
+    async create(path) {
+      const handle = await open(path, 'wx');
+      const sync = () => new Promise<void>((resolve) => (answer = resolve));
+      return {
+        write: async (bytes, position) => void (await handle.write(bytes, 0, bytes.length, position)),
+        sync,
+        truncate: (length) => handle.truncate(length),
+        close: () => handle.close(),
+      };
+    },
+  };
+  const log = await openLogWriter({ directory, writer: 'r1', files, maxWaitingBytes: 100 });
+  expect(log.waitingMs()).toBe(0);
+  const first = log.append([{ text: 'x'.repeat(60) }]);
+  const second = log.append([{ id: 2 }]);
+  await expect(log.append([{ text: 'y'.repeat(60) }])).rejects.toMatchObject({ code: 'UND-OVERLOADED' });
+  expect(log.waitingMs()).toBeGreaterThan(0);
+  const settled = Promise.all([first, second]).then(() => true);
+  while (!(await Promise.race([settled, new Promise<boolean>((resolve) => setImmediate(resolve, false))]))) answer();
+  expect(log.waitingMs()).toBe(0);
+  expect(await all(directory)).toHaveLength(2);
+  await log.close();
+});
+
 describe('a scan of the log', () => {
   /** Four segments of three records, the oldest first. */
   async function four() {

@@ -84,13 +84,14 @@ type Recovery = { directory: string; writer: string; life: Pick<Life, 'id'>; onT
 
 /** Cuts and seals what lives of this writer left open that are over. It can be repeated at whatever point it failed. */
 export async function recoverSegments({ directory, writer, life, onTornTail }: Recovery): Promise<void> {
-  const files = await readdir(directory);
-  for (const file of files.sort()) {
+  const files = (await readdir(directory)).sort();
+  const all = new Set(files);
+  for (const file of files) {
     const found = parseFile(file);
     // Writer `a` must not take what writer `a-b` is writing.
     if (found === undefined || found.writer !== writer) continue;
     if (!found.open) {
-      if (!files.includes(`${found.name}.seal`)) await writeSeal(directory, await describeSegment(directory, found.name)).catch(() => undefined);
+      if (!all.has(`${found.name}.seal`)) await writeSeal(directory, await describeSegment(directory, found.name)).catch(() => undefined);
     } else if (found.life === life.id ? file !== found.name + openSuffix : await mayBeTaken(join(directory, file), found.life)) {
       const taken = join(directory, `${found.name}${sealedSuffix}.${life.id}.open`);
       if (await renamed(join(directory, file), taken)) await sealTaken({ directory, name: found.name, taken, onTornTail });
