@@ -35,6 +35,11 @@ export type CounterfactualInput = {
   seed: number;
 };
 
+/**
+ * An item that would weigh more was shown so seldom that one reward of it would swing the estimate: it counts as without support. Whatever has no
+ * support counts in the lift as worth what the log earns on average, and too much of it leaves no verdict.
+ */
+const maxItemWeight = 100;
 /** Less of the candidate's slots than this in the log's reach, and no estimate speaks for the candidate. */
 const minSupport = 0.8;
 
@@ -92,7 +97,10 @@ export function estimateCounterfactual(input: CounterfactualInput): Counterfactu
 }
 
 function weigh(slate: LoggedSlate, { examination, maxReward }: { examination: Float64Array; maxReward: number }): Weighted {
-  const reach = (itemId: string) => examination.reduce((sum, value, slot) => sum + value * slate.propensity(itemId, slot), 0);
+  const reach = (itemId: string) => {
+    const reached = examination.reduce((sum, value, slot) => sum + value * slate.propensity(itemId, slot), 0);
+    return reached * maxItemWeight < 1 ? 0 : reached;
+  };
   const weightOf = (policy: readonly string[], itemId: string, reached: number) => (reached === 0 ? 0 : (examination[policy.indexOf(itemId)] ?? 0) / reached);
   const shown = slate.items.map((itemId, slot): Shown => {
     const reached = reach(itemId);

@@ -38,6 +38,13 @@ it('lies within the bounds, holds the sample mean, and shrinks as values come in
   );
 });
 
+it('ends however small the numbers are', () => {
+  const values = Float64Array.of(0, 5e-324, 5e-324);
+  const found = meanInterval({ values, low: 0, high: 5e-324, level: 0.95 });
+  expect(found.low).toBeGreaterThanOrEqual(0);
+  expect(found.high).toBeLessThanOrEqual(5e-324);
+});
+
 it('knows nothing without values', () => {
   expect(meanInterval({ values: new Float64Array(), low: -2, high: 5, level: 0.95 })).toEqual({ value: 0, low: -2, high: 5 });
 });

@@ -2,9 +2,9 @@ import type { Interval } from '../../models/contracts/verdict.ts';
 import { logMeanExp } from '../canary/betting.ts';
 
 /** Parts of the wealth that are put on each draw: small ones suit rare large values, large ones common small values. */
-const stakes = Array.from({ length: 13 }, (_, power) => 0.8 / 2 ** power);
-/** The ends are found to this part of the range of the values. */
-const precision = 1e-6;
+const stakes = Array.from({ length: 7 }, (_, power) => 0.8 / 4 ** power);
+/** Halvings of the range of the values: the ends are found to a millionth of it. */
+const halvings = 20;
 
 /**
  * Interval for the mean of independent values in [low, high], by betting: a supposed mean m is rejected where a gambler who bets on it being
@@ -36,7 +36,7 @@ export function meanInterval({ values, low, high, level }: { values: Float64Arra
 function lastRejected(rejected: (x: number) => boolean, range: number): number {
   let from = 0;
   let to = range;
-  while (to - from > range * precision) {
+  for (let step = 0; step < halvings; step += 1) {
     const middle = (from + to) / 2;
     if (rejected(middle)) from = middle;
     else to = middle;
