@@ -92,14 +92,18 @@ export async function openLogWriter(options: WriterOptions): Promise<LogWriter> 
     const name = `${writer}-${String(sequence).padStart(8, '0')}~${life.id}`;
     const path = join(directory, name + openSuffix);
     const file = await files.create(path);
-    const { ino: inode } = await stat(path, { bigint: true });
-    await (files.syncDirectory ?? syncDirectory)(directory).catch(async (error) => {
+    const inode = await inodeOnceNamed(path).catch(async (error) => {
       // Its name may not outlive a power cut: nothing is written into it, and the next append makes another.
       await file.close();
       throw error;
     });
     segment = { name, file, inode, bytes: 0, records: 0, hash: createHash('sha256'), torn: false };
     return segment;
+  }
+
+  async function inodeOnceNamed(path: string): Promise<bigint> {
+    await (files.syncDirectory ?? syncDirectory)(directory);
+    return (await stat(path, { bigint: true })).ino;
   }
 
   /**

@@ -39,7 +39,7 @@ export type CounterfactualInput = {
  * An item that would weigh more was shown so seldom that one reward of it would swing the estimate: it counts as without support. Whatever has no
  * support counts in the lift as worth what the log earns on average, and too much of it leaves no verdict.
  */
-const maxItemWeight = 100;
+const maxItemWeight = 200;
 /** Less of the candidate's slots than this in the log's reach, and no estimate speaks for the candidate. */
 const minSupport = 0.8;
 
