@@ -1,4 +1,4 @@
-import { type Charter, parseCharter } from '../models/contracts/charter.ts';
+import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts';
 import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
 import { digestJson } from '../models/contracts/digest.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
@@ -104,7 +104,7 @@ type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'rulesDigest'>;
 const rulesOf = ({ charter, scope, inCatalog, rulesDigest }: Rules): Rules => ({ charter, scope, inCatalog, rulesDigest });
 
 async function loadRules(blobs: BlobStore, spec: DeploymentSpec, signal?: AbortSignal): Promise<Rules> {
-  const charter = await getDocument(blobs, spec.charter, { parse: parseCharter });
+  const charter = await getDocument(blobs, spec.charter, { parse: parseStoredCharter });
   const { scope, inCatalog } = await readCatalog({ blobs, digest: spec.catalog, rules: charter.scope, signal });
   return { charter, scope, inCatalog, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
 }
