@@ -55,7 +55,10 @@ export function fromTemporal(error: unknown): unknown {
 
 export async function releaseStatus(client: Client, surface: string): Promise<ReleaseStatus | undefined> {
   try {
-    return await client.workflow.getHandle(releaseWorkflowId(surface)).query<ReleaseStatus>(releaseMessages.status);
+    const handle = client.workflow.getHandle(releaseWorkflowId(surface));
+    // One that was terminated would still answer, with how it stood then.
+    if ((await handle.describe()).status.name !== 'RUNNING') return undefined;
+    return await handle.query<ReleaseStatus>(releaseMessages.status);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
