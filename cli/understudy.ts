@@ -9,6 +9,7 @@ import { doctorCommandIn } from './doctor/command.ts';
 import { type CommandContext, readEnvironment } from './environment.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
 import { initCommandIn } from './init/command.ts';
+import { canaryCommand } from './canary/command.ts';
 import { opeCommand } from './ope/command.ts';
 import { emit, exitWith } from './output.ts';
 import { problems, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
@@ -36,6 +37,7 @@ async function main(argv: readonly string[]): Promise<void> {
     rerunCommand(context),
     evaluateCommandIn(surroundings),
     opeCommand(context),
+    canaryCommand(),
     simulateCommand(context),
     doctorCommandIn({ cwd: context.cwd, env: process.env, nodeVersion: process.versions.node }),
   ];

@@ -17,6 +17,8 @@ type Input = {
   maxUsers: number;
   /** Share of the challenger's users that get lost before they are logged. */
   lost?: number;
+  /** Holds the challenger's share still, whatever the decisions say. */
+  share?: number;
   onDecision?: (decision: CanaryDecision) => void;
 };
 
@@ -24,7 +26,7 @@ type Input = {
  * Runs a canary to its end on drawn conversions of reward 1, as the release workflow does: look, move the share, count users, look again.
  * Users' outcomes are ripe at the next look. For tests and for planning how many users a ladder needs.
  */
-export function simulateCanary({ charter, intent, rates, seed, usersPerLook, maxUsers, lost = 0, onDecision }: Input): SimulatedCanary {
+export function simulateCanary({ charter, intent, rates, seed, usersPerLook, maxUsers, lost = 0, share: held, onDecision }: Input): SimulatedCanary {
   const random = createRandom(seed);
   const counter = createCounter();
   const timeOver: CanaryInput['charter'] = { ...charter, release: { canary: { ...charter.release.canary, maxDurationMs: maxUsers } } };
@@ -49,14 +51,15 @@ export function simulateCanary({ charter, intent, rates, seed, usersPerLook, max
     if (decision.action === 'promote' || decision.action === 'roll-back')
       return { decision, users: counter.users, challengerUsers: decision.challenger.enrolled, looks: look - 1, moves };
     stage = decision.action === 'advance' ? decision.stage + 1 : decision.stage;
-    if (counter.open({ share: decision.share, stage })) moves += 1;
+    const share = held ?? decision.share;
+    if (counter.open({ share, stage })) moves += 1;
     for (let user = 0; user < usersPerLook; user += 1) {
-      const isChallenger = random.float() < decision.share;
+      const isChallenger = random.float() < share;
       const rate = (isChallenger ? rates.challenger : rates.champion)(counter.users);
       const reward = random.float() < rate ? 1 : 0;
       counter.count({ isChallenger, reward, isLost: isChallenger && lost > 0 && random.float() < lost });
     }
-    decision = lookAt(look, stage, decision.share);
+    decision = lookAt(look, stage, share);
   }
 }
 

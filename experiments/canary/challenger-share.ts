@@ -1,3 +1,4 @@
+import { normalBelow } from '../normal.ts';
 import { type Bets, estimateLift } from './betting.ts';
 
 /**
@@ -22,12 +23,4 @@ export function challengerShare({ cap, probability, current }: { cap: number; pr
   const target = within(Math.round((cap / 2) * (1 + probability) * 10_000) / 10_000);
   const stays = current >= cap / 2 && current <= cap && Math.abs(target - current) <= 0.1 * cap + 1e-12;
   return stays ? current : target;
-}
-
-/** Standard normal distribution function; error below 1.5e-7 (Abramowitz and Stegun 7.1.26). */
-function normalBelow(x: number): number {
-  const z = Math.abs(x) / Math.SQRT2;
-  const t = 1 / (1 + 0.3275911 * z);
-  const tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * Math.exp(-z * z);
-  return x > 0 ? 1 - tail / 2 : tail / 2;
 }

@@ -1,3 +1,4 @@
+import { twoSided } from '../../normal.ts';
 import { effectiveSampleSize } from '../weighted-mean.ts';
 import type { ScoreSample } from './intervals.ts';
 import type { LoggedRows } from './logged-rows.ts';
@@ -157,15 +158,6 @@ function momentsOf(values: Float64Array, from: number, to: number): { mean: numb
   }
   const mean = sum / count;
   return { mean, variance: count < 2 ? Number.POSITIVE_INFINITY : Math.max(0, squares / count - mean * mean) / (count - 1) };
-}
-
-/** P(|Z| >= |z|), Z standard normal; 1 where there is no spread and no difference. Abramowitz and Stegun 7.1.26, absolute error 1.5e-7. */
-export function twoSided(z: number): number {
-  if (Number.isNaN(z)) return 1;
-  const x = Math.abs(z) / Math.SQRT2;
-  if (x > 26) return 0;
-  const t = 1 / (1 + 0.3275911 * x);
-  return t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * Math.exp(-x * x);
 }
 
 function percent(share: number): string {

@@ -1,5 +1,6 @@
 import type { Interval } from '../../../models/contracts/verdict.ts';
 import { createRandom } from '../../../models/random.ts';
+import { normalQuantile } from '../../normal.ts';
 import { meanInterval } from '../mean-interval.ts';
 
 export const intervalKinds = ['normal', 'empirical-bernstein', 'empirical-likelihood', 'bootstrap', 'betting'] as const;
@@ -126,21 +127,4 @@ function empiricalLikelihood({ scores, mean, standardError }: ScoreSample, level
   };
   const reach = 12 * standardError;
   return { low: end(Math.max(least + 1e-9 * reach, mean - reach)), high: end(Math.min(most - 1e-9 * reach, mean + reach)) };
-}
-
-/** Inverse of the normal distribution function. Acklam's rational approximation, relative error 1.15e-9. */
-export function normalQuantile(probability: number): number {
-  const a = [-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716, 2.506628277459239];
-  const b = [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572];
-  const c = [-0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783];
-  const d = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416];
-  const polynomial = (coefficients: readonly number[], x: number) => coefficients.reduce((sum, coefficient) => sum * x + coefficient, 0);
-  if (probability < 0.02425) {
-    const q = Math.sqrt(-2 * Math.log(probability));
-    return polynomial(c, q) / (polynomial(d, q) * q + 1);
-  }
-  if (probability > 1 - 0.02425) return -normalQuantile(1 - probability);
-  const q = probability - 0.5;
-  const r = q * q;
-  return (polynomial(a, r) * q) / (polynomial(b, r) * r + 1);
 }

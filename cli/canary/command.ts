@@ -1,0 +1,91 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type CanaryStudy, simulateCanaries } from '../../experiments/canary/simulate-canaries.ts';
+import { charter as charterSchema } from '../../models/contracts/charter.ts';
+import { wholeNumber } from '../option-values.ts';
+import { emit, progress, table } from '../output.ts';
+
+type Options = {
+  champion: number;
+  challenger: number;
+  users: number;
+  shareCap: number;
+  intent: 'replace' | 'refresh';
+  margin: number;
+  alpha: number;
+  runs: number;
+  seed: number;
+  json?: boolean;
+};
+
+const helpText = `
+The decisions are those of the real canary: the same code looks at drawn conversions instead of at the log. A user counts once, as converted or not.
+
+Example: how many of its users does a challenger that is a fifth worse cost before it is rolled back?
+  understudy canary simulate --champion .05 --challenger .04 --users 150000 --share-cap .1`;
+
+/** `understudy canary simulate`: what the canary does, before anybody trusts it with traffic. Needs no server. */
+export function canaryCommand(): Command {
+  const simulate = new Command('simulate')
+    .description('run many canaries of a challenger whose truth is known: how often each outcome, after how many users, at what loss')
+    .requiredOption('--champion <rate>', 'conversion rate of the champion', rate)
+    .requiredOption('--challenger <rate>', 'conversion rate of the challenger', rate)
+    .option('--users <n>', 'users in all, after which there is no verdict', wholeNumber, 100_000)
+    .option('--share-cap <share>', "the challenger's share at most", cap, 0.5)
+    .addOption(
+      new Option('--intent <intent>', 'replace: must be better; refresh: must not be worse than the margin').choices(['replace', 'refresh']).default('replace'),
+    )
+    .option('--margin <share>', "of refresh, as a share of the champion's rate", cap, 0.1)
+    .option('--alpha <p>', 'error rate of each verdict', cap, 0.01)
+    .option('--runs <n>', 'canaries', wholeNumber, 1_000)
+    .option('--seed <n>', 'same seed, same runs', wholeNumber, 1)
+    .option('--json', 'one JSON document on stdout')
+    .addHelpText('after', helpText)
+    .action(async (options: Options) => {
+      const step = progress(`${options.runs} canaries`);
+      const study = await simulateCanaries({
+        canary: canaryOf(options),
+        intent: options.intent,
+        champion: options.champion,
+        challenger: options.challenger,
+        users: options.users,
+        runs: options.runs,
+        seed: options.seed,
+        onRun: (done) => step.note(`${done} done`),
+      });
+      step.done();
+      emit({ json: options.json === true, document: study, text: describe(study) });
+    });
+  return new Command('canary').description('what a canary can tell, and at what cost').addCommand(simulate.exitOverride());
+}
+
+/** The charter's own defaults, the ladder cut at the cap, and a handful of users on each rung. */
+function canaryOf({ shareCap, margin, alpha }: Options) {
+  const { ladder, minUnits: _minUnits, ...rest } = charterSchema.shape.release.shape.canary.parse({ minUnits: [1, 1, 1, 1, 1] });
+  const rungs = [...ladder.filter((rung) => rung < shareCap), shareCap];
+  return { ...rest, ladder: rungs, minUnits: rungs.map((_, place) => Math.min(500, 50 * 2 ** place)), alpha, refreshMargin: margin };
+}
+
+function describe(study: CanaryStudy): string {
+  const { runs, promoted, rolledBack, inconclusive, challengerUsersToDecision: own, usersInAll, regret, regretFixedSplit } = study;
+  const of = (value: number) => `${value} of ${runs}`;
+  return table(
+    ['outcome', 'canaries, users, conversions'],
+    [
+      ['promoted', of(promoted)],
+      ['rolled back as worse', of(rolledBack)],
+      ['no verdict', of(inconclusive)],
+      ["challenger's users to a verdict", own === null ? '-' : `${own.median} (median), ${own.p95} (95 %)`],
+      ['users in all', `${usersInAll.median} (median), ${usersInAll.p95} (95 %)`],
+      ['conversions lost a run', regret.toFixed(1)],
+      ['the same at half and half', regretFixedSplit.toFixed(1)],
+    ],
+  );
+}
+
+function number(text: string, fits: (value: number) => boolean, what: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !fits(value)) throw new InvalidArgumentError(what);
+  return value;
+}
+const rate = (text: string) => number(text, (value) => value > 0 && value < 1, 'It must be a rate between 0 and 1, both excluded, such as .05');
+const cap = (text: string) => number(text, (value) => value > 0 && value <= 0.5, 'It must be a share above 0 and at most .5');

@@ -1,0 +1,89 @@
+import type { CanaryInput } from './decide-canary.ts';
+import { simulateCanary } from './canary-simulation.ts';
+
+/** What many canaries of one kind come to. Counts, not shares. */
+export type CanaryStudy = {
+  runs: number;
+  promoted: number;
+  /** Because of the reward: `worse`. */
+  rolledBack: number;
+  /** No verdict within the users there were. */
+  inconclusive: number;
+  /** Users of the challenger when a verdict came; of the runs that had one. */
+  challengerUsersToDecision: { median: number; p95: number } | null;
+  usersInAll: { median: number; p95: number };
+  /** Mean conversions lost a run against having shown everybody the better of the two. */
+  regret: number;
+  /** The same test with half of the users on the challenger from the first one on. */
+  regretFixedSplit: number;
+};
+
+type Input = {
+  canary: CanaryInput['charter']['release']['canary'];
+  intent: CanaryInput['intent'];
+  champion: number;
+  challenger: number;
+  users: number;
+  runs: number;
+  seed: number;
+  looks?: number;
+  onRun?: (done: number) => void;
+};
+
+/** Runs canaries on drawn conversions with the decisions of the real one. Same seed, same study. */
+export async function simulateCanaries({ runs, onRun, ...input }: Input): Promise<CanaryStudy> {
+  const fixed = { ...input.canary, ladder: [0.5], minUnits: [1] };
+  const own: Ended[] = [];
+  const split: Ended[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    own.push(runOnce(input, input.canary, run));
+    // A share that never moves: the rung's ends are one.
+    split.push(runOnce(input, fixed, run, 0.5));
+    onRun?.(run + 1);
+    if (run % 10 === 9) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const decided = own.filter((one) => one.outcome !== 'inconclusive').map((one) => one.challengerUsers);
+  const count = (outcome: Ended['outcome']) => own.filter((one) => one.outcome === outcome).length;
+  const mean = (ended: readonly Ended[]) => ended.reduce((sum, one) => sum + one.regret, 0) / Math.max(1, ended.length);
+  return {
+    runs,
+    promoted: count('promoted'),
+    rolledBack: count('rolled-back'),
+    inconclusive: count('inconclusive'),
+    challengerUsersToDecision: decided.length === 0 ? null : spread(decided),
+    usersInAll: spread(own.map((one) => one.users)),
+    regret: mean(own),
+    regretFixedSplit: mean(split),
+  };
+}
+
+type Ended = { outcome: 'promoted' | 'rolled-back' | 'inconclusive'; users: number; challengerUsers: number; regret: number };
+
+function runOnce(input: Omit<Input, 'runs' | 'onRun'>, canary: Input['canary'], run: number, share?: number): Ended {
+  const { champion, challenger, intent, users, looks = 100 } = input;
+  const ended = simulateCanary({
+    charter: { reward: { weights: { purchase: 1 }, attributionMs: 1, capPerUnit: 1 }, release: { canary } },
+    intent,
+    rates: { champion: () => champion, challenger: () => challenger },
+    seed: input.seed * 1_000_003 + run,
+    usersPerLook: Math.max(1, Math.ceil(users / looks)),
+    maxUsers: users,
+    ...(share === undefined ? {} : { share }),
+  });
+  const { action, verdict } = ended.decision;
+  const outcome = action === 'promote' ? 'promoted' : verdict === 'worse' ? 'rolled-back' : 'inconclusive';
+  const best = Math.max(champion, challenger);
+  const onChampion = ended.users - ended.challengerUsers;
+  return {
+    outcome,
+    users: ended.users,
+    challengerUsers: ended.challengerUsers,
+    regret: ended.challengerUsers * (best - challenger) + onChampion * (best - champion),
+  };
+}
+
+function spread(values: readonly number[]): { median: number; p95: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  return { median: at(0.5), p95: at(0.95) };
+}
