@@ -117,7 +117,10 @@ export function guessKinds(words: readonly string[]): { kinds: Record<string, Ev
 }
 
 /** The kind of every row of a file without a column that says it. */
-export function guessConstantKind(columns: Columns): EventKind {
+export function guessConstantKind(columns: Columns, fileName: string): EventKind {
   if (columns.quantity !== undefined || columns.price !== undefined) return 'purchase';
+  // `purchases.csv`, `bought_at`, `OrderDate`: the names say it.
+  const named = [fileName, columns.at ?? ''].join(' ').match(/(bought|purchas|order|invoice|sale|sold)|(click)/i);
+  if (named !== null) return named[1] === undefined ? 'click' : 'purchase';
   return columns.rating === undefined ? 'view' : 'rating';
 }

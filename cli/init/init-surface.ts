@@ -1,6 +1,6 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, parse } from 'node:path';
+import { basename, join, parse } from 'node:path';
 import type { ColumnMappingInput } from '../../activities/events/column-mapping.ts';
 import { type EventKind, eventKinds } from '../../models/contracts/event.ts';
 import { surfaceName } from '../../models/contracts/ids.ts';
@@ -67,7 +67,7 @@ export async function initSurface(input: InitInput): Promise<InitResult> {
       roles.map((role) => [role, guess[role]] as const).filter(([, column]) => column !== undefined && column !== ''),
     );
     checkColumns({ columns, profile });
-    const { mapping, kinds, notes } = mappingFrom({ columns, profile, constantKind: input.constantKind, fixed: input.fixed });
+    const { mapping, kinds, notes } = mappingFrom({ columns, profile, constantKind: input.constantKind, fixed: input.fixed, fileName: basename(input.file) });
     const span = await spanOf({ source, mapping, timeZone: input.timeZone, workDir });
     if (span === null) throw new UnderstudyError('UND-INPUT', `No row of ${columns.at} reads as a time: name another column with --at`);
     if (span.days < 3)
@@ -144,11 +144,13 @@ function mappingFrom({
   profile,
   constantKind,
   fixed,
+  fileName,
 }: {
   columns: Columns;
   profile: FileProfile;
   constantKind: string | undefined;
   fixed: Columns;
+  fileName: string;
 }): Mapped {
   const { item, at } = columns;
   const missing = [item === undefined ? '--item' : '', at === undefined ? '--at' : ''].filter((flag) => flag !== '');
@@ -164,9 +166,9 @@ function mappingFrom({
   const time = (timeColumn && timeFormat(timeColumn)) ?? { atFormat: 'wall' as const };
   if (time.atPattern !== undefined && /%d\/%m|%m\/%d/.test(time.atPattern))
     notes.push(`${at} is read as ${time.atPattern}: check that day and month are not swapped`);
-  if (columns.user === undefined) notes.push('No column for users: every session is anonymous, and the offline test needs known users');
+  if (columns.user === undefined) notes.push('No column for users: every session is anonymous, and the offline test is made on sessions');
   if (columns.kind === undefined) {
-    const kind = constantKind === undefined ? guessConstantKind(columns) : checkedKind(constantKind);
+    const kind = constantKind === undefined ? guessConstantKind(columns, fileName) : checkedKind(constantKind);
     notes.push(`No column says what happened: every row counts as ${kind}`);
     return { mapping: { ...columns, item, at, ...time, constantKind: kind }, kinds: [kind], notes };
   }

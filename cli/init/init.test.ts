@@ -53,7 +53,7 @@ describe('guessing columns', () => {
       [
         'clicks.tsv',
         'SessionId\tItemId\tTime\n1\t10\t2026-01-01T10:00:00.000Z\n2\t11\t2026-01-02T10:00:00.000Z\n',
-        { columns: { session: 'SessionId', item: 'ItemId', at: 'Time' }, time: { atFormat: 'instant' }, constantKind: 'view' },
+        { columns: { session: 'SessionId', item: 'ItemId', at: 'Time' }, time: { atFormat: 'instant' }, constantKind: 'click' },
       ],
       [
         'behaviour.csv',
@@ -76,6 +76,11 @@ describe('guessing columns', () => {
         'wide.csv',
         'id,name,product_name,product_id,user_id,updated_at,created\n1,N,P,p1,u1,2026-03-01,2026-01-01\n2,N,Q,p2,u2,2026-03-01,2026-01-02\n',
         { columns: { item: 'product_id', user: 'user_id', at: 'created', title: 'product_name' }, span: { days: 2 } },
+      ],
+      [
+        'purchases.csv',
+        'user_id,sku,bought_at\nu1,i1,2026-01-01\nu2,i2,2026-01-02\n',
+        { columns: { user: 'user_id', item: 'sku', at: 'bought_at' }, constantKind: 'purchase' },
       ],
       ['plain.csv', 'a,b,c\nu1,i1,2026-01-01\nu2,i2,2026-01-02\n', { columns: { user: 'a', item: 'b', at: 'c' }, constantKind: 'view' }],
       [

@@ -48,7 +48,7 @@ export function charterFor({ surface, title, owner, timeZone, kinds, spanDays }:
       { name: 'ials', algorithm: 'ials' },
     ],
     gates: {},
-    release: { approvers: [{ name: owner, role: 'ml-lead' }], canary: { minUnits: [200, 500, 1_000, 2_000, 4_000] } },
+    release: { approvers: [{ name: owner, role: 'ml-lead' }], canary: { minUnits: [200, 500, 1_000, 2_000, 4_000], lookEveryMs: 60_000 } },
   };
 }
 

@@ -38,7 +38,9 @@ export const stages: Record<(typeof stageNames)[number], Stage> = { rehearsal, a
 /** With the challenger's items in the exploration pool, the log comes to carry evidence about them; then the evidence is made again. */
 async function rehearsal(desk: Desk, way: Way): Promise<Ending | null> {
   const { submission } = way;
-  const { rehearsal, lookEveryMs } = way.opened;
+  const { rehearsal } = way.opened;
+  // Slates are only counted here: nothing is decided by looking often.
+  const lookEveryMs = Math.min(way.opened.lookEveryMs, 60_000);
   if (rehearsal === null) return null;
   desk.status.phase = 'rehearsal';
   way.startedAtMs ??= Date.now();
