@@ -72,7 +72,8 @@ export type RerunResult = {
 };
 
 /** What making the evidence again needs. */
-export type Rehearsal = { slates: number; maxDurationMs: number; retrain: PreparedRetrain; trained: Trained };
+/** `attributionMs`: a younger slate is not known to have earned nothing; absent in releases that were opened before it was counted. */
+export type Rehearsal = { slates: number; maxDurationMs: number; attributionMs?: number; retrain: PreparedRetrain; trained: Trained };
 
 export type OpenedRelease =
   | {
@@ -169,6 +170,7 @@ export interface ControlActivities {
     generation: number;
     slates: number;
     maxDurationMs: number;
+    attributionMs: number;
     startedAtMs: number;
     atMs: number;
   }): Promise<RehearsalLook>;

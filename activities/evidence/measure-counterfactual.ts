@@ -22,7 +22,8 @@ type Input = {
 };
 
 /**
- * Replays logged requests through both artifacts and estimates what each would have earned. Null when the log has no such slate. A
+ * Replays logged requests through both artifacts and estimates what each would have earned. Null when no slate of the log can tell: it has none, or none
+ * that is older than the attribution time. A
  * rehearsal passes the generation that put the challenger's items into the exploration pool: before it they could hardly be shown.
  */
 export async function measureCounterfactual(state: State, input: Input): Promise<CounterfactualResult | null> {
@@ -51,6 +52,7 @@ export async function measureCounterfactual(state: State, input: Input): Promise
   const usable = records.filter(
     (record) => ripe(record) && record.exploration !== null && record.propensities !== null && record.items.length === charter.slate.size,
   );
+  if (usable.length === 0) return null;
   const engagements = new Set(events.filter((one) => one.kind === 'click' && one.requestId !== undefined).map((one) => `${one.requestId}\n${one.itemId}`));
   const rankers = await Promise.all([input.candidate, input.champion].map((artifact) => openRanker(state, { artifact, allowed: input.allowed })));
   const [candidate, champion] = rankers as [Ranker, Ranker];

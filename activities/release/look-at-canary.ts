@@ -46,19 +46,18 @@ export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lo
   }
 
   async function lookAtRehearsal(input: Parameters<ControlActivities['lookAtRehearsal']>[0]): Promise<RehearsalLook> {
-    const { surface, generation, slates: needed, startedAtMs, atMs, maxDurationMs } = input;
+    const { surface, generation, slates: needed, startedAtMs, atMs, maxDurationMs, attributionMs } = input;
     const wanted = (slate: Partial<SlateRecord>) => (slate.generation ?? 0) >= generation;
-    const slates = await follow(
+    const { slates, all } = await follow(
       `rehearsal/${surface}/${generation}`,
       { surface, sinceMs: startedAtMs, containing: '', wanted, events: false },
-      () => ({ slates: 0 }),
-      (count, fresh) => {
-        count.slates += fresh.slates.length;
-      },
-      (count) => count.slates,
+      () => [] as number[],
+      (times, fresh) => void times.push(...fresh.slates.map((slate) => slate.atMs)),
+      (times) => ({ slates: times.filter((time) => atMs - time > attributionMs).length, all: times.length }),
     );
     const late = atMs - startedAtMs >= maxDurationMs;
-    const why = `${slates} of ${needed} slates with the challenger's items explored${late && slates < needed ? `; no longer than ${maxDurationMs} ms` : ''}`;
+    const young = all > slates ? `; what ${all - slates} younger ones earn is not known yet` : '';
+    const why = `${slates} of ${needed} slates with the challenger's items explored${young}${late && slates < needed ? `; no longer than ${maxDurationMs} ms` : ''}`;
     return { done: slates >= needed || late, why, slates };
   }
 

@@ -65,7 +65,7 @@ export async function openRelease(
       rehearsal:
         spec === undefined || charter.release.rehearsal.slates === 0
           ? null
-          : { ...charter.release.rehearsal, retrain: preparedFrom(run), trained: trainedFrom(run) },
+          : { ...charter.release.rehearsal, attributionMs: charter.reward.attributionMs, retrain: preparedFrom(run), trained: trainedFrom(run) },
     };
   }
 }

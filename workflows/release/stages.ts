@@ -51,6 +51,7 @@ async function rehearsal(desk: Desk, way: Way): Promise<Ending | null> {
       generation,
       slates: rehearsal.slates,
       maxDurationMs: rehearsal.maxDurationMs,
+      attributionMs: rehearsal.attributionMs ?? 0,
       startedAtMs: way.startedAtMs,
       atMs: Date.now(),
     });
