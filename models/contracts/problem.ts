@@ -71,7 +71,7 @@ export const problems = {
     exit: 4,
     retryable: false,
     title: 'The artifact cannot be used',
-    remedy: 'Check the graph, the vocabulary and the manifest against docs/bring-your-own.md.',
+    remedy: 'Check the graph, the vocabulary and the manifest against examples/bring-your-own/README.md.',
   },
   'UND-PARITY': {
     status: 422,
