@@ -1,10 +1,13 @@
 import { expect, it, vi } from 'vitest';
+import type { CanaryPlan } from '../../experiments/canary/plan-canary.ts';
 import { canaryCommand } from './command.ts';
 
-async function simulate(...args: string[]): Promise<Record<string, unknown>> {
+const simulate = (...args: string[]) => canary('simulate', ...args);
+
+async function canary(...args: string[]): Promise<Record<string, unknown>> {
   const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   try {
-    await canaryCommand().parseAsync(['simulate', ...args, '--json'], { from: 'user' });
+    await canaryCommand().parseAsync([...args, '--json'], { from: 'user' });
     expect(write).toHaveBeenCalledTimes(1);
     return JSON.parse(String(write.mock.calls[0]?.[0]));
   } finally {
@@ -32,6 +35,24 @@ it('one that is half as good is rolled back after few of its users, at less loss
   expect((study.challengerUsersToDecision as { median: number }).median).toBeLessThanOrEqual(1_200);
   expect((study.challengerUsersToDecision as { p95: number }).p95).toBeLessThanOrEqual(3_000);
   expect(study.regret).toBeLessThan(0.6 * Number(study.regretFixedSplit));
+});
+
+it('a plan says how many users and days each intent takes, and what to change where that is hopeless', async () => {
+  const { plans } = (await canary('plan', '--rate', '.3', '--users-per-day', '5000', '--runs', '6')) as { plans: CanaryPlan[] };
+  expect(plans.map(({ intent, decided, advice }) => [intent, decided, advice])).toEqual([
+    ['replace', 6, null],
+    ['refresh', 6, null],
+  ]);
+  // Ten per cent of .3 with half of the users: some thousands an arm, whatever the draw.
+  for (const { usersInAll } of plans) {
+    expect(usersInAll?.median).toBeGreaterThan(4_000);
+    expect(usersInAll?.median).toBeLessThan(60_000);
+  }
+  const few = (await canary('plan', '--rate', '.02', '--users-per-day', '100', '--runs', '4')) as { plans: CanaryPlan[] };
+  expect(few.plans).toMatchObject([
+    { days: null, advice: expect.stringMatching(/^hopeless: a challenger that is about \d+ % better/) },
+    { days: null, advice: expect.stringMatching(/^hopeless: a margin of about \d+ %/) },
+  ]);
 });
 
 it.each([

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type CanaryStudy, simulateCanaries } from '../../experiments/canary/simulate-canaries.ts';
+import { type CanaryPlan, planCanary } from '../../experiments/canary/plan-canary.ts';
 import { charter as charterSchema } from '../../models/contracts/charter.ts';
 import { wholeNumber } from '../option-values.ts';
 import { emit, progress, table } from '../output.ts';
@@ -55,11 +56,60 @@ export function canaryCommand(): Command {
       step.done();
       emit({ json: options.json === true, document: study, text: describe(study) });
     });
-  return new Command('canary').description('what a canary can tell, and at what cost').addCommand(simulate.exitOverride());
+  return new Command('canary')
+    .description('what a canary can tell, and at what cost')
+    .addCommand(simulate.exitOverride())
+    .addCommand(planCommand().exitOverride());
+}
+
+type PlanOptions = Pick<Options, 'shareCap' | 'margin' | 'alpha' | 'runs' | 'seed' | 'json'> & {
+  rate: number;
+  usersPerDay: number;
+  lift: number;
+  days: number;
+};
+
+/** `understudy canary plan`: how many users and days a verdict takes, before a charter promises one. */
+function planCommand(): Command {
+  return new Command('plan')
+    .description('users and days until a good challenger is promoted, for both intents, and what to change where that is hopeless')
+    .requiredOption('--rate <rate>', 'conversion rate of the champion', rate)
+    .requiredOption('--users-per-day <n>', 'new users a day', wholeNumber)
+    .option('--lift <share>', 'replace: how much better the challenger is', cap, 0.1)
+    .option('--margin <share>', "refresh: the margin, as a share of the champion's rate", cap, 0.1)
+    .option('--share-cap <share>', "the challenger's share at most", cap, 0.5)
+    .option('--alpha <p>', 'error rate of each verdict', cap, 0.01)
+    .option('--days <n>', 'what is thought too long', wholeNumber, 14)
+    .option('--runs <n>', 'canaries for each intent', wholeNumber, 20)
+    .option('--seed <n>', 'same seed, same plan', wholeNumber, 1)
+    .option('--json', 'one JSON document on stdout')
+    .action(async (options: PlanOptions) => {
+      const { lift, usersPerDay, days: horizonDays, runs, seed } = options;
+      const step = progress(`${2 * runs} canaries`);
+      let done = 0;
+      const onRun = () => step.note(`${++done} done`);
+      const plans = await planCanary({ canary: canaryOf(options), rate: options.rate, lift, usersPerDay, horizonDays, runs, seed, onRun });
+      step.done();
+      emit({ json: options.json === true, document: { plans }, text: describePlan(plans) });
+    });
+}
+
+function describePlan(plans: readonly CanaryPlan[]): string {
+  const spread = (value: { median: number; p95: number } | null) => (value === null ? '-' : `${value.median} (${value.p95})`);
+  const lines = plans.map(({ intent, ratio, runs, decided, usersInAll, challengerUsers, days, advice }) => [
+    intent,
+    `${ratio.toFixed(2)} of the champion`,
+    `${decided} of ${runs}`,
+    spread(usersInAll),
+    spread(challengerUsers),
+    spread(days),
+    advice ?? '',
+  ]);
+  return table(['intent', 'challenger', 'promoted', 'users in all (95 %)', 'of the challenger', 'days', ''], lines);
 }
 
 /** The charter's own defaults, the ladder cut at the cap, and a handful of users on each rung. */
-function canaryOf({ shareCap, margin, alpha }: Options) {
+function canaryOf({ shareCap, margin, alpha }: Pick<Options, 'shareCap' | 'margin' | 'alpha'>) {
   const { ladder, minUnits: _minUnits, ...rest } = charterSchema.shape.release.shape.canary.parse({ minUnits: [1, 1, 1, 1, 1] });
   const rungs = [...ladder.filter((rung) => rung < shareCap), shareCap];
   return { ...rest, ladder: rungs, minUnits: rungs.map((_, place) => Math.min(500, 50 * 2 ** place)), alpha, refreshMargin: margin };

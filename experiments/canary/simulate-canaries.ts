@@ -27,18 +27,20 @@ type Input = {
   runs: number;
   seed: number;
   looks?: number;
-  onRun?: (done: number) => void;
+  /** Run the fixed split beside it, for its regret; true where absent. */
+  againstFixedSplit?: boolean;
+  onRun?: ((done: number) => void) | undefined;
 };
 
 /** Runs canaries on drawn conversions with the decisions of the real one. Same seed, same study. */
-export async function simulateCanaries({ runs, onRun, ...input }: Input): Promise<CanaryStudy> {
+export async function simulateCanaries({ runs, onRun, againstFixedSplit = true, ...input }: Input): Promise<CanaryStudy> {
   const fixed = { ...input.canary, ladder: [0.5], minUnits: [1] };
   const own: Ended[] = [];
   const split: Ended[] = [];
   for (let run = 0; run < runs; run += 1) {
     own.push(runOnce(input, input.canary, run));
     // A share that never moves: the rung's ends are one.
-    split.push(runOnce(input, fixed, run, 0.5));
+    if (againstFixedSplit) split.push(runOnce(input, fixed, run, 0.5));
     onRun?.(run + 1);
     if (run % 10 === 9) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -59,7 +61,7 @@ export async function simulateCanaries({ runs, onRun, ...input }: Input): Promis
 
 type Ended = { outcome: 'promoted' | 'rolled-back' | 'inconclusive'; users: number; challengerUsers: number; regret: number };
 
-function runOnce(input: Omit<Input, 'runs' | 'onRun'>, canary: Input['canary'], run: number, share?: number): Ended {
+function runOnce(input: Omit<Input, 'runs' | 'onRun' | 'againstFixedSplit'>, canary: Input['canary'], run: number, share?: number): Ended {
   const { champion, challenger, intent, users, looks = 100 } = input;
   const ended = simulateCanary({
     charter: { reward: { weights: { purchase: 1 }, attributionMs: 1, capPerUnit: 1 }, release: { canary } },
