@@ -1,4 +1,5 @@
 import { evaluationWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
+import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { Finished, Registered } from '../api.ts';
@@ -51,6 +52,7 @@ export async function registerCandidate(context: Context, input: Finished): Prom
   const manifest = await blobs.get(trained.artifact);
   const { files } = JSON.parse(Buffer.from(manifest).toString('utf8')) as { files: Record<string, string> };
   await mlflow.uploadArtifact({ runId: run.runId, path: 'report.json', bytes: await blobs.get(evaluated.report) });
+  await mlflow.uploadArtifact({ runId: run.runId, path: 'report.svg', bytes: Buffer.from(pictureOfReport(report)) });
   await mlflow.uploadArtifact({ runId: run.runId, path: 'model/artifact.json', bytes: manifest });
   for (const [name, digest] of Object.entries(files)) await mlflow.uploadArtifact({ runId: run.runId, path: `model/${name}`, bytes: await blobs.get(digest) });
   await mlflow.createRegisteredModel({ model: modelName(retrain.surface) });

@@ -67,6 +67,7 @@ function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRe
     if (one.release.evidence !== null && one.release.phase === 'approval') {
       for (const line of evidence) lines.push(`evidence    ${line}`);
       const loosened = (one.release.policy?.loosened ?? []).length > 0 ? ' --accept-loosened' : '';
+      lines.push(`read        understudy report ${one.surface}`);
       lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}${loosened}`);
     }
     if (one.release.last !== null) lines.push(`last        ${one.release.last.candidate} ${one.release.last.outcome}: ${one.release.last.why}`);

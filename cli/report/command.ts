@@ -1,0 +1,104 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { openState, type State } from '../../activities/context.ts';
+import { currentCharter } from '../../activities/registry/charters.ts';
+import { listRuns } from '../../activities/registry/runs.ts';
+import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
+import type { Interval } from '../../models/contracts/verdict.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import { type CommandContext, stateDirectory } from '../environment.ts';
+import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
+import { emit, say, table } from '../output.ts';
+import { surfaceStatus } from '../commands/status.ts';
+
+type Options = { run?: string; evidence?: string; svg?: string; state?: string; json?: boolean };
+
+/** `understudy report`: the evidence about one candidate on one page. */
+export function reportCommand(context: CommandContext): Command {
+  return new Command('report')
+    .description('the evidence about a candidate: gates, metrics, lifts, slices, the log; of the one under decision, else of the newest run')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
+    .option('--run <run>', 'of this run of `understudy runs`', someText)
+    .option('--evidence <digest>', 'this report', digest)
+    .option('--svg <file>', 'write a picture of the lifts', someText)
+    .option('--state <dir>', 'state directory', someText)
+    .option('--json', 'one JSON document on stdout')
+    .action(async (surface: string, options: Options) => {
+      const stateDir = stateDirectory(context, options.state);
+      const state = openState(stateDir);
+      const chosen = await choose(context, { state, stateDir, surface, options });
+      const report = await getDocument(state.blobs, chosen, reportSchema);
+      if (options.svg !== undefined) {
+        const path = resolve(context.cwd, options.svg);
+        await writeFile(path, pictureOfReport(report)).catch((cause) => {
+          throw new UnderstudyError('UND-FILE', `${path} cannot be written`, { cause });
+        });
+        say(`wrote ${path}`);
+      }
+      emit({ json: options.json === true, document: { digest: chosen, ...report }, text: describe(chosen, report) });
+    });
+}
+
+async function choose(context: CommandContext, input: { state: State; stateDir: string; surface: string; options: Options }): Promise<string> {
+  const { state, stateDir, surface, options } = input;
+  await currentCharter(state, surface);
+  if (options.evidence !== undefined) return options.evidence;
+  const runs = await listRuns(state, surface);
+  if (options.run !== undefined) {
+    const found = runs.find(({ runId }) => runId === options.run);
+    if (found === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${options.run}. \`understudy runs ${surface}\` lists them.`);
+    return found.report;
+  }
+  const { release } = await surfaceStatus(context, stateDir, surface);
+  const newest = release?.evidence ?? runs.at(-1)?.report;
+  if (newest === undefined) throw new UnderstudyError('UND-NOT-FOUND', `${surface} has no report yet: \`understudy retrain ${surface}\` makes one`);
+  return newest;
+}
+
+function describe(chosen: string, report: Report): string {
+  const { counterfactual, slices = {} } = report;
+  const names = Object.keys(report.metrics).sort();
+  const metricRows = names.map((name) => [name, shown(report.metrics[name]), shown(report.championMetrics?.[name]), shown(report.lift?.[name], true)]);
+  const parts = [
+    `${report.surface}: ${report.candidate} (${report.algorithm}), a ${report.intent}; measured on ${report.users} users\nevidence ${chosen}`,
+    `${report.passed ? 'The gates let it pass' : 'REFUSED'}; offline verdict: ${report.verdict}`,
+    table(
+      ['gate', '', 'why'],
+      report.gates.map((gate) => [gate.gate, gate.passed ? 'passed' : 'REFUSES', gate.reason]),
+    ),
+    table(['metric', 'candidate', 'champion', 'lift'], metricRows),
+  ];
+  const sliceRows = Object.entries(slices).map(([name, one]) => [name, String(one.users), shown(one.metrics['ndcg@10']), shown(one.lift?.['ndcg@10'], true)]);
+  if (sliceRows.length > 0) parts.push(table(['slice', 'users', 'ndcg@10', 'lift'], sliceRows));
+  if (counterfactual !== null)
+    parts.push(
+      `On the log: ${counterfactual.verdict}, since ${counterfactual.reason}\n${table(
+        ['reward a slate', ''],
+        [
+          ['of what was logged', shown(counterfactual.logged)],
+          ['of the candidate (SNIPS)', shown(counterfactual.snips)],
+          ['lift over the champion', shown(counterfactual.lift, true)],
+          ['slates, users', `${counterfactual.slates}, ${counterfactual.users}`],
+          ['effective sample size', counterfactual.effectiveSampleSize.toFixed(0)],
+          ['support, largest weight', `${(counterfactual.support * 100).toFixed(0)} %, ${counterfactual.maxWeight.toFixed(1)}`],
+        ],
+      )}`,
+    );
+  if (report.charterDiff.length > 0)
+    parts.push(
+      table(
+        ['the charter since the last release', 'was', 'is', ''],
+        report.charterDiff.map(({ path, before, now, loosens }) => [path, JSON.stringify(before), JSON.stringify(now), loosens ? 'LOOSENS' : '']),
+      ),
+    );
+  return parts.join('\n\n');
+}
+
+function shown(interval: Interval | undefined, signed = false): string {
+  if (interval === undefined) return '-';
+  const text = (value: number) => `${signed && value >= 0 ? '+' : ''}${value.toFixed(4)}`;
+  return `${text(interval.value)} [${text(interval.low)}, ${text(interval.high)}]`;
+}

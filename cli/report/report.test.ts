@@ -1,0 +1,59 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { openState } from '../../activities/context.ts';
+import { registerCharter } from '../../activities/registry/charters.ts';
+import example from '../../examples/online-retail/understudy.config.ts';
+import { report as reportSchema } from '../../models/contracts/report.ts';
+import { putDocument } from '../../stores/blobs.ts';
+import { readEnvironment } from '../environment.ts';
+import { reportCommand } from './command.ts';
+
+async function open() {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-report-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const state = openState(folder);
+  await registerCharter(state, example, 1);
+  const fixture = JSON.parse(await readFile(new URL('../../models/contracts/fixtures/v1/report.json', import.meta.url), 'utf8'));
+  const document = reportSchema.parse({
+    ...fixture,
+    surface: 'home',
+    charterDiff: [{ path: '/gates/minUsers', before: 100, now: 10, loosens: true }],
+    slices: { 'cold-users': { users: 7, metrics: { 'ndcg@10': { value: 0.1, low: 0, high: 0.2 } }, lift: null } },
+  });
+  const digest = await putDocument(state.blobs, document);
+  const run = async (...args: string[]) => {
+    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    try {
+      await reportCommand({ env: readEnvironment({}), cwd: folder, now: () => 1 })
+        .exitOverride()
+        .parseAsync([...args, '--state', folder], { from: 'user' });
+      return write.mock.calls.map(([text]) => String(text)).join('');
+    } finally {
+      write.mockRestore();
+    }
+  };
+  return { folder, digest, document, run };
+}
+
+it('shows gates, metrics, slices and the charter that changed, as text, as one document and as a picture', async () => {
+  const { folder, digest, document, run } = await open();
+  const text = await run('home', '--evidence', digest, '--svg', 'lifts.svg');
+  for (const part of [document.candidate, ...document.gates.map(({ gate }) => gate), 'ndcg@10', 'cold-users', '/gates/minUsers', 'LOOSENS', digest])
+    expect(text).toContain(part);
+  expect(JSON.parse(await run('home', '--evidence', digest, '--json'))).toEqual({ digest, ...document });
+  expect(await readFile(join(folder, 'lifts.svg'), 'utf8')).toMatch(/^<svg /);
+});
+
+it('says what is not there, with a code', async () => {
+  const { run, digest } = await open();
+  await expect(run('nowhere', '--evidence', digest)).rejects.toMatchObject({ code: 'UND-UNKNOWN-SURFACE' });
+  await expect(run('home', '--run', 'retrain/home/a/b')).rejects.toMatchObject({
+    code: 'UND-NOT-FOUND',
+    message: expect.stringContaining('understudy runs home'),
+  });
+  await expect(run('home')).rejects.toMatchObject({ code: 'UND-NOT-FOUND', message: expect.stringContaining('no report yet') });
+  await expect(run('home', '--evidence', `sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({ code: 'UND-NOT-FOUND' });
+  await expect(run('home', '--evidence', digest, '--svg', 'no/such/folder/x.svg')).rejects.toMatchObject({ code: 'UND-FILE' });
+});
