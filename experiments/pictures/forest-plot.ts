@@ -3,10 +3,10 @@ import type { Interval } from '../../models/contracts/verdict.ts';
 export type ForestRow = { label: string; interval: Interval /** Shown at the right. */; note?: string };
 type Plot = { title: string /** What lies left and right of zero. */; sides: [below: string, above: string]; rows: readonly ForestRow[] };
 
-const width = 760;
+const width = 820;
 const rowHeight = 26;
 const labelWidth = 200;
-const noteWidth = 190;
+const noteWidth = 240;
 const top = 56;
 
 /**

@@ -18,7 +18,7 @@ export function pictureOfReport(report: Report): string {
   const what = lift === null ? 'metrics' : 'lift over the champion';
   return forestPlot({
     title: `${report.surface}: ${report.candidate}, ${what} (${report.passed ? 'gates passed' : 'refused'}, ${report.verdict})`,
-    sides: ['worse', 'better'],
+    sides: ['lower', 'higher'],
     rows,
   });
 }
