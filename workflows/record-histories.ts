@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startMlflow } from '../cli/system/start-servers.ts';
-import { releaseWorkflowId, rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
+import { evaluationWorkflowId, releaseWorkflowId, rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { findServers } from '../test/servers.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 
 /*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
 const folder = new URL('./histories/', import.meta.url);
 
-async function record(world: World, name: string, workflowId: string): Promise<void> {
-  const history = await world.client.workflow.getHandle(workflowId).fetchHistory();
+async function record(world: World, name: string, workflowId: string, runId?: string): Promise<void> {
+  const history = await world.client.workflow.getHandle(workflowId, runId).fetchHistory();
   await mkdir(folder, { recursive: true });
   // Who worked is no matter of replay, and names a machine.
   const anonymous = JSON.parse(historyToJSON(history), (key, value) =>
@@ -26,8 +26,12 @@ async function record(world: World, name: string, workflowId: string): Promise<v
   process.stdout.write(`${name}: ${history.events?.length} events\n`);
 }
 
-async function recordAll(servers: { temporalCli: string; mlflowUrl: string }): Promise<void> {
-  const options = { ...servers, seed: 20_261_124 };
+type Options = { temporalCli: string; mlflowUrl: string; seed: number };
+
+/** What happens is named by what it is worth recording for; several histories come of one. */
+const happenings: Record<string, (options: Options) => Promise<void>> = { story: recordStory, troubled: recordTroubled, again: recordAgain };
+
+async function recordStory(options: Options): Promise<void> {
   const story = await openWorld({ ...options, release: { ...quickRelease, fourEyes: true, rehearsal: { slates: 100, maxDurationMs: 60_000 } } });
   try {
     const ingested = await story.ingest();
@@ -57,7 +61,9 @@ async function recordAll(servers: { temporalCli: string; mlflowUrl: string }): P
   } finally {
     await story.close();
   }
+}
 
+async function recordTroubled(options: Options): Promise<void> {
   const troubled = await openWorld({ ...options, release: { ...quickRelease, remindAfterMs: 200, escalateAfterMs: 400, expireAfterMs: 4_000 } });
   try {
     await troubled.bootstrapped();
@@ -80,11 +86,43 @@ async function recordAll(servers: { temporalCli: string; mlflowUrl: string }): P
   }
 }
 
+/** A run that is judged again, and a publisher whose history became long in the middle of a canary. */
+async function recordAgain(options: Options): Promise<void> {
+  const again = await openWorld({
+    ...options,
+    longHistory: 60,
+    canary: { minUnits: [10, 100_000] },
+    release: { ...quickRelease, rehearsal: { slates: 100, maxDurationMs: 60_000 } },
+  });
+  try {
+    await again.bootstrapped();
+    await again.trade();
+    await again.retrain('item-knn');
+    await again.until('approval', (now) => now.phase === 'approval');
+    await again.vote('lead');
+    await again.until('the canary', (now) => now.phase === 'canary' && now.look >= 8);
+    const runs: string[] = [];
+    for await (const { runId } of again.client.workflow.list({
+      query: `WorkflowId = '${releaseWorkflowId(again.surface)}' AND ExecutionStatus = 'ContinuedAsNew'`,
+    }))
+      runs.push(runId);
+    // Newest first: one that began and ended in the middle of a release.
+    await record(again, 'release-continued', releaseWorkflowId(again.surface), runs[0]);
+    await again.changeCharter((charter) => ({ ...charter, gates: { minUsers: 100_000 } }));
+    const [judged] = await again.retrain('item-knn');
+    await record(again, 'retrain-judged-again', evaluationWorkflowId(judged?.runId ?? '', 2));
+  } finally {
+    await again.close();
+  }
+}
+
+const wanted = process.argv.slice(2);
 const stateDir = await mkdtemp(join(tmpdir(), 'understudy-histories-'));
 const { cli, python } = await findServers();
 const mlflow = await startMlflow({ stateDir, runDir: runDirectory(stateDir), env: process.env, restart: false, python, port: 0 });
 try {
-  await recordAll({ temporalCli: cli, mlflowUrl: mlflow.url });
+  const options = { temporalCli: cli, mlflowUrl: mlflow.url, seed: 20_261_124 };
+  for (const [name, happen] of Object.entries(happenings)) if (wanted.length === 0 || wanted.includes(name)) await happen(options);
 } finally {
   await mlflow.child.stop();
   await rm(stateDir, { recursive: true, force: true, maxRetries: 5 });
