@@ -9,8 +9,8 @@ import { getDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from './build-catalog.ts';
 import { columnMapping } from './column-mapping.ts';
 import { eventColumns } from './event-columns.ts';
-import { ingestBatch, type IngestBatchInput } from './ingest-batch.ts';
-import { type Bench, parquetRows, testCharter, withBench } from './testing.ts';
+import type { IngestBatchInput } from './ingest-batch.ts';
+import { type Bench, ingestFile, parquetRows, testCharter, withBench } from './testing.ts';
 
 const mapping = columnMapping({
   user: 'user',
@@ -45,16 +45,7 @@ async function csv({ folder }: Bench, lines: readonly string[], file = 'events.c
   return path;
 }
 
-const ingest = (bench: Bench, path: string, change: Partial<IngestBatchInput> = {}) =>
-  ingestBatch({
-    surface: 'home',
-    charter: testCharter(),
-    source: { path, name: 'events' },
-    mapping,
-    blobs: bench.blobs,
-    workDir: join(bench.folder, 'work'),
-    ...change,
-  });
+const ingest = (bench: Bench, path: string, change: Partial<IngestBatchInput> = {}) => ingestFile(bench, { path, mapping, ...change });
 
 describe('ingestBatch', () => {
   it('accounts for every row, with a reason for what it turns away', () =>

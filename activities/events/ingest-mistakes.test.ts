@@ -6,8 +6,8 @@ import { getDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from './build-catalog.ts';
 import { columnMapping } from './column-mapping.ts';
 import { text, withDuck } from './duckdb.ts';
-import { ingestBatch, type IngestBatchInput } from './ingest-batch.ts';
-import { type Bench, testCharter, withBench } from './testing.ts';
+import type { IngestBatchInput } from './ingest-batch.ts';
+import { type Bench, ingestFile, testCharter, withBench } from './testing.ts';
 
 const mapping = columnMapping({ user: 'user', item: 'item', at: 'at', kind: 'kind', title: 'title' });
 const header = 'user,item,at,kind,quantity,price,title';
@@ -19,16 +19,7 @@ async function csv({ folder }: Bench, lines: readonly string[]): Promise<string>
   return path;
 }
 
-const ingest = (bench: Bench, path: string, change: Partial<IngestBatchInput> = {}) =>
-  ingestBatch({
-    surface: 'home',
-    charter: testCharter(),
-    source: { path, name: 'events' },
-    mapping,
-    blobs: bench.blobs,
-    workDir: join(bench.folder, 'work'),
-    ...change,
-  });
+const ingest = (bench: Bench, path: string, change: Partial<IngestBatchInput> = {}) => ingestFile(bench, { path, mapping, ...change });
 
 describe('ingestBatch, of files and configurations with mistakes,', () => {
   it('says of a broken file what is wrong with it', () =>

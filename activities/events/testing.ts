@@ -7,6 +7,8 @@ import { openBlobDirectory } from '../../stores/blobs-directory.ts';
 import { type Context, openState } from '../context.ts';
 import type { Beat } from '../worker.ts';
 import { name, text, withDuck } from './duckdb.ts';
+import { type IngestBatchInput, ingestBatch } from './ingest-batch.ts';
+import type { Mapping } from './mapping.ts';
 
 /** What the tests of ingest and windows share. */
 export type Bench = { folder: string; blobs: BlobStore; blobCount: () => Promise<number> };
@@ -50,6 +52,11 @@ export function benchContext(root: string, change: Partial<Context> = {}): Conte
 }
 
 export const quietBeat: Beat = { beat: () => undefined, signal: new AbortController().signal, resumeDetails: undefined };
+
+/** A file as the source `events` of `home`, by the small charter. */
+export function ingestFile({ blobs, folder }: Bench, { path, mapping, ...change }: { path: string; mapping: Mapping } & Partial<IngestBatchInput>) {
+  return ingestBatch({ surface: 'home', charter: testCharter(), source: { path, name: 'events' }, mapping, blobs, workDir: join(folder, 'work'), ...change });
+}
 
 /** A small charter with some fields changed. */
 export function testCharter(change: Partial<CharterInput> = {}): Charter {
