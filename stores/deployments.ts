@@ -134,9 +134,9 @@ export async function overrideDeployment(
       const { generation, champion, author } = latest;
       return { written: false, generation, champion, fencedRelease: null, note: `It is not live any more: ${author.name} was first (${author.reason}).` };
     }
+    const { change, fenced, note } = overriding(input, latest, target.releaseId);
     // An old generation that cannot be read must not hold up an abort.
-    const beforeThat = await championBefore(generations, latest).catch(() => null);
-    const { change, fenced, note } = overriding(input, { latest, targetRelease: target.releaseId, beforeThat });
+    if (change.champion !== undefined) change.previousChampion = await championBefore(generations, latest).catch(() => null);
     const next: DeploymentSpec = {
       ...latest,
       ...change,
@@ -157,16 +157,14 @@ export async function overrideDeployment(
 
 /** What was live before the previous champion: going back twice goes back further, never forward to what was taken back. */
 async function championBefore(generations: GenerationStore, latest: DeploymentSpec): Promise<string | null> {
-  for (let number = latest.generation - 1; number >= 1 && latest.previousChampion !== null; number -= 1) {
+  for (let number = latest.generation - 1; number >= 1; number -= 1) {
     const spec = await readDeployment(generations, latest.surface, number);
     if (spec.champion === latest.previousChampion) return spec.previousChampion;
   }
   return null;
 }
 
-type Situation = { latest: DeploymentSpec; targetRelease: string | null; beforeThat: string | null };
-
-function overriding(input: Override, { latest, targetRelease, beforeThat }: Situation): { change: Change; fenced: string | null; note: string } {
+function overriding(input: Override, latest: DeploymentSpec, targetRelease: string | null): { change: Change; fenced: string | null; note: string } {
   if (input.action === 'pause')
     return { change: { paused: true }, fenced: null, note: 'Releases write nothing until `resume`; the split of traffic stays as it is.' };
   if (input.action === 'resume') return { change: { paused: false }, fenced: null, note: 'Releases go on.' };
@@ -179,7 +177,6 @@ function overriding(input: Override, { latest, targetRelease, beforeThat }: Situ
   if (goBack && latest.previousChampion !== null) {
     change.champion = latest.previousChampion;
     change.championRelease = `${input.action}-${latest.generation + 1}`;
-    change.previousChampion = beforeThat;
   }
   const note = promotedMeanwhile
     ? 'The release had been promoted in the same moment: the champion from before is live again.'

@@ -69,6 +69,22 @@ it('reads Parquet and CSV, clusters and all, to the same answer; --json is one d
   expect(JSON.parse((await ope('--log', 'log.csv', '--json', '--interval', 'bootstrap')).stdout)).toEqual(parquet);
 });
 
+it('reads a log of any length', async () => {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  for (const policy of ['long', 'other']) {
+    await mkdir(at(policy));
+    await connection.run(
+      `COPY (SELECT i % 5 AS item_id, 1 + i % 3 AS position, (i % 9 = 0)::INT AS click, 0.2 AS propensity_score FROM range(200000) AS t(i)) TO '${at(`${policy}/all.parquet`)}'`,
+    );
+  }
+  connection.closeSync();
+  instance.closeSync();
+  const found = evaluateRows(await readOpenBandit(at('long'), at('other')));
+  expect(found.rows).toBe(200_000);
+  expect(found.estimators.ips?.value).toBeCloseTo(1 / 9, 3);
+});
+
 it('refuses what is no log, with a code and what to do', async () => {
   await writeFile(at('lacking.csv'), 'reward,propensity\n1,0.5\n');
   await writeFile(at('zero.csv'), 'reward,propensity,target\n1,0.5,0.5\n1,0,0.5\n');

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type Duck, name as column, text, withDuck } from '../../activities/events/duckdb.ts';
 import type { LoggedRows } from '../../experiments/counterfactual/single-slot/logged-rows.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 
@@ -13,17 +14,19 @@ const optional = ['q_logged', 'q_target', 'position', 'cluster'] as const;
  * @throws UND-FILE when it cannot be read or lacks a column
  */
 export async function readLog(path: string): Promise<LoggedRows> {
-  return withTable(path, async (connection, from) => {
-    const names = (await rows(connection, `SELECT column_name FROM (DESCRIBE SELECT * FROM ${from})`)).map(([name]) => String(name));
+  return withTable(path, async (duck, from) => {
+    const names = (await duck.rows<{ column_name: string }>(`SELECT column_name FROM (DESCRIBE SELECT * FROM ${from})`)).map((row) => row.column_name);
     const missing = needed.filter((name) => !names.includes(name));
     if (missing.length > 0)
       throw new UnderstudyError('UND-FILE', `${path} has no column ${missing.join(', ')}; it has ${names.join(', ')}. ${needed.join(', ')} are needed`);
-    const there = optional.filter((name) => names.includes(name));
-    const wanted = [...needed, ...there.filter((name) => name.startsWith('q_'))];
-    const numbers = wanted.map((name) => `TRY_CAST("${name}" AS DOUBLE) AS "${name}"`);
-    const labels = there.filter((name) => name === 'cluster' || name === 'position').map((name) => `dense_rank() OVER (ORDER BY "${name}") - 1 AS "${name}"`);
-    await connection.run(`CREATE TABLE log AS SELECT row_number() OVER () AS row_in_file, * FROM ${from}`);
-    const table = await columns(connection, `SELECT ${[...numbers, ...labels].join(', ')} FROM log ORDER BY row_in_file`);
+    const wanted = [...needed, ...optional.filter((name) => names.includes(name))];
+    const isLabel = (name: string) => name === 'cluster' || name === 'position';
+    const expressions = wanted.map((name) =>
+      isLabel(name) ? `CAST(dense_rank() OVER (ORDER BY ${column(name)}) - 1 AS INTEGER)` : `TRY_CAST(${column(name)} AS DOUBLE)`,
+    );
+    await duck.run(`CREATE TABLE log AS SELECT row_number() OVER () AS row_in_file, ${wanted.map(column).join(', ')} FROM ${from}`);
+    const read = await duck.columns(`SELECT ${expressions.join(', ')} FROM log ORDER BY row_in_file`);
+    const table: Record<string, readonly unknown[]> = Object.fromEntries(wanted.map((name, index) => [name, read[index] ?? []]));
     const take = (name: string) =>
       table[name] === undefined ? undefined : Float64Array.from(table[name], (value) => (value === null ? Number.NaN : Number(value)));
     return {
@@ -47,7 +50,7 @@ type Impression = { item: number; position: string; click: number; propensity: n
 export async function readOpenBandit(logFolder: string, targetFolder: string): Promise<LoggedRows> {
   const [log, target] = await Promise.all([logFolder, targetFolder].map(async (folder) => readImpressions(await bandIn(folder))));
   if (log === undefined || target === undefined) throw new UnderstudyError('UND-FILE', 'Two folders are needed');
-  const itemCount = Math.max(...[...log, ...target].map(({ item }) => item)) + 1;
+  const itemCount = [log, target].flat().reduce((most, { item }) => Math.max(most, item), -1) + 1;
   const positions = [...new Set([...log, ...target].map(({ position }) => position))].sort();
   const policy = new Map(positions.map((position) => [position, new Float64Array(itemCount).fill(1)]));
   for (const { item, position } of target) (policy.get(position) as Float64Array)[item] = ((policy.get(position) as Float64Array)[item] as number) + 1;
@@ -88,42 +91,31 @@ async function bandIn(folder: string): Promise<string> {
 }
 
 async function readImpressions(path: string): Promise<Impression[]> {
-  return withTable(path, async (connection, from) => {
-    const found = await rows(connection, `SELECT item_id, position, click, propensity_score FROM ${from}`);
-    return found.map(([item, position, click, propensity]) => ({
+  return withTable(path, async (duck, from) => {
+    const [items = [], positions = [], clicks = [], propensities = []] = await duck.columns(
+      `SELECT CAST(item_id AS INTEGER), CAST(position AS VARCHAR), CAST(click AS DOUBLE), CAST(propensity_score AS DOUBLE) FROM ${from}`,
+    );
+    return items.map((item, row) => ({
       item: Number(item),
-      position: String(position),
-      click: Number(click),
-      propensity: Number(propensity),
+      position: String(positions[row]),
+      click: Number(clicks[row]),
+      propensity: Number(propensities[row]),
     }));
   });
 }
 
-async function withTable<T>(path: string, use: (connection: DuckDBConnection, from: string) => Promise<T>): Promise<T> {
+async function withTable<T>(path: string, use: (duck: Duck, from: string) => Promise<T>): Promise<T> {
   const found = await stat(path).catch((cause) => {
     throw new UnderstudyError('UND-FILE', `There is no ${path}`, { cause });
   });
   if (!found.isFile()) throw new UnderstudyError('UND-FILE', `${path} is not a file`);
-  const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
-  const connection = await instance.connect();
+  const from = /\.parquet$/i.test(path) ? `read_parquet(${text(path)})` : `read_csv(${text(path)}, header = true, sample_size = 20000)`;
   try {
-    const literal = `'${path.replaceAll("'", "''")}'`;
-    return await use(connection, /\.parquet$/i.test(path) ? `read_parquet(${literal})` : `read_csv(${literal}, header = true, sample_size = 20000)`);
+    return await withDuck({ workDir: tmpdir() }, (duck) => use(duck, from));
   } catch (error) {
     if (error instanceof UnderstudyError) throw error;
     throw new UnderstudyError('UND-FILE', `${path} cannot be read: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`, {
       cause: error,
     });
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
   }
-}
-
-async function rows(connection: DuckDBConnection, sql: string): Promise<readonly unknown[][]> {
-  return (await connection.runAndReadAll(sql)).getRows();
-}
-
-async function columns(connection: DuckDBConnection, sql: string): Promise<Record<string, readonly unknown[]>> {
-  return (await connection.runAndReadAll(sql)).getColumnsObject();
 }
