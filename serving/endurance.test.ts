@@ -8,25 +8,20 @@ import { putDocument } from '../stores/blobs.ts';
 import { openLogReader, type SegmentFiles } from '../stores/event-log-files.ts';
 import { isLoopback } from './http/auth.ts';
 import type { Serving } from './server.ts';
-import { call, canaryOf, makeServedState, type ServedState, startReplica, until } from './testing.ts';
+import { call, canaryOf, makeServedState, openReplicas, type ServedState, until } from './testing.ts';
 
 let root: string;
 let state: ServedState;
-const running: Serving[] = [];
+const { running, start, close } = openReplicas(() => root);
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'understudy-endurance-'));
   state = await makeServedState({ stateDir: root, charter: { repeatPolicy: 'exclude-purchased' } });
 });
 afterEach(async () => {
-  for (const one of running.splice(0)) await one.close();
+  await close();
   await rm(root, { recursive: true, force: true });
 });
-async function start(over: Parameters<typeof startReplica>[1] = {}): Promise<Serving> {
-  const serving = await startReplica(root, over);
-  running.push(serving);
-  return serving;
-}
 const stop = () => running.splice(0)[0]?.close();
 
 const event = (eventId: string, over: Record<string, unknown> = {}) => ({

@@ -6,26 +6,21 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { overrideDeployment } from '../stores/deployments.ts';
 import type { Serving } from './server.ts';
-import { call, canaryOf, makeServedState, type ServedState, startReplica, until } from './testing.ts';
+import { call, canaryOf, makeServedState, openReplicas, type ServedState, startReplica, until } from './testing.ts';
 
 let root: string;
 let state: ServedState;
-const running: Serving[] = [];
+const { running, start, close } = openReplicas(() => root);
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'understudy-orders-'));
   state = await makeServedState({ stateDir: root });
 });
 afterEach(async () => {
-  for (const one of running.splice(0)) await one.close();
+  await close();
   await rm(root, { recursive: true, force: true });
 });
 
-async function start(over: Parameters<typeof startReplica>[1] = {}): Promise<Serving> {
-  const serving = await startReplica(root, over);
-  running.push(serving);
-  return serving;
-}
 const recommend = async ({ url }: Serving, userId: string, surface = 'home') => (await call(`${url}/v1/recommend`, { surface, userId })).body;
 const ready = async ({ url }: Serving) => call(`${url}/readyz`);
 const generationIs = (serving: Serving, wanted: number) =>

@@ -7,26 +7,20 @@ import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import { openLogReader, type SegmentFiles } from '../stores/event-log-files.ts';
 import { openModelPool } from './models/model-pool.ts';
 import type { Serving } from './server.ts';
-import { type Answer, call, canaryOf, makeServedState, type ServedState, startReplica, until } from './testing.ts';
+import { type Answer, call, canaryOf, makeServedState, openReplicas, type ServedState, until } from './testing.ts';
 
 let root: string;
 let state: ServedState;
-const running: Serving[] = [];
+const { running, start, close } = openReplicas(() => root);
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'understudy-resilience-'));
   state = await makeServedState({ stateDir: root, catalog: (item, index) => ({ ...item, inStock: index % 7 !== 0 }) });
 });
 afterEach(async () => {
-  for (const one of running.splice(0)) await one.close();
+  await close();
   await rm(root, { recursive: true, force: true });
 });
-
-async function start(over: Parameters<typeof startReplica>[1] = {}): Promise<Serving> {
-  const serving = await startReplica(root, over);
-  running.push(serving);
-  return serving;
-}
 
 const recommend = (serving: Serving, userId: string) => call(`${serving.url}/v1/recommend`, { surface: 'home', userId });
 const generationOf = async (serving: Serving) => (await call(`${serving.url}/v1/surfaces/home`)).body.generation;

@@ -115,6 +115,26 @@ export function startReplica(stateDir: string, over: Partial<ServingOptions> = {
   return startServing({ stateDir, ...usual, ...over });
 }
 
+/** The replicas of one test, over the state directory of the moment, closed together. */
+export function openReplicas(stateDir: () => string): {
+  running: Serving[];
+  start: (over?: Partial<ServingOptions>) => Promise<Serving>;
+  close: () => Promise<void>;
+} {
+  const running: Serving[] = [];
+  return {
+    running,
+    async start(over) {
+      const serving = await startReplica(stateDir(), over);
+      running.push(serving);
+      return serving;
+    },
+    async close() {
+      for (const one of running.splice(0)) await one.close();
+    },
+  };
+}
+
 export const canaryOf = (artifact: string, over: Partial<CanarySpec> = {}): CanarySpec => ({
   releaseId: 'rel-1',
   artifact,
