@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createRandom } from '../../models/random.ts';
-import { bootstrapLift, bootstrapMean } from './bootstrap.ts';
+import { bootstrapLift, bootstrapMean } from './testing.ts';
 import { GroupedMeans } from './grouped-means.ts';
 
 const fill = (values: readonly number[], groups?: number) => {

@@ -1,7 +1,8 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { createRandom } from '../../models/random.ts';
-import { type BootstrapSettings, quantile } from './bootstrap.ts';
+
+export type BootstrapSettings = { seed: number /** Resamples; 1000 where absent. */; replications?: number /** Coverage; .95 where absent. */; level?: number };
 
 /**
  * Means of per-user values with bootstrap intervals, in memory that does not grow with the users: users are dealt out in turn to groups, and groups are
@@ -80,4 +81,13 @@ export class GroupedMeans {
       }),
     );
   }
+}
+
+/** Linear between the two nearest order statistics (type 7 of Hyndman and Fan 1996). */
+export function quantile(sorted: Float64Array, probability: number): number {
+  const place = probability * (sorted.length - 1);
+  const below = Math.floor(place);
+  const low = sorted[below] as number;
+  const high = sorted[Math.min(below + 1, sorted.length - 1)] as number;
+  return low + (place - below) * (high - low);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../models/random.ts';
-import { bootstrapLift, bootstrapMean } from './bootstrap.ts';
+import { bootstrapLift, bootstrapMean } from './testing.ts';
 import { catalogCoverage, perUserMetrics } from './metrics.ts';
 
 const set = (...items: string[]): ReadonlySet<string> => new Set(items);

@@ -1,9 +1,10 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { createRandom } from '../../models/random.ts';
+import { type BootstrapSettings, quantile } from './grouped-means.ts';
 import { meanOf } from './metrics.ts';
 
-export type BootstrapSettings = { seed: number /** Resamples; 1000 where absent. */; replications?: number /** Coverage; .95 where absent. */; level?: number };
+/* The bootstrap by user as the books have it: what `GroupedMeans` is compared with. */
 
 /**
  * Percentile interval of the mean over users, each user one draw (Efron and Tibshirani 1993, ch. 13).
@@ -36,13 +37,4 @@ export function bootstrapLift({
   if (candidate.length !== champion.length)
     throw new UnderstudyError('UND-INPUT', `A paired lift needs the same users: ${candidate.length} against ${champion.length}`);
   return bootstrapMean({ values: Float64Array.from(candidate, (value, user) => value - (champion[user] as number)), ...settings });
-}
-
-/** Linear between the two nearest order statistics (type 7 of Hyndman and Fan 1996). */
-export function quantile(sorted: Float64Array, probability: number): number {
-  const place = probability * (sorted.length - 1);
-  const below = Math.floor(place);
-  const low = sorted[below] as number;
-  const high = sorted[Math.min(below + 1, sorted.length - 1)] as number;
-  return low + (place - below) * (high - low);
 }
