@@ -1,35 +1,72 @@
 import type { Interval } from '../../models/contracts/verdict.ts';
-import { logMeanExp } from '../canary/betting.ts';
 
-/** Parts of the wealth that are put on each draw: small ones suit rare large values, large ones common small values. */
-const stakes = Array.from({ length: 7 }, (_, power) => 0.8 / 4 ** power);
+/** No bet may lose more than this part of the wealth. */
+const boldest = 0.5;
 /** Halvings of the range of the values: the ends are found to a millionth of it. */
 const halvings = 20;
 
+type Input = {
+  /** In the order in which they were drawn. */
+  values: Float64Array;
+  /** What no value can lie below or above, whatever happens. */
+  low: number;
+  high: number;
+  level: number;
+  /** [values] Variance of each value up to one factor, known before any is drawn; 1 each where absent. */
+  scales?: Float64Array;
+  /** That factor as it is believed before, and the sum of scales that the belief is worth; where absent, the widest one, worth one value. */
+  belief?: { factor: number; scale: number };
+};
+
 /**
- * Interval for the mean of independent values in [low, high], by betting: a supposed mean m is rejected where a gambler who bets on it being
- * higher (or lower) would have made 2 / (1 - level) of 1, which has probability (1 - level) / 2 at most whatever the distribution. So it does
- * not collapse where the rare large values that carry the mean have not been seen yet, as a bootstrap or a normal interval does.
+ * Interval for the mean of values in [low, high], each drawn independently of the past, by betting: a supposed mean m is rejected where a gambler
+ * who bets on it being higher (or lower) would have made 2 / (1 - level) of 1, which has probability (1 - level) / 2 at most whatever the
+ * distribution. So it does not collapse where the rare large values that carry the mean have not been seen yet, as a bootstrap or a normal interval does.
  *
- * The wealth after all draws is the mean over stakes f of prod (1 - f + f (x - low) / (m - low)); Waudby-Smith and Ramdas, "Estimating means of
- * bounded random variables by betting", JRSS B 2024, sec. 4. The values need not have one mean: with fixed means m_i the product's expectation is at
- * most exp(f sum (m_i - m) / (m - low)), so the interval is of their average.
+ * The wealth is prod (1 + b_i (x_i - m)) with b_i = sqrt(2 log(2 / (1 - level)) / v_i), v_i the variance of the sum of all values as foretold from those
+ * before the i-th, and no more than `boldest` of the wealth at stake: the hedged predictable plug-in of Waudby-Smith and Ramdas, "Estimating means of
+ * bounded random variables by betting", JRSS B 2024, sec. 4.2 and B.3, for a sample whose size is known. The values need not have one mean: the
+ * interval is then of their average weighted with the b_i, which settle after the first rewards.
  */
-export function meanInterval({ values, low, high, level }: { values: Float64Array; low: number; high: number; level: number }): Interval {
+export function meanInterval({ values, low, high, level, scales, belief }: Input): Interval {
   if (values.length === 0 || high <= low) return { value: values[0] ?? 0, low, high };
+  const bets = betsOf({ values, scales, level, belief: belief ?? { factor: (high - low) ** 2 / 4, scale: 1 } });
   const threshold = Math.log(2 / (1 - level));
   const value = values.reduce((sum, one) => sum + one, 0) / values.length;
   const rejected = (distance: (one: number) => number, supposed: number): boolean => {
-    const logs = stakes.map((stake) => values.reduce((sum, one) => sum + Math.log1p(stake * (distance(one) / supposed - 1)), 0));
-    return logMeanExp(logs) >= threshold;
+    const most = boldest / supposed;
+    let wealth = 0;
+    for (let index = 0; index < values.length; index += 1)
+      wealth += Math.log1p(Math.min(bets[index] as number, most) * (distance(values[index] as number) - supposed));
+    return wealth >= threshold;
   };
   const above = (one: number) => one - low;
   const below = (one: number) => high - one;
   return {
     value,
-    low: low + lastRejected((supposed) => rejected(above, supposed), high - low),
-    high: high - lastRejected((supposed) => rejected(below, supposed), high - low),
+    low: Math.min(value, low + lastRejected((supposed) => rejected(above, supposed), high - low)),
+    high: Math.max(value, high - lastRejected((supposed) => rejected(below, supposed), high - low)),
   };
+}
+
+function betsOf({ values, scales, level, belief }: Pick<Input, 'values' | 'scales' | 'level'> & { belief: { factor: number; scale: number } }): Float64Array {
+  const scaleOf = (index: number) => (scales === undefined ? 1 : (scales[index] as number));
+  let total = 0;
+  for (let index = 0; index < values.length; index += 1) total += scaleOf(index);
+  const nats = 2 * Math.log(2 / (1 - level));
+  const bets = new Float64Array(values.length);
+  let seen = belief.scale;
+  let mean = 0;
+  let squares = belief.factor * belief.scale;
+  for (let index = 0; index < values.length; index += 1) {
+    const variance = total * (seen === 0 ? 0 : squares / seen);
+    bets[index] = variance > 0 ? Math.sqrt(nats / variance) : Number.POSITIVE_INFINITY;
+    const distance = (values[index] as number) - mean;
+    mean += distance / (index + 1);
+    squares += distance * ((values[index] as number) - mean);
+    seen += scaleOf(index);
+  }
+  return bets;
 }
 
 /** Largest x in (0, range) that is rejected, `rejected` being true below and false above it; 0 where none is. */

@@ -239,3 +239,26 @@ describe('inclusion probabilities', () => {
     }
   });
 });
+
+test.each([
+  { slots: 1, base: 4, slateSize: 4 },
+  { slots: 2, base: 4, slateSize: 4 },
+  // 1.5 places in expectation, and .75.
+  { slots: 2, base: 3, slateSize: 4 },
+  { slots: 1, base: 3, slateSize: 4 },
+])('the first places of a slate: as often as foretold ($slots of $slateSize, $base there)', ({ slots, base, slateSize }) => {
+  const make = (seed: number) => exploreSlate(inputOf({ baseItems: ids('b', base), slateSize, seed, settings: { slots, floor: 0.3 } }));
+  const draws = 20_000;
+  const shown = Array.from({ length: draws }, (_, seed) => make(seed + 1));
+  const lookup = slotPropensities({ exploration: explorationSchema.parse(shown.find((one) => one.exploration !== null)?.exploration), size: base });
+  const own = ids('b', base);
+  const beginnings = [own, ['n0', ...own.slice(1)], ['b0', 'c0', ...own.slice(2)], [...own.slice(0, -1), 'n1'], ['b0', 'f3', ...own.slice(2)]];
+  for (const beginning of beginnings) {
+    for (const [place, expected] of lookup.prefix(beginning).entries()) {
+      const seen = shown.filter(({ items }) => beginning.slice(0, place + 1).every((item, slot) => items[slot] === item)).length / draws;
+      expect(Math.abs(seen - expected)).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / draws) + 1e-9);
+    }
+  }
+  expect(lookup.prefix(['n0', 'n1'])).toEqual([expect.any(Number), 0]);
+  expect(lookup.prefix(['b1', 'b0'])).toEqual([0, 0]);
+});

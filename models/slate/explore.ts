@@ -173,6 +173,11 @@ export type SlotPropensities = {
   marginal(itemId: string, slot: number): number;
   /** Probability that a drawn slot holds the item; 0 for a base item. */
   conditional(itemId: string): number;
+  /**
+   * [items] Probability that the slate begins with the first k + 1 of these. 0 also for what has two or more items in places that the base slate fills
+   * otherwise, though several draws could have made it.
+   */
+  prefix(items: readonly string[]): number[];
 };
 
 /**
@@ -206,5 +211,37 @@ function propensitiesOf({ exploration, size, items }: { exploration: Exploration
       return own === slot ? 1 - draws / size : 0;
     },
     conditional: (itemId) => inclusion(itemId) / draws,
+    prefix(items) {
+      const counts =
+        rest > 0
+          ? [
+              { count: Math.floor(draws), chance: 1 - rest, found: less },
+              { count: Math.ceil(draws), chance: rest, found: more ?? less },
+            ]
+          : [{ count: draws, chance: 1, found: less }];
+      const place = new Map(wanted.map((index, position) => [poolItems[index], position]));
+      let drawn: string | null = null;
+      let possible = true;
+      return items.map((item, slot) => {
+        if (baseItems[slot] !== item) {
+          if (drawn !== null || baseSlot.has(item)) possible = false;
+          drawn = item;
+        }
+        if (!possible) return 0;
+        const length = slot + 1;
+        return counts.reduce((sum, { count, chance, found }) => {
+          if (drawn === null) return sum + chance * untouched({ places: length, draws: count, size });
+          const own = found.listed[place.get(drawn) ?? -1] ?? found.floor;
+          return sum + (count === 0 ? 0 : (chance * own * untouched({ places: length - 1, draws: count - 1, size: size - 1 })) / size);
+        }, 0);
+      });
+    },
   };
+}
+
+/** Probability that none of some places is among `draws` that are drawn of `size` without replacement. */
+function untouched({ places, draws, size }: { places: number; draws: number; size: number }): number {
+  let probability = 1;
+  for (let place = 0; place < places; place += 1) probability *= Math.max(0, size - draws - place) / (size - place);
+  return probability;
 }
