@@ -2,13 +2,22 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createRandom } from '../../models/random.ts';
 import { bootstrapLift, bootstrapMean } from './testing.ts';
-import { GroupedMeans } from './grouped-means.ts';
+import { GroupedMeans, quantile } from './grouped-means.ts';
 
 const fill = (values: readonly number[], groups?: number) => {
   const means = new GroupedMeans({ names: ['ndcg@10', 'twice'], ...(groups === undefined ? {} : { groups }) });
   for (const value of values) means.add([value, 2 * value]);
   return means;
 };
+
+it('golden values: quantiles as numpy.percentile 2.4 has them, the bootstrap of two users worked out by hand', () => {
+  const sorted = Float64Array.of(1, 2, 4, 8, 16);
+  expect([0.025, 0.25, 0.4, 0.975].map((probability) => quantile(sorted, probability))).toEqual([1.1, 2, 3.2, 15.2].map((one) => expect.closeTo(one, 12)));
+  // Of users with 0 and 1 a resample's mean is 0, 1/2 or 1, with 1/4, 1/2 and 1/4.
+  const of = (level: number) => fill([0, 1]).intervals({ seed: 3, replications: 4000, level })['ndcg@10'];
+  expect(of(0.95)).toEqual({ value: 0.5, low: 0, high: 1 });
+  expect(of(0.4)).toEqual({ value: 0.5, low: 0.5, high: 0.5 });
+});
 
 it('is the bootstrap by user where there are no more users than groups', () => {
   fc.assert(

@@ -33,6 +33,31 @@ test('golden values, worked out by hand', () => {
     for (const [user, value] of values.entries()) expect(metrics[name]?.[user], `${name} of user ${user}`).toBeCloseTo(value, 14);
 });
 
+test('as trec_eval has it (pytrec_eval-terrier 0.5.11), whose MAP divides by R: the same as ours where no more is wanted than the cutoff', () => {
+  const metrics = perUserMetrics({
+    ranked: ['lkcebgjiha', 'gbkcfdelha', 'klfjgaiedb', 'dalbihcfej', 'aedjilgkcb', 'keigcbdajh'].map((list) => [...list]),
+    relevant: ['g', 'df', 'bdj', 'bcej', 'cfhkl', 'fg'].map((items) => set(...items)),
+    cutoffs: [5, 10],
+  });
+  const reference: Record<string, number[]> = {
+    'ndcg@5': [0, 0.237197712769296, 0.202107346500548, 0.168127536271117, 0, 0.264068122572591],
+    'recall@5': [0, 0.5, 0.333333333333333, 0.25, 0, 0.5],
+    'precision@5': [0, 0.2, 0.2, 0.2, 0, 0.2],
+    'mrr@5': [0, 0.2, 0.25, 0.25, 0, 0.25],
+    'map@5': [0, 0.1, 0.083333333333333, 0.0625, 0, 0.125],
+    'hit-rate@5': [0, 1, 1, 1, 0, 1],
+    'ndcg@10': [0.356207187108022, 0.45560514958746, 0.479026292792824, 0.52861546570718, 0.32990183018967, 0.264068122572591],
+    'recall@10': [1, 1, 1, 1, 0.6, 0.5],
+    'precision@10': [0.1, 0.2, 0.3, 0.4, 0.3, 0.1],
+    'mrr@10': [0.166666666666667, 0.2, 0.25, 0.25, 0.166666666666667, 0.25],
+    'map@10': [0.166666666666667, 0.266666666666667, 0.257407407407407, 0.317261904761905, 0.15, 0.125],
+    'hit-rate@10': [1, 1, 1, 1, 1, 1],
+  };
+  expect(Object.keys(metrics).sort()).toEqual(Object.keys(reference).sort());
+  for (const [name, values] of Object.entries(reference))
+    for (const [user, value] of values.entries()) expect(metrics[name]?.[user], `${name} of user ${user}`).toBeCloseTo(value, 12);
+});
+
 test('an item listed twice is one hit', () => {
   const metrics = perUserMetrics({ ranked: [['a', 'a', 'a']], relevant: [set('a', 'b')], cutoffs: [3] });
   expect(metrics['recall@3']?.[0]).toBe(0.5);
