@@ -117,7 +117,7 @@ function byPosition(position: Int32Array | undefined, weights: Float64Array): Di
  * Hill's estimator of the tail index (Hill 1975) over the largest min(n / 5, 3 sqrt n) weights, as many as Pareto smoothed importance sampling looks
  * at (Vehtari, Simpson, Gelman, Yao and Gabry 2024, sec. 2).
  */
-function tailIndex(weights: Float64Array): number {
+export function tailIndex(weights: Float64Array): number {
   const size = Math.floor(Math.min(weights.length / 5, 3 * Math.sqrt(weights.length)));
   if (size < 5) return 0;
   const top = largest(weights, size + 1);
