@@ -44,8 +44,8 @@ async function attemptAt(context: Context, input: { work: PreparedRetrain; chart
   const { work, charter } = input;
   const latest = await latestRecord(context, retrainWorkflowId(work.surface, work.window, work.recipe));
   if (latest === undefined) return 1;
-  const judgedBy = ({ gates, reward, scope, slate, repeatPolicy, exploration }: Charter) =>
-    canonicalJson({ gates, reward, scope, slate, repeatPolicy, exploration });
+  const judgedBy = ({ gates, reward, scope, slate, repeatPolicy, exploration, evaluation }: Charter) =>
+    canonicalJson({ gates, reward, scope, slate, repeatPolicy, exploration, evaluation });
   const before = judgedBy(await readCharter(context.state.blobs, latest.document.charter));
   return input.resubmit || before !== judgedBy(charter) ? latest.generation + 1 : latest.generation;
 }

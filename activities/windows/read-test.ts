@@ -10,7 +10,7 @@ import { scopeBiasAsOf } from './scope-as-of.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
 
 export type TestUser = {
-  /** Row of the train interactions; -1 for a session, which began in the test part. */
+  /** Row of the train interactions; -1 for a session, which began in the test part, and for a new user. */
   userIndex: number;
   /** `u:<user>`, or `s:<session>` on a surface that knows no users */
   unit: string;
@@ -27,6 +27,8 @@ export type TestUser = {
 
 export type TestData = {
   users: TestUser[];
+  /** Users that the train part does not know and who wanted something that it does: they are without a history. */
+  newUsers: TestUser[];
   /** float32 [items] as `ScoreRequest.scopeBias`: the scope as of the split. */
   scopeBias: Float32Array;
   /** What is not in `users`: users that the train part does not know, sessions without user, (user, item) pairs left out and why. */
@@ -54,6 +56,7 @@ export async function readTest({ vocabulary, userIds, interactions, ...input }: 
   const userIndexes = new Map(userIds.map((unit, index) => [unit, index]));
 
   const users: TestUser[] = [];
+  const newUsers: TestUser[] = [];
   const sessions: [unit: string, items: Set<string>][] = [];
   for (const [unit, items] of itemsByUnit(events)) {
     if (!unit.startsWith('u:')) {
@@ -61,36 +64,44 @@ export async function readTest({ vocabulary, userIds, interactions, ...input }: 
       continue;
     }
     const userIndex = userIndexes.get(unit);
+    const bought = purchases.get(unit);
+    const exclude = indexesOf(bought, itemIndex);
+    const { relevant, ...leftOut } = wantedOf({ items, bought, itemIndex, scopeBias });
     if (userIndex === undefined) {
       left.coldUsers += 1;
+      if (relevant.length > 0) newUsers.push({ userIndex: -1, unit, relevant, relevantNew: relevant, history: [], historyWeight: [], exclude });
       continue;
     }
-    const bought = purchases.get(unit);
-    const relevant: number[] = [];
-    for (const itemId of items) {
-      const index = itemIndex.get(itemId);
-      if (index === undefined) left.outOfVocabulary += 1;
-      else if (scopeBias[index] !== 0) left.outOfScope += 1;
-      else if (bought?.has(itemId) === true) left.repeats += 1;
-      else relevant.push(index);
-    }
+    left.outOfVocabulary += leftOut.outOfVocabulary;
+    left.outOfScope += leftOut.outOfScope;
+    left.repeats += leftOut.repeats;
     if (relevant.length === 0) {
       left.usersWithoutRelevant += 1;
       continue;
     }
-    users.push({
-      userIndex,
-      unit,
-      relevant: relevant.sort((a, b) => a - b),
-      ...pastOf({ interactions, userIndex, relevant }),
-      exclude: indexesOf(bought, itemIndex),
-    });
+    users.push({ userIndex, unit, relevant, ...pastOf({ interactions, userIndex, relevant }), exclude });
   }
   left.sessions = sessions.length;
-  if (users.length > 0 || left.coldUsers > 0 || left.usersWithoutRelevant > 0) return { users, scopeBias, left };
+  if (users.length > 0 || left.coldUsers > 0 || left.usersWithoutRelevant > 0) return { users, newUsers, scopeBias, left };
   const inScope = (itemId: string) => itemIndex.get(itemId) ?? -1;
   const measured = sessions.flatMap(([unit, items]) => asUser({ unit, items: [...items].map(inScope).filter((index) => scopeBias[index] === 0), charter }));
-  return { users: measured, scopeBias, left: { ...left, sessions: sessions.length - measured.length } };
+  return { users: measured, newUsers, scopeBias, left: { ...left, sessions: sessions.length - measured.length } };
+}
+
+type Wanted = { items: ReadonlySet<string>; bought: ReadonlySet<string> | undefined; itemIndex: ReadonlyMap<string, number>; scopeBias: Float32Array };
+
+/** What counts as relevant, and of how many items it does not. */
+function wantedOf({ items, bought, itemIndex, scopeBias }: Wanted) {
+  const found = { relevant: [] as number[], outOfVocabulary: 0, outOfScope: 0, repeats: 0 };
+  for (const itemId of items) {
+    const index = itemIndex.get(itemId);
+    if (index === undefined) found.outOfVocabulary += 1;
+    else if (scopeBias[index] !== 0) found.outOfScope += 1;
+    else if (bought?.has(itemId) === true) found.repeats += 1;
+    else found.relevant.push(index);
+  }
+  found.relevant.sort((a, b) => a - b);
+  return found;
 }
 
 /** A session of two items or more: the last is wanted, the others are its history. */

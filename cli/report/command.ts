@@ -6,7 +6,7 @@ import { currentCharter } from '../../activities/registry/charters.ts';
 import { listRuns } from '../../activities/registry/runs.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
+import { type Report, type ReportPart, report as reportSchema } from '../../models/contracts/report.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
@@ -59,7 +59,7 @@ async function choose(context: CommandContext, input: { state: State; stateDir: 
 }
 
 function describe(chosen: string, report: Report): string {
-  const { counterfactual, slices = {} } = report;
+  const { counterfactual } = report;
   const names = Object.keys(report.metrics).sort();
   const metricRows = names.map((name) => [name, shown(report.metrics[name]), shown(report.championMetrics?.[name]), shown(report.lift?.[name], true)]);
   const parts = [
@@ -71,8 +71,7 @@ function describe(chosen: string, report: Report): string {
     ),
     table(['metric', 'candidate', 'champion', 'lift'], metricRows),
   ];
-  const sliceRows = Object.entries(slices).map(([name, one]) => [name, String(one.users), shown(one.metrics['ndcg@10']), shown(one.lift?.['ndcg@10'], true)]);
-  if (sliceRows.length > 0) parts.push(table(['slice', 'users', 'ndcg@10', 'lift'], sliceRows));
+  parts.push(...partsOf(report));
   if (counterfactual !== null)
     parts.push(
       `On the log: ${counterfactual.verdict}, since ${counterfactual.reason}\n${table(
@@ -95,6 +94,20 @@ function describe(chosen: string, report: Report): string {
       ),
     );
   return parts.join('\n\n');
+}
+
+/** Slices and segments. Each interval misses by chance one time in twenty, and whoever looks at many finds one that did. */
+function partsOf({ slices = {}, segments = [] }: Report): string[] {
+  const row = ({ users, tooFew, metrics, lift }: ReportPart) =>
+    tooFew === true ? [String(users), 'too few', ''] : [String(users), shown(metrics['ndcg@10']), shown(lift?.['ndcg@10'], true)];
+  const rows = [
+    ...Object.entries(slices).map(([name, one]) => [name, ...row(one)]),
+    ...segments.map(({ by, value, ...one }) => [`${by}: ${value}`, ...row(one)]),
+  ];
+  if (rows.length === 0) return [];
+  const counted = rows.filter(([, , figure]) => figure !== 'too few').length;
+  const note = segments.length > 0 && counted > 0 ? `\nOf ${counted} intervals of 95 % about ${(counted / 20).toFixed(1)} miss by chance.` : '';
+  return [`${table(['users', 'how many', 'ndcg@10', 'lift'], rows)}${note}`];
 }
 
 function shown(interval: Interval | undefined, signed = false): string {

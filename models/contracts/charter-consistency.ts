@@ -6,7 +6,7 @@ export type Inconsistency = { path: (string | number)[]; message: string };
  * one mistake hides no other.
  */
 export function inconsistencies(value: unknown): Inconsistency[] {
-  return [candidates, ladder, reward, approvers, waiting, exploration, dataRules, freezeWindows].flatMap((check) => check(value));
+  return [candidates, ladder, reward, approvers, waiting, exploration, segments, dataRules, freezeWindows].flatMap((check) => check(value));
 }
 
 function candidates(value: unknown): Inconsistency[] {
@@ -56,6 +56,13 @@ function exploration(value: unknown): Inconsistency[] {
   if (slots > 0 && depth !== undefined && depth <= size)
     found.push({ path: ['exploration', 'poolDepth'], message: `must be greater than the slate's size, ${size}: the pool begins behind the slate` });
   return found;
+}
+
+function segments(value: unknown): Inconsistency[] {
+  const named = listAt(value, 'evaluation', 'segments').map((one) => at(one, 'by'));
+  return named.flatMap((by, index) =>
+    typeof by === 'string' && named.indexOf(by) < index ? [{ path: ['evaluation', 'segments', index, 'by'], message: `${by} is there twice` }] : [],
+  );
 }
 
 function dataRules(value: unknown): Inconsistency[] {

@@ -29,6 +29,31 @@ const dataSetRule = z.strictObject({
 });
 export type DataSetRule = z.infer<typeof dataSetRule>;
 
+/**
+ * How users are told apart in the report, by what the train part says of them at the split: how many events they have, how many days ago their first
+ * and last ones were (a bound begins the next segment), or the category that most of their events are of.
+ */
+const segmentation = z.discriminatedUnion('by', [
+  z.strictObject({
+    by: z.enum(['events', 'days-since-first', 'days-since-last']),
+    bounds: z
+      .array(z.number().int().min(1))
+      .min(1)
+      .max(9)
+      .refine((bounds) => bounds.every((bound, index) => index === 0 || bound > (bounds[index - 1] as number)), 'must rise'),
+  }),
+  z.strictObject({ by: z.literal('category'), atMost: z.number().int().min(1).max(30).default(8) }),
+]);
+export type Segmentation = z.output<typeof segmentation>;
+const evaluationDefaults = {
+  segments: [
+    { by: 'events', bounds: [5, 20] },
+    { by: 'days-since-last', bounds: [30] },
+    { by: 'category', atMost: 8 },
+  ] satisfies Segmentation[],
+  minSegmentUsers: 50,
+};
+
 /** The configuration of one surface. Every field is read by the code named in its comment, and nowhere is it defined again. */
 const fields = z.strictObject({
   surface: surfaceName,
@@ -83,6 +108,14 @@ const fields = z.strictObject({
       floor: share.default(0.02),
     })
     .default({ slots: 1, poolDepth: 100, rankOffset: 5, challengerDepth: 20, floor: 0.02 }),
+  /** What the offline evidence looks at besides the whole. */
+  evaluation: z
+    .strictObject({
+      segments: z.array(segmentation).max(4).default(evaluationDefaults.segments),
+      /** Slices and segments with fewer users have no figures in the report: they would tell nothing. */
+      minSegmentUsers: z.number().int().min(2).default(evaluationDefaults.minSegmentUsers),
+    })
+    .default(evaluationDefaults),
   /** The recipe that goes live while there is no champion at all: the bootstrap rule. */
   bootstrap: machineName,
   /** An ingest that brings new data asks for a retraining by itself. */

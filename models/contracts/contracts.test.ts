@@ -100,6 +100,8 @@ describe('the charter', () => {
   const rule = { name: 'enough', measure: 'rows', action: 'stop' };
   it.each<[what: string, change: Json, path: string]>([
     ['a rule of the data that never fails', { data: { rules: [rule] } }, '/data/rules/0'],
+    ['users parted twice by the same', { evaluation: { segments: [{ by: 'category' }, { by: 'category', atMost: 2 }] } }, '/evaluation/segments/1/by'],
+    ['bounds that do not rise', { evaluation: { segments: [{ by: 'events', bounds: [5, 5] }] } }, '/evaluation/segments/0/bounds'],
     ['a rule of the data that always fails', { data: { rules: [{ ...rule, min: 2, max: 1 }] } }, '/data/rules/0'],
     ['a reminder after the request has expired', { release: { ...release, remindAfterMs: 2, expireAfterMs: 1 } }, '/release/remindAfterMs'],
     ['a pool that ends where the slate does', { slate: { size: 100 } }, '/exploration/poolDepth'],

@@ -18,6 +18,10 @@ export type GateResult = z.infer<typeof gateResult>;
 /** Metric name → value with a bootstrap interval by user. Names as in `ndcg@10`, `recall@20`, `coverage@10`. */
 export const metricTable = z.record(z.string(), interval);
 
+/** Of some users. `tooFew`: fewer than the charter asks for, so there are no figures. */
+const part = z.strictObject({ users: z.number().int(), tooFew: z.boolean().optional(), metrics: metricTable, lift: metricTable.nullable() });
+export type ReportPart = z.infer<typeof part>;
+
 export const counterfactualResult = z.strictObject({
   slates: z.number().int(),
   users: z.number().int(),
@@ -57,7 +61,9 @@ export const report = z.strictObject({
   /** Candidate minus champion, paired by user. */
   lift: metricTable.nullable(),
   /** The same of some users, or of some of what they wanted; absent in reports from before. */
-  slices: z.record(machineName, z.strictObject({ users: z.number().int(), metrics: metricTable, lift: metricTable.nullable() })).optional(),
+  slices: z.record(machineName, part).optional(),
+  /** The same of the users of each segment that the charter declares, as they were at the split; absent in reports from before. */
+  segments: z.array(z.strictObject({ by: machineName, value: z.string(), ...part.shape })).optional(),
   counterfactual: counterfactualResult.nullable(),
   parity: z.strictObject({ requests: z.number().int(), largestError: z.number(), passed: z.boolean() }),
   gates: z.array(gateResult),
