@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { estimateCounterfactual, type LoggedSlate } from '../experiments/counterfactual/estimate-counterfactual.ts';
+import { estimateCounterfactual } from '../experiments/counterfactual/estimate-counterfactual.ts';
+import type { LoggedSlate } from '../experiments/counterfactual/logged-slate.ts';
+import { limits } from '../experiments/counterfactual/testing.ts';
 import { attributeReward } from '../experiments/reward/attribute-reward.ts';
 import { type Customer, makePersonas, type Persona } from '../experiments/simulator/personas.ts';
 import { respond, trueValue } from '../experiments/simulator/respond.ts';
@@ -37,10 +39,7 @@ const nearlyTheSame: Policy = () => [...catalog.slice(0, 9), ...catalog.slice(30
 function simulate(candidate: Policy, slates: number, seed: number) {
   const random = createRandom(seed);
   const scope = { allowed: () => true, allowedIds: catalog };
-  const shown: (Pick<LoggedSlate, 'base' | 'candidate' | 'champion' | 'exploredSlots' | 'propensity' | 'items' | 'unit'> & {
-    requestId: string;
-    atMs: number;
-  })[] = [];
+  const shown: (Omit<LoggedSlate, 'rewards' | 'engaged'> & { requestId: string; atMs: number })[] = [];
   const events: Event[] = [];
   const truth = { candidate: 0, champion: 0 };
   for (const [number, persona] of makePersonas({ customers, count: slates, seed, prefix: `p${seed}` }).entries()) {
@@ -73,6 +72,8 @@ function simulate(candidate: Policy, slates: number, seed: number) {
       candidate: mine.slice(0, size),
       champion: base,
       exploredSlots: exploration.slots,
+      pool: exploration.poolItems,
+      prefix: slots.prefix,
       propensity: (itemId, slot) => (supported.has(itemId) ? slots.marginal(itemId, slot) : 0),
     });
     events.push(...respond({ persona, slate: items, requestId, surface: 'home', atMs, truth: defaultTruth, random }));
@@ -86,7 +87,7 @@ function simulate(candidate: Policy, slates: number, seed: number) {
       engaged: one.items.map((itemId) => clicks.has(`${one.requestId} ${itemId}`)),
     }),
   );
-  const estimate = estimateCounterfactual({ log, voided: 0, size, maxReward: reward.capPerUnit, minEffectiveSampleSize: 100, seed, replications: 200 });
+  const estimate = estimateCounterfactual({ log, voidedBy: {}, size, maxReward: reward.capPerUnit, limits: { ...limits, minEffectiveSampleSize: 100 }, seed });
   return { truth, estimate };
 }
 

@@ -1,16 +1,19 @@
 import { z } from 'zod';
+import { trackRecordOf } from '../../experiments/counterfactual/agreement.ts';
 import { diffCharters } from '../../experiments/gates/charter-diff.ts';
 import { judgeReport } from '../../experiments/gates/judge-report.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { catalogItem } from '../../models/contracts/catalog-item.ts';
 import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
 import { type ReleaseIntent, report as reportSchema } from '../../models/contracts/report.ts';
-import { windowManifest } from '../../models/contracts/window.ts';
+import { type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
 import { scopeOf } from '../../models/slate/scope.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import type { EvaluateRequest, Evaluated } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
+import { agreementsOf } from '../registry/agreements.ts';
+import { addDays, dayStartMs } from '../windows/days.ts';
 import type { Beat } from '../worker.ts';
 import { measureCounterfactual } from './measure-counterfactual.ts';
 import { measureOffline } from './measure-offline.ts';
@@ -30,10 +33,22 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
   const catalog = await getDocument(state.blobs, window.catalog, z.array(catalogItem));
   const { allowed } = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
   const offline = await measureOffline(state, { window, charter, catalog, candidate: trained.artifact, champion, seed, beat, signal });
-  const counterfactual =
+  const measured =
     champion === null || log.segments === null
-      ? null
-      : await measureCounterfactual(state, { charter, candidate: trained.artifact, champion, segments: log.segments, sinceGeneration, seed, allowed, beat });
+      ? { result: null, absent: champion === null ? 'there is no champion to compare with' : 'the log holds no slate yet' }
+      : await measureCounterfactual(state, {
+          charter,
+          catalog,
+          candidate: trained.artifact,
+          champion,
+          segments: log.segments,
+          sinceGeneration,
+          trainedUntilMs: Math.max(trainedUntil(window), trainedUntil(await windowOf(context, champion))),
+          seed,
+          allowed,
+          beat,
+        });
+  const record = trackRecordOf(await agreementsOf(context, retrain.surface));
   const manifest = await getDocument(state.blobs, trained.artifact, artifactManifest);
   const judged = judgeReport({
     charter,
@@ -51,7 +66,9 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
       intent: await intentOf(context, { candidate: retrain.candidate, recipe: retrain.recipe, spec }),
       parity: { requests: trained.parityRequests, largestError: trained.parityError, passed: trained.parityPassed },
       ...offline,
-      counterfactual,
+      counterfactual: measured.result,
+      ...(measured.absent === null ? {} : { counterfactualAbsent: measured.absent }),
+      ...(record === undefined ? {} : { trackRecord: record }),
     },
   });
   const report = await putDocument(state.blobs, reportSchema.parse(judged));
@@ -64,6 +81,16 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
     metrics: offline.metrics,
   });
   return { report, metrics, passed: judged.passed, reasons: judged.reasons, intent: judged.intent, champion: judged.champion };
+}
+
+async function windowOf(context: Context, artifact: string): Promise<WindowManifest> {
+  const { window } = await getDocument(context.state.blobs, artifact, artifactManifest);
+  return getDocument(context.state.blobs, window, windowManifest);
+}
+
+/** When the last day that a model was trained on ends. */
+function trainedUntil({ train, timeZone }: WindowManifest): number {
+  return dayStartMs(timeZone, addDays(train.to, 1));
 }
 
 /** The everyday case is the live recipe on a newer window. */

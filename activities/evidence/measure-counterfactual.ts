@@ -1,32 +1,43 @@
-import { type LoggedSlate, estimateCounterfactual } from '../../experiments/counterfactual/estimate-counterfactual.ts';
+import { estimateCounterfactual } from '../../experiments/counterfactual/estimate-counterfactual.ts';
+import type { LoggedSlate } from '../../experiments/counterfactual/logged-slate.ts';
 import { attributeReward } from '../../experiments/reward/attribute-reward.ts';
+import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
+import type { CounterfactualResult } from '../../models/contracts/counterfactual.ts';
 import { type Event, type EventKind, event as eventSchema } from '../../models/contracts/event.ts';
-import type { CounterfactualResult } from '../../models/contracts/report.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
-import { slotPropensities } from '../../models/slate/explore.ts';
+import { type SlotPropensities, slotPropensities } from '../../models/slate/explore.ts';
 import type { LogReader, SealedSegment } from '../../stores/event-log.ts';
 import type { State } from '../context.ts';
 import type { LogSegments } from '../release/seal-log.ts';
+import { itemGroups } from './item-groups.ts';
 import { type Ranker, openRanker } from './ranker.ts';
 
 type Input = {
   charter: Charter;
+  catalog: readonly CatalogItem[];
   candidate: string;
   champion: string;
   segments: string;
   sinceGeneration: number;
+  /** What was sent before is in the data that one of the two was trained on: it would be scored on what it has seen. */
+  trainedUntilMs: number;
   seed: number;
   allowed: (itemId: string) => boolean;
   beat: () => void;
 };
 
+/** Success metrics that are foretold besides the charter's reward. */
+const indicators = ['click', 'add-to-cart', 'purchase'] as const satisfies readonly EventKind[];
+
+/** Null with its reason where no slate of the log can tell. */
+export type Measured = { result: CounterfactualResult; absent: null } | { result: null; absent: string };
+
 /**
- * Replays logged requests through both artifacts and estimates what each would have earned. Null when no slate of the log can tell: it has none, or none
- * that is older than the attribution time. A
- * rehearsal passes the generation that put the challenger's items into the exploration pool: before it they could hardly be shown.
+ * Replays logged requests through both artifacts and estimates what each would have earned. A rehearsal passes the generation that put the challenger's
+ * items into the exploration pool: before it they could hardly be shown.
  */
-export async function measureCounterfactual(state: State, input: Input): Promise<CounterfactualResult | null> {
+export async function measureCounterfactual(state: State, input: Input): Promise<Measured> {
   const { charter, beat } = input;
   const segments = JSON.parse(Buffer.from(await state.blobs.get(input.segments)).toString('utf8')) as LogSegments;
   const surface = segments.surface;
@@ -36,43 +47,123 @@ export async function measureCounterfactual(state: State, input: Input): Promise
     sinceGeneration: input.sinceGeneration,
     beat,
   });
-  if (records.length === 0) return null;
+  if (records.length === 0) return { result: null, absent: 'the log holds no slate yet' };
   const since = records[0]?.atMs ?? 0;
   const events: Event[] = [];
-  const telling = (kind: EventKind) => kind === 'click' || (charter.reward.weights[kind] ?? 0) > 0;
+  const telling = (kind: EventKind) => (indicators as readonly EventKind[]).includes(kind) || (charter.reward.weights[kind] ?? 0) > 0;
   for await (const one of state.logReader(surface, 'events').read(segments.events)) {
     const { atMs, kind } = one as Event;
     if (atMs >= since && telling(kind)) events.push(eventSchema.parse(one));
   }
-  // Whoever bought after a slate that cannot be used bought after that one: all slates take part in the attribution.
-  const { bySlate } = attributeReward({ slates: records, events, reward: charter.reward });
-  // The log's own end is the clock, so that the same log gives the same estimate at any time.
-  const endMs = records.at(-1)?.atMs ?? 0;
-  const ripe = (record: SlateRecord) => endMs - record.atMs > charter.reward.attributionMs;
-  const usable = records.filter(
-    (record) => ripe(record) && record.exploration !== null && record.propensities !== null && record.items.length === charter.slate.size,
-  );
-  if (usable.length === 0) return null;
-  const engagements = new Set(events.filter((one) => one.kind === 'click' && one.requestId !== undefined).map((one) => `${one.requestId}\n${one.itemId}`));
+  const { usable, voidedBy } = sift(records, input);
+  if (usable.length === 0) {
+    const why = Object.entries(voidedBy).map(([reason, count]) => `${count}: ${reason}`);
+    return { result: null, absent: `none of ${records.length} slates can tell (${why.join('; ')})` };
+  }
+  const outcomes = outcomesOf({ records, events, reward: charter.reward });
+  const { embedding, known } = { embedding: itemGroups(input.catalog), known: (record: SlateRecord) => new Set(record.history) };
   const rankers = await Promise.all([input.candidate, input.champion].map((artifact) => openRanker(state, { artifact, allowed: input.allowed })));
   const [candidate, champion] = rankers as [Ranker, Ranker];
   try {
     const log: LoggedSlate[] = [];
-    for (const [number, record] of usable.entries()) {
-      log.push(await replay(record, { candidate, champion, size: charter.slate.size, rewards: bySlate.get(record.requestId) ?? [], engagements }));
+    for (const [number, { record, slots }] of usable.entries()) {
+      const request = { history: record.history, historyWeights: record.historyWeights, exclude: record.excluded, count: charter.slate.size };
+      const answers = { candidate: await candidate.rank(request), champion: await champion.rank(request) };
+      log.push({ ...loggedSlateOf(record, slots), ...outcomes(record), known: known(record), ...answers });
       if (number % 200 === 0) beat();
     }
-    return estimateCounterfactual({
+    const { logLimits, minEffectiveSampleSize } = charter.gates;
+    const result = estimateCounterfactual({
       log,
-      voided: records.length - usable.length,
+      voidedBy,
       size: charter.slate.size,
       maxReward: charter.reward.capPerUnit,
-      minEffectiveSampleSize: charter.gates.minEffectiveSampleSize,
+      limits: { ...logLimits, minEffectiveSampleSize },
       seed: input.seed,
+      group: embedding,
     });
+    return { result, absent: null };
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));
   }
+}
+
+type Usable = { record: SlateRecord; slots: SlotPropensities };
+
+/** Slates whose propensities are what they say, whose outcome is known, each draw once; the others are counted by their reason. */
+function sift(records: readonly SlateRecord[], { charter, trainedUntilMs }: Pick<Input, 'charter' | 'trainedUntilMs'>) {
+  const usable: Usable[] = [];
+  const voidedBy: Record<string, number> = {};
+  const draws = new Set<string>();
+  // The log's own end is the clock, so that the same log gives the same estimate at any time.
+  const endMs = records.at(-1)?.atMs ?? 0;
+  for (const record of records) {
+    const slots = record.exploration === null ? null : slotPropensities({ exploration: record.exploration, size: record.items.length });
+    const why = objection({ record, slots, charter, trainedUntilMs, endMs, isCounted: draws.has(record.exploration?.drawId ?? '') });
+    if (why !== null || slots === null) {
+      const reason = why ?? 'nothing was explored';
+      voidedBy[reason] = (voidedBy[reason] ?? 0) + 1;
+      continue;
+    }
+    draws.add(record.exploration?.drawId ?? '');
+    usable.push({ record, slots });
+  }
+  return { usable, voidedBy };
+}
+
+type Sifted = { record: SlateRecord; slots: SlotPropensities | null; charter: Charter; trainedUntilMs: number; endMs: number; isCounted: boolean };
+
+function objection({ record, slots, charter, trainedUntilMs, endMs, isCounted }: Sifted): string | null {
+  if (record.atMs < trainedUntilMs) return 'candidate or champion was trained on what followed';
+  if (endMs - record.atMs <= charter.reward.attributionMs) return 'what it earns is not known yet';
+  if (record.propensities === null) return `propensities void: ${record.propensityVoid ?? 'the slate was changed after it was drawn'}`;
+  if (slots === null) return 'nothing was explored';
+  if (record.items.length !== charter.slate.size) return 'shorter or longer than the surface shows';
+  if (isCounted) return 'a draw that is counted already';
+  if (Math.abs(propensitySum(record, slots) - 1) > 1e-6) return 'propensities do not sum to one';
+  if (record.items.some((item, slot) => Math.abs((record.propensities?.[slot] ?? 0) - slots.marginal(item, slot)) > 1e-6))
+    return 'recorded propensities are not those of the recorded draw';
+  return null;
+}
+
+/** Over all that could stand at the first slot: base, pool, and the floor's items, which are as likely one as the other. */
+function propensitySum({ exploration }: SlateRecord, slots: SlotPropensities): number {
+  if (exploration === null) return 0;
+  const listed = [...exploration.baseItems, ...exploration.poolItems].reduce((sum, item) => sum + slots.marginal(item, 0), 0);
+  return listed + exploration.floorItems * slots.marginal('', 0);
+}
+
+/** Whoever bought after a slate that cannot be used bought after that one: all slates take part in the attribution. */
+function outcomesOf({ records, events, reward }: { records: readonly SlateRecord[]; events: readonly Event[]; reward: Charter['reward'] }) {
+  const bySlate = attributeReward({ slates: records, events, reward }).bySlate;
+  const byIndicator = indicators.map((kind) => {
+    const counted = { ...reward, weights: { [kind]: 1 }, capPerUnit: 1 };
+    return [kind, attributeReward({ slates: records, events, reward: counted }).bySlate] as const;
+  });
+  const engagements = new Set(events.filter((one) => one.kind === 'click' && one.requestId !== undefined).map((one) => `${one.requestId}\n${one.itemId}`));
+  return ({ requestId, items }: SlateRecord): Pick<LoggedSlate, 'rewards' | 'kpis' | 'engaged'> => ({
+    rewards: bySlate.get(requestId) ?? [],
+    kpis: Object.fromEntries(byIndicator.map(([kind, found]) => [kind, found.get(requestId) ?? []])),
+    engaged: items.map((itemId) => engagements.has(`${requestId}\n${itemId}`)),
+  });
+}
+
+function loggedSlateOf(record: SlateRecord, slots: SlotPropensities) {
+  const { baseItems: base = [], poolItems: pool = [], slots: exploredSlots = [] } = record.exploration ?? {};
+  // The uniform floor is for discovery: too thin to carry an estimate, it does not count as support.
+  const supported = new Set([...base, ...pool]);
+  return {
+    unit: record.unit,
+    items: record.items,
+    base,
+    pool,
+    exploredSlots,
+    propensity: (itemId: string, slot: number) => (supported.has(itemId) ? slots.marginal(itemId, slot) : 0),
+    prefix: (items: readonly string[]) => {
+      const without = items.findIndex((item) => !supported.has(item));
+      return slots.prefix(without < 0 ? items : items.slice(0, without));
+    },
+  };
 }
 
 type Newest = { segments: readonly SealedSegment[]; atMost: number; sinceGeneration: number; beat: () => void };
@@ -98,26 +189,4 @@ async function newest(reader: LogReader, { segments, atMost, sinceGeneration, be
     }
   }
   return records.sort((a, b) => a.atMs - b.atMs || (a.requestId < b.requestId ? -1 : 1)).slice(-atMost);
-}
-
-type Replay = { candidate: Ranker; champion: Ranker; size: number; rewards: ArrayLike<number>; engagements: ReadonlySet<string> };
-
-async function replay(record: SlateRecord, { candidate, champion, size, rewards, engagements }: Replay): Promise<LoggedSlate> {
-  const { exploration } = record;
-  if (exploration === null) throw new TypeError('replay needs a slate with exploration');
-  const request = { history: record.history, historyWeights: record.historyWeights, exclude: record.excluded, count: size };
-  const slots = slotPropensities({ exploration, size });
-  // The uniform floor is for discovery: too thin to carry an estimate, it does not count as support.
-  const supported = new Set([...exploration.baseItems, ...exploration.poolItems]);
-  return {
-    unit: record.unit,
-    items: record.items,
-    rewards,
-    engaged: record.items.map((itemId) => engagements.has(`${record.requestId}\n${itemId}`)),
-    base: exploration.baseItems,
-    exploredSlots: exploration.slots,
-    propensity: (itemId, slot) => (supported.has(itemId) ? slots.marginal(itemId, slot) : 0),
-    candidate: await candidate.rank(request),
-    champion: await champion.rank(request),
-  };
 }

@@ -15,3 +15,15 @@ export function dayIn(timeZone: string, atMs: number): string {
   // Sweden writes dates as ISO does.
   return new Intl.DateTimeFormat('sv-SE', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(atMs);
 }
+
+/** When the calendar day begins in a zone, by bisection: days may have 23 or 25 hours, and begin at any of them. */
+export function dayStartMs(timeZone: string, day: string): number {
+  const utcMs = Date.parse(`${day}T00:00:00Z`);
+  let [before, within] = [utcMs - dayMs, utcMs + dayMs];
+  while (within - before > 1) {
+    const middle = Math.floor((before + within) / 2);
+    if (dayIn(timeZone, middle) < day) before = middle;
+    else within = middle;
+  }
+  return within;
+}

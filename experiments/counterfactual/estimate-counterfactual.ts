@@ -1,211 +1,179 @@
-import type { CounterfactualResult } from '../../models/contracts/report.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
+import type { AssumptionCheck, CounterfactualResult, LogDiagnostic } from '../../models/contracts/counterfactual.ts';
 import type { Interval, Verdict } from '../../models/contracts/verdict.ts';
-import { createRandom } from '../../models/random.ts';
-import { type ExploredSlot, estimateExamination } from './examination.ts';
+import { normalQuantile } from '../normal.ts';
+import { checkAssumptions } from './assumption-checks.ts';
+import { type Examination, type ExploredSlot, estimateExamination } from './examination.ts';
+import { exposureBias } from './exposure-bias.ts';
+import { type LoggedSlate, type WeighedSlate, weighSlate } from './logged-slate.ts';
 import { meanInterval } from './mean-interval.ts';
-import { effectiveSampleSize, ips, snips, type WeightedSums, weightedSums } from './weighted-mean.ts';
-
-/** One slate of the log, with what each policy would have answered to the same request. */
-export type LoggedSlate = {
-  unit: string;
-  items: readonly string[];
-  /** [items] attributed reward by slot */
-  rewards: ArrayLike<number>;
-  /** [items] did the visitor engage with the slot at all */
-  engaged: readonly boolean[];
-  /** What stood in the slate before exploration. */
-  base: readonly string[];
-  /** Slots that exploration drew. */
-  exploredSlots: readonly number[];
-  /** Probability under the logging policy that the item stands at the slot; 0 where it never could. */
-  propensity: (itemId: string, slot: number) => number;
-  candidate: readonly string[];
-  champion: readonly string[];
-};
+import { type PairedValues, pairedValues } from './paired-values.ts';
+import { sensitivityOf } from './sensitivity.ts';
+import { clusterScores } from './single-slot/intervals.ts';
+import { diagnoseSlates } from './slate-diagnostics.ts';
 
 export type CounterfactualInput = {
+  /** In the order in which they were sent. */
   log: readonly LoggedSlate[];
-  voided: number;
+  /** Slates of the log that cannot be used, by reason. */
+  voidedBy: Readonly<Record<string, number>>;
   size: number;
   /** Reward of one slot is capped here. */
   maxReward: number;
-  minEffectiveSampleSize: number;
+  limits: Charter['gates']['logLimits'] & { minEffectiveSampleSize: number };
   level?: number;
-  replications?: number;
   seed: number;
+  /** Group of an item: the embedding of the marginalized estimate, and what exposure is told by. */
+  group?: (itemId: string) => string;
 };
 
-/**
- * An item that would weigh more was shown so seldom that one reward of it would swing the estimate: it counts as without support. Whatever has no
- * support counts in the lift as worth what the log earns on average, and too much of it leaves no verdict.
- */
-const maxItemWeight = 200;
-/** Less of the candidate's slots than this in the log's reach, and no estimate speaks for the candidate. */
-const minSupport = 0.8;
-
-/** A slot that was shown: what it earned, how far it is examined, and the weight of its item under each policy. */
-type Shown = { reward: number; examined: number; candidate: number; champion: number };
-type Weighted = {
-  unit: string;
-  shown: Shown[];
-  /** Weight under the candidate minus weight under the champion: of what stands in the base, and of what only exploration can show. */
-  differences: { base: number[]; explored: number[] };
-  supported: number;
-  wanted: number;
-};
+/** This part of the error that the lift may have is examination's, the rest is the draws'. */
+const examinationPart = 0.1;
+/** What the first values' variance is believed to be is worth so many of them. */
+const beliefSlates = 100;
+const beliefRate = 0.05;
 
 /**
- * Reward a slate that candidate and champion would have earned on the log's own requests, and their difference.
+ * Reward a slate that candidate and champion would have earned on the log's own requests, and their difference, by the item-position model (see
+ * logged-slate.ts and paired-values.ts). The lift's interval says three things, added up: what the draws of exploration leave open (meanInterval, for
+ * whatever rewards, however rare), what the log leaves open of examination (the lift's slope by e, Cov(e) of examination.ts), and the worst case of what has
+ * no support: the candidate's could be worth nothing or all, and the champion's too.
  *
- * Item-position model: an item's reward at a slot is examination times what the item is worth to this visitor. Then for each shown item a
- * w(a) = sum_k e_k pi_t(a, k) / sum_k e_k pi_0(a, k) (Li, Abbasi-Yadkori, Kveton, Muthukrishnan, Vinay and Wen, "Offline evaluation of ranking policies with
- * click models", KDD 2018, sec. 4). IPS is the mean over slates of sum_k r_k w(a_k); SNIPS divides by the mean of sum_k e_k w(a_k), whose
- * expectation is sum_k e_k. Their intervals: percentile bootstrap by user.
- *
- * The lift of a slate is sum_k (w_candidate - w_champion)(a_k) (r_k - c e_k), c the log's reward by examination: both policies examine alike, so the
- * control c e_k changes no expectation and takes out what the same visitor would give to anything. Its draw is independent of all others, since
- * exploration draws each slate anew, so its interval (meanInterval) speaks of the log's own requests with the stated level, however rare rewards are.
+ * Exploration draws each slate anew, so that the draws' part speaks of the log's own requests, whoever sent them. Standard errors and the other
+ * intervals are clustered by user, as of users drawn from many.
  */
 export function estimateCounterfactual(input: CounterfactualInput): CounterfactualResult {
-  const { log, size, seed, maxReward, level = 0.95, replications = 500 } = input;
-  const examination = estimateExamination({ explored: exploredSlotsOf(log), size });
-  const slates = log.map((slate) => weigh(slate, { examination, maxReward }));
-  const shown = slates.flatMap((slate) => slate.shown);
-  const candidateWeights = shown.map((slot) => slot.candidate * slot.examined);
-  const byUser = [...Map.groupBy(slates, (slate) => slate.unit).values()];
-  const totalExamination = examination.reduce((sum, value) => sum + value, 0);
-  const interval = bootstrap({ byUser, totalExamination, seed, level, replications });
-  const wanted = slates.reduce((sum, slate) => sum + slate.wanted, 0);
-  const support = wanted === 0 ? 0 : slates.reduce((sum, slate) => sum + slate.supported, 0) / wanted;
+  const { log, size, maxReward, limits, seed, level = 0.95, group } = input;
+  const examination = estimateExamination({ explored: exploredSlotsOf(log), size, seed });
+  const slates = log.map((slate) => weighSlate(slate, { examination: examination.value, maxItemWeight: limits.maxItemWeight }));
+  const { cluster, clusters } = clustersOf(log);
+  const common = { slates, cluster, clusters, examination: examination.value };
   const slots = log.reduce((most, slate) => Math.max(most, slate.exploredSlots.length), 0);
-  const lift = liftOf(slates, { level, maxReward, slots });
-  // The lift is learnt where the candidate's own choices were shown; what both policies show alike says nothing of it.
-  const ess = effectiveSampleSize(shown.map((slot) => Math.max(0, slot.candidate - slot.champion) * slot.examined));
+  const valuesOf = (rewardsOf: (slate: LoggedSlate) => ArrayLike<number>, cap: number) =>
+    pairedValues({ slates, rewardsOf, examination: examination.value, maxReward: cap, slots });
+  const describe = (scores: Float64Array) => normalInterval({ scores, cluster, clusters, level });
+
+  const values = valuesOf((slate) => slate.rewards, maxReward);
+  const { lift, widenedBy } = liftOf({ values, slates, examination, maxReward, level });
+  const diagnostics = diagnoseSlates({ ...common, limits });
+  const checks = checkAssumptions({ ...common, maxReward, maxWeight: limits.maxItemWeight * size, minP: limits.minCheckP });
+  const kpis = Object.keys(log[0]?.kpis ?? {}).map((name) => {
+    const own = valuesOf((slate) => slate.kpis?.[name] ?? [], 1);
+    return [
+      name,
+      { candidate: describe(own.candidate), champion: describe(own.champion), lift: liftOf({ values: own, slates, examination, maxReward: 1, level }).lift },
+    ] as const;
+  });
+  const totalExamination = examination.value.reduce((sum, one) => sum + one, 0);
+  const sensitivityInput = { log, cluster, clusters, examination: examination.value, maxReward, maxWeight: limits.maxItemWeight * size, level };
+  const figure = (name: string) => diagnostics.find((one) => one.name === name)?.value ?? 0;
   return {
     slates: log.length,
-    users: byUser.length,
-    ips: interval((one) => one.ips),
-    snips: interval((one) => one.snips),
-    logged: interval((one) => one.logged),
+    users: clusters,
+    ips: describe(values.weighted),
+    snips: describe(selfNormalized(values, totalExamination)),
+    dr: describe(values.candidate),
+    champion: describe(values.champion),
+    logged: describe(values.logged),
     lift,
-    effectiveSampleSize: ess,
-    maxWeight: candidateWeights.reduce((most, weight) => Math.max(most, weight), 0),
-    support,
-    voided: input.voided,
-    ...judge({ lift, ess, support, minEffectiveSampleSize: input.minEffectiveSampleSize }),
+    standardError: finite(clusterScores({ scores: values.lift, cluster, clusters }).standardError),
+    widenedBy,
+    examination: examination.intervals,
+    effectiveSampleSize: figure('effective-sample-size'),
+    maxWeight: slates.reduce((most, { wanted }) => wanted.reduce((all, one) => Math.max(all, one.weight.candidate), most), 0),
+    support: figure('support'),
+    diagnostics,
+    checks,
+    sensitivity: sensitivityOf({ ...sensitivityInput, embedding: group }),
+    ...(group === undefined ? {} : { exposure: exposureBias({ log, examination: examination.value, group }) }),
+    ...(kpis.length === 0 ? {} : { kpis: Object.fromEntries(kpis) }),
+    voided: Object.values(input.voidedBy).reduce((sum, count) => sum + count, 0),
+    voidedBy: { ...input.voidedBy },
+    ...judge({ lift, diagnostics, checks }),
   };
 }
 
-function weigh(slate: LoggedSlate, { examination, maxReward }: { examination: Float64Array; maxReward: number }): Weighted {
-  const reach = (itemId: string) => {
-    const reached = examination.reduce((sum, value, slot) => sum + value * slate.propensity(itemId, slot), 0);
-    return reached * maxItemWeight < 1 ? 0 : reached;
-  };
-  const weightOf = (policy: readonly string[], itemId: string, reached: number) => (reached === 0 ? 0 : (examination[policy.indexOf(itemId)] ?? 0) / reached);
-  const shown = slate.items.map((itemId, slot): Shown => {
-    const reached = reach(itemId);
-    return {
-      reward: Math.min(maxReward, slate.rewards[slot] ?? 0),
-      examined: examination[slot] ?? 0,
-      candidate: weightOf(slate.candidate, itemId, reached),
-      champion: weightOf(slate.champion, itemId, reached),
-    };
+type LiftInput = { values: PairedValues; slates: readonly WeighedSlate[]; examination: Examination; maxReward: number; level: number };
+
+function liftOf({ values, slates, examination, maxReward, level }: LiftInput): Pick<Required<CounterfactualResult>, 'lift' | 'widenedBy'> {
+  const count = Math.max(1, slates.length);
+  const error = 1 - level;
+  const meanScale = values.scales.reduce((sum, one) => sum + one, 0) / count;
+  const drawn = meanInterval({
+    values: values.lift,
+    ...values.bounds,
+    level: 1 - error * (1 - examinationPart),
+    scales: values.scales,
+    belief: { factor: beliefRate * maxReward, scale: beliefSlates * meanScale },
   });
-  let supported = 0;
-  let wanted = 0;
-  const differences: Weighted['differences'] = { base: [], explored: [] };
-  const base = new Set(slate.base);
-  for (const itemId of new Set([...slate.candidate, ...slate.champion])) {
-    const reached = reach(itemId);
-    const mass = examination[slate.candidate.indexOf(itemId)] ?? 0;
-    wanted += mass;
-    if (reached === 0) continue;
-    supported += mass;
-    const difference = weightOf(slate.candidate, itemId, reached) - weightOf(slate.champion, itemId, reached);
-    (base.has(itemId) ? differences.base : differences.explored).push(difference);
-  }
-  return { unit: slate.unit, shown, differences, supported, wanted };
+  const size = values.slope.length;
+  let variance = 0;
+  for (let row = 0; row < size; row += 1)
+    for (let column = 0; column < size; column += 1)
+      variance += (values.slope[row] as number) * (values.slope[column] as number) * (examination.covariance[row * size + column] as number);
+  const ofExamination = normalQuantile(1 - (error * examinationPart) / 2) * Math.sqrt(Math.max(0, variance));
+  // A slate's reward is not more than all of it, however many of its items have no support.
+  const worst = (policy: 'candidate' | 'champion') =>
+    slates.reduce(
+      (sum, { wanted }) =>
+        sum +
+        Math.min(
+          1,
+          wanted.reduce((all, one) => all + (one.supported ? 0 : one.examined[policy]), 0),
+        ),
+      0,
+    ) *
+    (maxReward / count);
+  const [unsupportedBelow, unsupportedAbove] = [worst('champion'), worst('candidate')];
+  const assumed = values.unsupported.reduce((sum, one) => sum + one, 0) / count;
+  const value = drawn.value + Math.max(-unsupportedBelow, Math.min(unsupportedAbove, assumed));
+  return {
+    lift: { value, low: drawn.low - ofExamination - unsupportedBelow, high: drawn.high + ofExamination + unsupportedAbove },
+    widenedBy: { examination: ofExamination, unsupportedBelow, unsupportedAbove },
+  };
 }
 
-/** The bounds follow from the requests and the propensities, never from what was drawn: a slate holds its base and at most `slots` items of the pool. */
-function liftOf(slates: readonly Weighted[], { level, maxReward, slots }: { level: number; maxReward: number; slots: number }): Interval {
-  const rewarded = slates.reduce((sum, slate) => sum + slate.shown.reduce((all, slot) => all + slot.reward, 0), 0);
-  const examined = slates.reduce((sum, slate) => sum + slate.shown.reduce((all, slot) => all + slot.examined, 0), 0);
-  const control = examined === 0 ? 0 : rewarded / examined;
-  const values = Float64Array.from(slates, ({ shown }) =>
-    shown.reduce((sum, slot) => sum + (slot.candidate - slot.champion) * (slot.reward - control * slot.examined), 0),
-  );
-  let low = 0;
-  let high = 0;
-  for (const { differences } of slates) {
-    const positive = (all: readonly number[]) => all.filter((one) => one > 0).sort((a, b) => b - a);
-    const negative = (all: readonly number[]) => positive(all.map((one) => -one));
-    const total = (all: readonly number[]) => all.reduce((sum, one) => sum + one, 0);
-    const most = total(positive(differences.base)) + total(positive(differences.explored).slice(0, slots));
-    const least = total(negative(differences.base)) + total(negative(differences.explored).slice(0, slots));
-    high = Math.max(high, most * maxReward + least * control);
-    low = Math.min(low, -(least * maxReward + most * control));
-  }
-  return meanInterval({ values, low, high, level });
+/** SNIPS by slate: its influence around the ratio's value, which is sum w r / sum w e times the examination of a slate. */
+function selfNormalized({ weighted, weight }: PairedValues, totalExamination: number): Float64Array {
+  const sum = (all: Float64Array) => all.reduce((total, one) => total + one, 0);
+  const whole = sum(weight);
+  if (whole === 0) return new Float64Array(weighted.length);
+  const ratio = sum(weighted) / whole;
+  const mean = whole / weighted.length;
+  return weighted.map((one, index) => totalExamination * (ratio + (one - ratio * (weight[index] as number)) / mean));
+}
+
+function normalInterval({ scores, cluster, clusters, level }: { scores: Float64Array; cluster: Int32Array; clusters: number; level: number }): Interval {
+  if (scores.length === 0) return { value: 0, low: 0, high: 0 };
+  const { mean, standardError } = clusterScores({ scores, cluster, clusters });
+  const half = normalQuantile((1 + level) / 2) * finite(standardError);
+  return { value: mean, low: mean - half, high: mean + half };
+}
+
+function clustersOf(log: readonly LoggedSlate[]): { cluster: Int32Array; clusters: number } {
+  const known = new Map<string, number>();
+  const cluster = Int32Array.from(log, ({ unit }) => {
+    const index = known.get(unit) ?? known.size;
+    known.set(unit, index);
+    return index;
+  });
+  return { cluster, clusters: known.size };
 }
 
 function exploredSlotsOf(log: readonly LoggedSlate[]): ExploredSlot[] {
   return log.flatMap((slate) => slate.exploredSlots.map((slot) => ({ slot, engaged: slate.engaged[slot] === true })));
 }
 
-type Estimates = { ips: number; snips: number; logged: number };
-
-/** Percentile intervals of the candidate's estimates, users drawn with replacement. */
-function bootstrap(input: { byUser: readonly (readonly Weighted[])[]; totalExamination: number; seed: number; level: number; replications: number }) {
-  const { byUser, totalExamination, seed, level, replications } = input;
-  const users = byUser.map((slates) => {
-    const shown = slates.flatMap((slate) => slate.shown);
-    const rewards = shown.map((slot) => slot.reward);
-    const sums = weightedSums({ weights: shown.map((slot) => slot.candidate), rewards, control: shown.map((slot) => slot.examined) });
-    return { ...sums, count: slates.length, logged: rewards.reduce((sum, one) => sum + one, 0) };
-  });
-  const estimate = (draws: ArrayLike<number>): Estimates => {
-    const sum: WeightedSums & { logged: number } = { count: 0, weighted: 0, weight: 0, logged: 0 };
-    for (let draw = 0; draw < draws.length; draw += 1) {
-      const user = users[draws[draw] as number] as typeof sum;
-      for (const key of ['count', 'weighted', 'weight', 'logged'] as const) sum[key] += user[key];
-    }
-    return { ips: ips(sum), snips: snips(sum) * totalExamination, logged: sum.count === 0 ? 0 : sum.logged / sum.count };
-  };
-  const everybody = Uint32Array.from(users, (_, index) => index);
-  const point = estimate(everybody);
-  const random = createRandom(seed);
-  const resamples = users.length === 0 ? [] : Array.from({ length: replications }, () => estimate(everybody.map(() => random.below(users.length))));
-  return (of: (one: Estimates) => number): Interval => percentile({ value: of(point), values: resamples.map(of), level });
-}
-
-function percentile({ value, values, level }: { value: number; values: number[]; level: number }): Interval {
-  if (values.length === 0) return { value, low: value, high: value };
-  const sorted = values.sort((a, b) => a - b);
-  const at = (probability: number) => sorted[Math.min(sorted.length - 1, Math.floor(probability * sorted.length))] as number;
-  return { value, low: at((1 - level) / 2), high: at((1 + level) / 2) };
-}
-
-function judge({ lift, ess, support, minEffectiveSampleSize }: { lift: Interval; ess: number; support: number; minEffectiveSampleSize: number }): {
+function judge({ lift, diagnostics, checks }: { lift: Interval; diagnostics: readonly LogDiagnostic[]; checks: readonly AssumptionCheck[] }): {
   verdict: Verdict;
   reason: string;
 } {
-  if (support < minSupport)
-    return {
-      verdict: 'not-enough-evidence',
-      reason: `the log could have shown ${percent(support)} of what the candidate would show; ${percent(minSupport)} are needed`,
-    };
-  if (ess < minEffectiveSampleSize)
-    return {
-      verdict: 'not-enough-evidence',
-      reason: `the log tells as much about the candidate as ${Math.floor(ess)} unweighted draws; ${minEffectiveSampleSize} are needed`,
-    };
+  const objections = [...diagnostics, ...checks].filter((one) => !one.passed).map((one) => one.sentence);
+  if (objections.length > 0) return { verdict: 'not-enough-evidence', reason: objections.join('; ') };
   const range = `${lift.low.toFixed(5)} to ${lift.high.toFixed(5)} reward a slate`;
   if (lift.low > 0) return { verdict: 'better', reason: `the lift lies within ${range}` };
   if (lift.high < 0) return { verdict: 'worse', reason: `the lift lies within ${range}` };
   return { verdict: 'not-enough-evidence', reason: `the lift may lie on either side of 0: ${range}` };
 }
 
-function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`;
-}
+const finite = (value: number): number => (Number.isFinite(value) ? value : 0);

@@ -11,6 +11,6 @@ export const counterfactualGate: Gate = ({ charter, draft }) => {
     passed,
     value: result?.lift.value ?? null,
     threshold: 0,
-    reason: result === null ? 'no slate of the log can tell yet' : `${verdict}: ${result.reason}`,
+    reason: result === null ? (draft.counterfactualAbsent ?? 'no slate of the log can tell yet') : `${verdict}: ${result.reason}`,
   };
 };

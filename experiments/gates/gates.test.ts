@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCharter } from '../../models/contracts/charter.ts';
-import type { CounterfactualResult, Report } from '../../models/contracts/report.ts';
+import type { CounterfactualResult } from '../../models/contracts/counterfactual.ts';
+import type { Report } from '../../models/contracts/report.ts';
 import type { GateInput } from './gate.ts';
 import { judgeReport } from './judge-report.ts';
 

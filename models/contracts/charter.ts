@@ -54,6 +54,17 @@ const evaluationDefaults = {
   minSegmentUsers: 50,
 };
 
+const logLimitDefaults = {
+  maxItemWeight: 200,
+  minSupport: 0.8,
+  minRewardedSampleSize: 10,
+  maxWeightShare: 0.1,
+  maxTailIndex: 1.5,
+  minMeanWeightP: 0.001,
+  minDriftP: 0.001,
+  minCheckP: 0.001,
+};
+
 /** The configuration of one surface. Every field is read by the code named in its comment, and nowhere is it defined again. */
 const fields = z.strictObject({
   surface: surfaceName,
@@ -98,7 +109,8 @@ const fields = z.strictObject({
     .default({ rules: [], log: 'ignore' }),
   exploration: z
     .strictObject({
-      slots: z.number().int().min(0).max(10).default(1),
+      /** Expected number of a slate's places that explore. Below 1, some slates explore none: then a reward of the whole slate can be estimated too. */
+      slots: z.number().min(0).max(10).default(1),
       /** Champion's ranks from slate size + 1 to this one stand in the pool. */
       poolDepth: z.number().int().min(10).max(1000).default(100),
       /** Plackett-Luce weight of the item at rank r of the pool: 1 / (r + rankOffset). */
@@ -134,6 +146,25 @@ const fields = z.strictObject({
     /** What a counterfactual verdict of `not-enough-evidence` does. `worse` always refuses. */
     withoutCounterfactualSupport: z.enum(['pass', 'refuse']).default('pass'),
     minEffectiveSampleSize: z.number().min(0).default(100),
+    /** What the log must carry for a counterfactual verdict, besides. */
+    logLimits: z
+      .strictObject({
+        /** An item that would weigh more in the estimate counts as without support. */
+        maxItemWeight: z.number().min(1).default(200),
+        /** Share of what the candidate would show that has support. */
+        minSupport: share.default(0.8),
+        /** Effective sample size of the rewards that tell the two policies apart. */
+        minRewardedSampleSize: z.number().min(0).default(10),
+        /** Of one slot, in the weight of what the candidate does otherwise. */
+        maxWeightShare: share.default(0.1),
+        /** Weights of slates are bounded by `maxItemWeight`, so that a heavy tail costs width and no more. */
+        maxTailIndex: z.number().positive().default(1.5),
+        /** p-values below these are objections: of E[w] = 1, of equal weights in both halves of the log, of each check of the item-position model. */
+        minMeanWeightP: share.default(0.001),
+        minDriftP: share.default(0.001),
+        minCheckP: share.default(0.001),
+      })
+      .default(logLimitDefaults),
     /** So many of the log's newest slates are replayed for the counterfactual evidence. */
     maxReplayedSlates: z.number().int().min(1).default(20_000),
   }),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { digestString, machineName, surfaceName } from './ids.ts';
+import { trackRecord } from './agreement.ts';
+import { counterfactualResult } from './counterfactual.ts';
 import { interval, verdict } from './verdict.ts';
 
 export const releaseIntent = z.enum(['bootstrap', 'refresh', 'replace']);
@@ -22,27 +24,6 @@ export const metricTable = z.record(z.string(), interval);
 const part = z.strictObject({ users: z.number().int(), tooFew: z.boolean().optional(), metrics: metricTable, lift: metricTable.nullable() });
 export type ReportPart = z.infer<typeof part>;
 
-export const counterfactualResult = z.strictObject({
-  slates: z.number().int(),
-  users: z.number().int(),
-  /** Reward a slate, of the target policy, by each estimator; intervals by user. */
-  ips: interval,
-  snips: interval,
-  /** The same log's own mean reward a slate: what the logging policy earned. */
-  logged: interval,
-  /** SNIPS of the candidate minus SNIPS of the champion on the same log, paired by user. */
-  lift: interval,
-  effectiveSampleSize: z.number(),
-  maxWeight: z.number(),
-  /** Share of the target policy's slots to which the log gave a positive propensity. */
-  support: z.number(),
-  /** Impression slots whose propensities were void, left out. */
-  voided: z.number().int(),
-  verdict,
-  reason: z.string(),
-});
-export type CounterfactualResult = z.infer<typeof counterfactualResult>;
-
 export const report = z.strictObject({
   kind: z.literal('report'),
   surface: surfaceName,
@@ -64,7 +45,11 @@ export const report = z.strictObject({
   slices: z.record(machineName, part).optional(),
   /** The same of the users of each segment that the charter declares, as they were at the split; absent in reports from before. */
   segments: z.array(z.strictObject({ by: machineName, value: z.string(), ...part.shape })).optional(),
+  /** What the replay of the log foretells; null where no slate of it can tell, and why. */
   counterfactual: counterfactualResult.nullable(),
+  counterfactualAbsent: z.string().optional(),
+  /** How earlier predictions of this surface's log fared in their canaries; absent without any. */
+  trackRecord: trackRecord.optional(),
   parity: z.strictObject({ requests: z.number().int(), largestError: z.number(), passed: z.boolean() }),
   gates: z.array(gateResult),
   passed: z.boolean(),
