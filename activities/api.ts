@@ -117,7 +117,7 @@ export type PublishRequest = {
   change:
     | { kind: 'register-challenger' }
     | { kind: 'shadow' }
-    | { kind: 'split'; stage: number; share: number }
+    | { kind: 'split'; stage: number; share: number; segmentShares?: Record<string, number> }
     | { kind: 'promote'; charter: string; catalog: string }
     | { kind: 'withdraw' };
 };

@@ -13,6 +13,8 @@ export type Enrolments = {
   assign(input: {
     canary: CanarySpec | null;
     unit: string | null;
+    /** Of the visitor now: it counts at enrolment, and not after. */
+    segment?: string;
     generation: number;
     nowMs: number;
     /** False while records cannot be written: an enrolment that would not outlive this process is not made, and the champion answers. */
@@ -44,14 +46,19 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
   return {
     begin,
 
-    assign({ canary, unit, generation, nowMs, mayEnrol = true }) {
+    assign({ canary, unit, segment, generation, nowMs, mayEnrol = true }) {
       // A visitor without user and session cannot be kept to a variant, so has none.
       if (canary === null || canary.mode !== 'canary' || unit === null) return championAlone;
       begin(canary.releaseId);
       let enrolment = units.get(unit);
       if (enrolment === undefined) {
         if (!mayEnrol) return championAlone;
-        enrolment = { share: canary.share, bucket: bucketOf({ salt: canary.salt, unit }), atMs: nowMs, generation };
+        enrolment = {
+          share: (segment === undefined ? undefined : canary.segmentShares?.[segment]) ?? canary.share,
+          bucket: bucketOf({ salt: canary.salt, unit }),
+          atMs: nowMs,
+          generation,
+        };
         units.set(unit, enrolment);
       }
       return { variant: variantOf(enrolment), enrolment };

@@ -89,7 +89,7 @@ describe('profiles', () => {
   it('orders events by when they happened and weighs them by the charter', () => {
     const profiles = createProfileStore({ charter: () => charter });
     for (const one of [event('click', 'b', 2), event('purchase', 'c', 3), event('click', 'a', 1), event('impression', 'z', 4)]) profiles.accept(one);
-    expect(profiles.profileOf('u:ann')).toEqual({ items: ['a', 'b', 'c'], weights: [1, 1, 4], purchased: new Set(['c']) });
+    expect(profiles.profileOf('u:ann')).toEqual({ items: ['a', 'b', 'c'], weights: [1, 1, 4], purchased: new Set(['c']), untilMs: 3 });
     expect(profiles.profileOf('s:s').items).toEqual([]);
   });
 
@@ -117,7 +117,7 @@ describe('profiles', () => {
       ]),
       throughMs: 10,
     });
-    expect(profiles.profileOf('u:ann')).toEqual({ items: ['old', 'bought', 'new'], weights: [1, 4, 1], purchased: new Set(['bought']) });
+    expect(profiles.profileOf('u:ann')).toEqual({ items: ['old', 'bought', 'new'], weights: [1, 4, 1], purchased: new Set(['bought']), untilMs: 15 });
   });
 
   it('shows again what was sent back after the snapshot had it, whenever it was bought', () => {

@@ -3,7 +3,13 @@ import type { Charter } from '../models/contracts/charter.ts';
 import { type Event, unitOf } from '../models/contracts/event.ts';
 
 /** What is known of a visitor: item ids oldest first, the confidence of each, and what was bought. */
-export type Profile = { items: string[]; weights: number[]; purchased: Set<string> };
+export type Profile = {
+  items: string[];
+  weights: number[];
+  purchased: Set<string>;
+  /** Nothing of it is newer. */
+  untilMs: number;
+};
 
 /** The pipeline's snapshot by user: what users did before, as `[itemId, confidence]`, oldest first. */
 export type ProfileSnapshot = {
@@ -56,7 +62,7 @@ export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: (
     },
 
     profileOf(unit) {
-      const profile: Profile = { items: [], weights: [], purchased: new Set() };
+      const profile: Profile = { items: [], weights: [], purchased: new Set(), untilMs: Math.max(0, snapshot.throughMs) };
       const before = unit.startsWith('u:') ? snapshot.profiles.get(unit.slice(2)) : undefined;
       const purchaseWeight = charter()?.confidence.purchase ?? Number.POSITIVE_INFINITY;
       for (const [itemId, weight] of before ?? []) {
@@ -76,6 +82,7 @@ export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: (
         if (atMs <= snapshot.throughMs || weight <= 0) continue;
         profile.items.push(itemId);
         profile.weights.push(weight);
+        profile.untilMs = Math.max(profile.untilMs, atMs);
       }
       if (profile.items.length > entriesPerUnit) {
         profile.items = profile.items.slice(-entriesPerUnit);

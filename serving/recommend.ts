@@ -29,7 +29,16 @@ export type RecommendInput = {
 export type Recommended = { response: RecommendResponse; record: SlateRecord | Promise<SlateRecord>; modelLatencyMs: number | null };
 
 /** What the visitor brings into the request. */
-type Visit = { unit: string | null; history: string[]; historyWeights: number[]; excluded: Set<string>; count: number };
+type Visit = {
+  unit: string | null;
+  segment: string;
+  history: string[];
+  historyWeights: number[];
+  /** Null where the caller told the history, or there is none. */
+  historyUntilMs: number | null;
+  excluded: Set<string>;
+  count: number;
+};
 
 const historyAtMost = 100;
 
@@ -45,6 +54,7 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   const assignment = input.enrolments.assign({
     canary: spec.canary,
     unit: visit.unit,
+    segment: visit.segment,
     generation: spec.generation,
     nowMs,
     mayEnrol: input.mayEnrol ?? true,
@@ -100,11 +110,14 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     releaseId: spec.canary?.releaseId ?? null,
     stage: spec.canary?.stage ?? null,
     enrolment: assignment.enrolment,
-    ...(spec.canary === null ? {} : { share: spec.canary.share }),
+    ...(spec.canary === null ? {} : { share: spec.canary.segmentShares?.[visit.segment] ?? spec.canary.share }),
     count: visit.count,
     rulesDigest: snapshot.rulesDigest,
     history: visit.history,
     historyWeights: visit.historyWeights,
+    ...(visit.historyUntilMs === null ? {} : { historyUntilMs: visit.historyUntilMs }),
+    ...contextOf(request),
+    segment: visit.segment,
     excluded: [...visit.excluded],
     items: explored.items,
     scores,
@@ -120,6 +133,12 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
 /** Twelve decimals: exact for every use, and half the bytes of a slate record. */
 function shorter(probability: number): number {
   return Math.round(probability * 1e12) / 1e12;
+}
+
+/** Kept where the caller gave it: no model of today reads it, a later analysis may. */
+function contextOf({ context: { country, device } }: RecommendRequest): Pick<SlateRecord, 'context'> {
+  if (country === undefined && device === undefined) return {};
+  return { context: { ...(country === undefined ? {} : { country }), ...(device === undefined ? {} : { device }) } };
 }
 
 function readVisit({ request, snapshot, profiles }: RecommendInput): Visit {
@@ -141,10 +160,13 @@ function readVisit({ request, snapshot, profiles }: RecommendInput): Visit {
     for (const itemId of known?.purchased ?? []) excluded.add(itemId);
     for (const { itemId, kind } of told ?? []) if (kind === 'purchase') excluded.add(itemId);
   }
+  const items = told === undefined ? (known?.items ?? []) : history.slice(-historyAtMost);
   return {
     unit,
-    history: told === undefined ? (known?.items ?? []) : history.slice(-historyAtMost),
+    segment: request.context.segment ?? (items.length > 0 ? 'known' : 'new'),
+    history: items,
     historyWeights: told === undefined ? (known?.weights ?? []) : historyWeights.slice(-historyAtMost),
+    historyUntilMs: told === undefined && items.length > 0 ? (known?.untilMs ?? null) : null,
     excluded,
     count: request.count ?? charter.slate.size,
   };

@@ -51,7 +51,15 @@ function changeOf(request: PublishRequest, latest: DeploymentSpec | undefined, l
     case 'shadow':
       return { challenger: artifact, canary: canary({ mode: 'shadow', stage: -1 }) };
     case 'split':
-      return { challenger: artifact, canary: canary({ stage: change.stage, cap: ladder[change.stage] ?? change.share, share: change.share }) };
+      return {
+        challenger: artifact,
+        canary: canary({
+          stage: change.stage,
+          cap: ladder[change.stage] ?? change.share,
+          share: change.share,
+          ...(change.segmentShares === undefined ? {} : { segmentShares: change.segmentShares }),
+        }),
+      };
     case 'promote':
       return {
         champion: artifact,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestString, epochMs, externalId, surfaceName } from './ids.ts';
+import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
 
 export const variantName = z.enum(['champion', 'challenger']);
 export type VariantName = z.infer<typeof variantName>;
@@ -14,6 +14,8 @@ export const canarySpec = z.strictObject({
   cap: z.number().min(0).max(1),
   /** Share of new enrolments for the challenger, within [cap/2, cap]. */
   share: z.number().min(0).max(1),
+  /** Share of new enrolments in each segment of visitors, where they differ; `share` for all others. */
+  segmentShares: z.record(machineName, z.number().min(0).max(1)).optional(),
   /** Hashed with the unit to assign it: one salt a release. */
   salt: z.string().min(1),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestString, epochMs, externalId, surfaceName } from './ids.ts';
+import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
 import { variantName } from './deployment.ts';
 
 /** Which link of the fallback chain answered. */
@@ -22,6 +22,8 @@ export const recommendRequest = z.strictObject({
         .optional(),
       country: z.string().max(64).optional(),
       device: z.string().max(64).optional(),
+      /** What the caller knows of the visitor, such as a lifecycle stage or a loyalty tier. Where it is absent: `known` with a history, else `new`. */
+      segment: machineName.optional(),
     })
     .default({}),
 });
@@ -90,6 +92,12 @@ export const slateRecord = z.strictObject({
   /** The context the models saw: item ids oldest first, weights of the same length. */
   history: z.array(externalId),
   historyWeights: z.array(z.number()),
+  /** Events up to then stand in the history; absent where the caller told it, or there is none. */
+  historyUntilMs: epochMs.optional(),
+  /** What the caller said of the request besides; absent where nothing. */
+  context: z.strictObject({ country: z.string().optional(), device: z.string().optional() }).optional(),
+  /** Of the visitor, as the canary's shares tell visitors apart. */
+  segment: machineName.optional(),
   excluded: z.array(externalId),
   items: z.array(externalId),
   scores: z.array(z.number()),
