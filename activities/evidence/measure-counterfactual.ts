@@ -50,7 +50,7 @@ export async function measureCounterfactual(state: State, input: Input): Promise
   if (records.length === 0) return { result: null, absent: 'the log holds no slate yet' };
   const since = records[0]?.atMs ?? 0;
   const events: Event[] = [];
-  const telling = (kind: EventKind) => (indicators as readonly EventKind[]).includes(kind) || (charter.reward.weights[kind] ?? 0) > 0;
+  const telling = (kind: EventKind) => kind === 'impression' || (indicators as readonly EventKind[]).includes(kind) || (charter.reward.weights[kind] ?? 0) > 0;
   for await (const one of state.logReader(surface, 'events').read(segments.events)) {
     const { atMs, kind } = one as Event;
     if (atMs >= since && telling(kind)) events.push(eventSchema.parse(one));
@@ -82,7 +82,9 @@ export async function measureCounterfactual(state: State, input: Input): Promise
       seed: input.seed,
       group: embedding,
     });
-    return { result, absent: null };
+    const seen = new Set(events.flatMap(({ kind, requestId }) => (kind === 'impression' && requestId !== undefined ? [requestId] : [])));
+    const impressed = usable.filter(({ record }) => seen.has(record.requestId)).length / usable.length;
+    return { result: { ...result, impressed }, absent: null };
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));
   }

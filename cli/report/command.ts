@@ -7,12 +7,13 @@ import { listRuns } from '../../activities/registry/runs.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Report, type ReportPart, report as reportSchema } from '../../models/contracts/report.ts';
-import type { Interval } from '../../models/contracts/verdict.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, say, table } from '../output.ts';
 import { surfaceStatus } from '../commands/status.ts';
+import { intervalText as shown } from './interval-text.ts';
+import { describeCounterfactual } from './describe-counterfactual.ts';
 
 type Options = { run?: string; evidence?: string; svg?: string; state?: string; json?: boolean };
 
@@ -59,7 +60,6 @@ async function choose(context: CommandContext, input: { state: State; stateDir: 
 }
 
 function describe(chosen: string, report: Report): string {
-  const { counterfactual } = report;
   const names = Object.keys(report.metrics).sort();
   const metricRows = names.map((name) => [name, shown(report.metrics[name]), shown(report.championMetrics?.[name]), shown(report.lift?.[name], true)]);
   const parts = [
@@ -72,20 +72,7 @@ function describe(chosen: string, report: Report): string {
     table(['metric', 'candidate', 'champion', 'lift'], metricRows),
   ];
   parts.push(...partsOf(report));
-  if (counterfactual !== null)
-    parts.push(
-      `On the log: ${counterfactual.verdict}, since ${counterfactual.reason}\n${table(
-        ['reward a slate', ''],
-        [
-          ['of what was logged', shown(counterfactual.logged)],
-          ['of the candidate (SNIPS)', shown(counterfactual.snips)],
-          ['lift over the champion', shown(counterfactual.lift, true)],
-          ['slates, users', `${counterfactual.slates}, ${counterfactual.users}`],
-          ['effective sample size', counterfactual.effectiveSampleSize.toFixed(0)],
-          ['support, largest weight', `${(counterfactual.support * 100).toFixed(0)} %, ${counterfactual.maxWeight.toFixed(1)}`],
-        ],
-      )}`,
-    );
+  parts.push(...describeCounterfactual(report));
   if (report.charterDiff.length > 0)
     parts.push(
       table(
@@ -108,10 +95,4 @@ function partsOf({ slices = {}, segments = [] }: Report): string[] {
   const counted = rows.filter(([, , figure]) => figure !== 'too few').length;
   const note = segments.length > 0 && counted > 0 ? `\nOf ${counted} intervals of 95 % about ${(counted / 20).toFixed(1)} miss by chance.` : '';
   return [`${table(['users', 'how many', 'ndcg@10', 'lift'], rows)}${note}`];
-}
-
-function shown(interval: Interval | undefined, signed = false): string {
-  if (interval === undefined) return '-';
-  const text = (value: number) => `${signed && value >= 0 ? '+' : ''}${value.toFixed(4)}`;
-  return `${text(interval.value)} [${text(interval.low)}, ${text(interval.high)}]`;
 }

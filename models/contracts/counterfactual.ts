@@ -78,6 +78,8 @@ export const counterfactualResult = z.strictObject({
   exposure: exposureBias.optional(),
   /** Predicted lift for each success metric, as events a slate, of candidate and champion on the same requests. */
   kpis: z.record(machineName, z.strictObject({ candidate: interval, champion: interval, lift: interval })).optional(),
+  /** Share of the slates of which the client said that a part was seen; 0 also where clients do not say. */
+  impressed: z.number().optional(),
   /** Slates that cannot be used, and why. */
   voided: z.number().int(),
   voidedBy: z.record(z.string(), z.number().int()).optional(),
