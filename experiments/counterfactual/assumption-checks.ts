@@ -1,26 +1,29 @@
 import type { AssumptionCheck } from '../../models/contracts/counterfactual.ts';
-import { normalQuantile, twoSided } from '../normal.ts';
 import type { WeighedSlate } from './logged-slate.ts';
-import { clusterScores } from './single-slot/intervals.ts';
+import { rejectsMean } from './mean-interval.ts';
 
 /** Fewer rewards behind a check than this, and it is silent. */
 const rewardsToSpeak = 20;
+/** What rewards' variance is believed to be before there are any, and how many slates that is worth. */
+const beliefRate = 0.05;
+const beliefSlates = 100;
 
 type Input = {
   slates: readonly WeighedSlate[];
-  /** [slates] index of the unit */
-  cluster: Int32Array;
-  clusters: number;
   examination: Float64Array;
   maxReward: number;
   /** Weights beyond this count as without support here too. */
   maxWeight: number;
-  /** A check whose two figures differ with a smaller p-value than this has failed. */
-  minP: number;
+  /** A check is wrong about a model that holds with this probability at most. */
+  error: number;
 };
 
-/** What one slate says of one policy's places: by the check, by the item-position model on the same places, and how much of the slate that is. */
-type Said = { own: number; model: number; share: number; rewards: number };
+/**
+ * What one slate says of the candidate's places: by the check, by the item-position model on the same places, and how much of the slate that is. `most` and
+ * `scale` are known before anything is drawn: no figure can be greater, and the variance goes with it.
+ */
+type Said = { own: number; model: number; share: number; rewards: number; most: { own: number; model: number }; scale: number };
+const nothingSaid = (): Said => ({ own: 0, model: 0, share: 0, rewards: 0, most: { own: 0, model: 0 }, scale: 0 });
 
 /**
  * Does the item-position model hold? Estimators that assume less are possible on some places of some slates only; there they must agree with it.
@@ -31,7 +34,8 @@ type Said = { own: number; model: number; share: number; rewards: number };
  * - `cascade-dr`: the same with a model of the rewards, which takes out the part of the noise that the model foretells (Kiyohara, Saito, Matsuhiro,
  *   Narita, Shimizu and Yamamoto, WSDM 2022). With a model that is additive over slots their recursion comes to weighted errors of the model.
  *
- * Of the candidate; two-sided tests on the difference, clustered by unit.
+ * Of the candidate. The two figures differ where a gambler wins by betting that they do (mean-interval.ts): weights are large here and rewards rare, where a
+ * normal test is wrong far too often.
  */
 export function checkAssumptions(input: Input): AssumptionCheck[] {
   const { slates, examination, maxReward } = input;
@@ -51,15 +55,24 @@ export function checkAssumptions(input: Input): AssumptionCheck[] {
 
 function bySlot(weighed: WeighedSlate, { examination, maxReward, maxWeight }: Input): Said {
   const { slate } = weighed;
-  const said: Said = { own: 0, model: 0, share: 0, rewards: 0 };
+  const said = nothingSaid();
+  const explored = { own: 0, model: 0 };
   const places = new Map<string, { slot: number; propensity: number }>();
   for (const one of weighed.wanted) {
     const slot = slate.candidate.indexOf(one.item);
     const propensity = slot < 0 ? 0 : slate.propensity(one.item, slot);
     if (propensity * maxWeight < 1 || !one.supported) continue;
     places.set(one.item, { slot, propensity });
-    said.share += examination[slot] ?? 0;
+    const examined = examination[slot] ?? 0;
+    said.share += examined;
+    said.scale += examined / propensity + one.weight.candidate ** 2 * one.reach;
+    const most = { own: maxReward / propensity, model: maxReward * one.weight.candidate };
+    const target = slate.base.includes(one.item) ? said.most : explored;
+    for (const key of ['own', 'model'] as const) target[key] = target === explored ? Math.max(explored[key], most[key]) : target[key] + most[key];
   }
+  // At most one place is explored where the weights are this large; more of them would bound a figure by their sum.
+  const draws = Math.max(1, slate.exploredSlots.length);
+  for (const key of ['own', 'model'] as const) said.most[key] += draws * explored[key];
   for (const [slot, one] of weighed.shown.entries()) {
     const place = one === null ? undefined : places.get(one.item);
     const reward = Math.min(maxReward, slate.rewards[slot] ?? 0);
@@ -74,13 +87,23 @@ function bySlot(weighed: WeighedSlate, { examination, maxReward, maxWeight }: In
 /** @param rate reward by examination that the model foretells everywhere */
 function byBeginning(weighed: WeighedSlate, { examination, maxReward, maxWeight }: Input, rate: number): Said {
   const { slate, wanted, shown } = weighed;
-  const said: Said = { own: 0, model: 0, share: 0, rewards: 0 };
+  const said = nothingSaid();
   const prefix = slate.prefix(slate.candidate);
   const supported = new Map(wanted.map((one) => [one.item, one.supported]));
   const impossible = slate.candidate.findIndex((item, place) => (prefix[place] ?? 0) * maxWeight < 1 || supported.get(item) !== true);
   const length = impossible < 0 ? slate.candidate.length : impossible;
   const places = new Set(slate.candidate.slice(0, length));
-  for (let slot = 0; slot < length; slot += 1) said.share += examination[slot] ?? 0;
+  for (let slot = 0; slot < length; slot += 1) {
+    const examined = examination[slot] ?? 0;
+    said.share += examined;
+    said.most.own += maxReward / (prefix[slot] as number);
+    said.scale += examined / (prefix[slot] as number);
+  }
+  for (const one of wanted) {
+    if (!places.has(one.item)) continue;
+    said.most.model += maxReward * one.weight.candidate;
+    said.scale += one.weight.candidate ** 2 * one.reach;
+  }
   said.own = rate * said.share;
   said.model = said.own;
   let agrees = true;
@@ -97,29 +120,32 @@ function byBeginning(weighed: WeighedSlate, { examination, maxReward, maxWeight 
 }
 
 function check(name: AssumptionCheck['name'], input: Input, sayOf: (weighed: WeighedSlate) => Said): AssumptionCheck {
-  const { slates, cluster, clusters, examination, minP } = input;
-  const differences = new Float64Array(slates.length);
-  const total = examination.reduce((sum, one) => sum + one, 0);
-  const sum: Said = { own: 0, model: 0, share: 0, rewards: 0 };
-  slates.forEach((weighed, index) => {
-    const said = sayOf(weighed);
-    differences[index] = said.own - said.model;
-    for (const key of ['own', 'model', 'share', 'rewards'] as const) sum[key] += said[key];
-  });
+  const { slates, examination, error, maxReward } = input;
+  const said = slates.map(sayOf);
+  const total = (of: (one: Said) => number) => said.reduce((sum, one) => sum + of(one), 0);
+  const most = (of: (one: Said) => number) => said.reduce((all, one) => Math.max(all, of(one)), 0);
   const count = Math.max(1, slates.length);
-  const share = total === 0 ? 0 : sum.share / count / total;
-  const speaks = sum.rewards >= rewardsToSpeak && slates.length > 1;
-  if (!speaks) {
-    const sentence = `too few rewards (${sum.rewards}) stand where ${name} can speak, which is ${percent(share)} of the candidate's slate`;
-    return { name, share, itemPosition: null, own: null, difference: null, pValue: null, passed: true, sentence };
+  const examined = examination.reduce((sum, one) => sum + one, 0);
+  const share = examined === 0 ? 0 : total((one) => one.share) / count / examined;
+  const rewards = total((one) => one.rewards);
+  if (rewards < rewardsToSpeak) {
+    const sentence = `too few rewards (${rewards}) stand where ${name} can speak, which is ${percent(share)} of the candidate's slate`;
+    return { name, share, itemPosition: null, own: null, passed: true, sentence };
   }
-  const { mean, standardError } = clusterScores({ scores: differences, cluster, clusters });
-  const half = normalQuantile(1 - minP / 2) * standardError;
-  const pValue = twoSided(mean / standardError);
-  const passed = pValue >= minP;
-  const [own, model] = [sum.own / count, sum.model / count];
-  const sentence = `on ${percent(share)} of the candidate's slate ${name} finds ${own.toFixed(4)} and the item-position model ${model.toFixed(4)} (p ${pValue.toPrecision(2)})${passed ? '' : ': the model does not hold, and what rests on it is no evidence'}`;
-  return { name, share, itemPosition: model, own, difference: { value: mean, low: mean - half, high: mean + half }, pValue, passed, sentence };
+  const scales = Float64Array.from(said, (one) => one.scale);
+  const passed = !rejectsMean({
+    supposed: 0,
+    values: Float64Array.from(said, (one) => one.own - one.model),
+    low: -most((one) => one.most.model + maxReward),
+    high: most((one) => one.most.own + maxReward),
+    level: 1 - error,
+    scales,
+    belief: { factor: beliefRate * maxReward * maxReward, scale: (beliefSlates * total((one) => one.scale)) / count },
+  });
+  const [own, model] = [total((one) => one.own) / count, total((one) => one.model) / count];
+  const figures = `on ${percent(share)} of the candidate's slate ${name} finds ${own.toFixed(4)} and the item-position model ${model.toFixed(4)}`;
+  const sentence = `${figures}, which ${passed ? 'may be chance' : 'is no chance: the model does not hold, and what rests on it is no evidence'}`;
+  return { name, share, itemPosition: model, own, passed, sentence };
 }
 
 function percent(share: number): string {

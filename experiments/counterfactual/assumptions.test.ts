@@ -12,16 +12,16 @@ const even: World['worth'] = (item) => (candidate.includes(item) ? 0.3 : 0.2);
 
 it('passes where the item-position model holds', () => {
   let failed = 0;
-  for (let seed = 1; seed <= 20; seed += 1) {
+  for (let seed = 1; seed <= 10; seed += 1) {
     for (const wanted of [candidate, oneNew])
       failed += [...checksOf({ seed, worth: even, candidate: wanted, slates: 4000 }).values()].filter((one) => !one.passed).length;
   }
-  // 120 tests at .001 each.
+  // 60 tests at .001 each.
   expect(failed).toBeLessThanOrEqual(2);
   const checks = checksOf({ seed: 30, worth: even, candidate: oneNew });
   for (const name of ['slot-ips', 'reward-interaction-ips', 'cascade-dr'] as const) {
     expect(checks.get(name)?.share).toBeGreaterThan(0.6);
-    expect(checks.get(name)?.pValue).toBeGreaterThan(0.001);
+    expect(checks.get(name)?.passed).toBe(true);
   }
 });
 
@@ -49,12 +49,12 @@ it('the estimators that look at the whole beginning see that a neighbour takes t
 
 it('is silent where too few rewards stand', () => {
   const checks = checksOf({ seed: 42, worth: () => 0.01, slates: 100 });
-  for (const one of checks.values()) expect(one).toMatchObject({ passed: true, pValue: null, sentence: expect.stringContaining('too few rewards') });
+  for (const one of checks.values()) expect(one).toMatchObject({ passed: true, own: null, sentence: expect.stringContaining('too few rewards') });
 });
 
 it('the pseudo-inverse is identified where some slates explore nothing, and says so where all do', () => {
   const values: number[] = [];
-  const rounds = 40;
+  const rounds = 30;
   const worth: World['worth'] = (item) => (candidate.includes(item) ? 0.9 : 0.2);
   for (let round = 0; round < rounds; round += 1) {
     const log = makeLog({ slates: 4000, seed: 500 + round, worth, candidate: oneNew, explores: 0.7 });

@@ -56,7 +56,7 @@ export function estimateCounterfactual(input: CounterfactualInput): Counterfactu
   const values = valuesOf((slate) => slate.rewards, maxReward);
   const { lift, widenedBy } = liftOf({ values, slates, examination, maxReward, level });
   const diagnostics = diagnoseSlates({ ...common, limits });
-  const checks = checkAssumptions({ ...common, maxReward, maxWeight: limits.maxItemWeight * size, minP: limits.minCheckP });
+  const checks = checkAssumptions({ slates, examination: examination.value, maxReward, maxWeight: limits.maxItemWeight * size, error: limits.checkError });
   const kpis = Object.keys(log[0]?.kpis ?? {}).map((name) => {
     const own = valuesOf((slate) => slate.kpis?.[name] ?? [], 1);
     return [

@@ -1,7 +1,7 @@
 import type { Interval } from '../../models/contracts/verdict.ts';
 
 /** No bet may lose more than this part of the wealth. */
-const boldest = 0.5;
+const boldest = 0.8;
 /** Halvings of the range of the values: the ends are found to a millionth of it. */
 const halvings = 20;
 
@@ -28,24 +28,43 @@ type Input = {
  * bounded random variables by betting", JRSS B 2024, sec. 4.2 and B.3, for a sample whose size is known. The values need not have one mean: the
  * interval is then of their average weighted with the b_i, which settle after the first rewards.
  */
-export function meanInterval({ values, low, high, level, scales, belief }: Input): Interval {
+export function meanInterval(input: Input): Interval {
+  const { values, low, high } = input;
   if (values.length === 0 || high <= low) return { value: values[0] ?? 0, low, high };
+  const game = open(input);
+  const value = values.reduce((sum, one) => sum + one, 0) / values.length;
+  const above = lastRejected((distance) => game.isRejected('higher', low + distance), high - low);
+  const below = lastRejected((distance) => game.isRejected('lower', high - distance), high - low);
+  return { value, low: Math.min(value, low + above), high: Math.max(value, high - below) };
+}
+
+/** Does that interval not hold the supposed mean? Without finding its ends, which takes forty times as long. */
+export function rejectsMean(input: Input & { supposed: number }): boolean {
+  const { values, low, high, supposed } = input;
+  if (values.length === 0 || high <= low) return false;
+  const game = open(input);
+  return (supposed > low && game.isRejected('higher', supposed)) || (supposed < high && game.isRejected('lower', supposed));
+}
+
+function open({ values, low, high, level, scales, belief }: Input): { isRejected(bet: 'higher' | 'lower', supposed: number): boolean } {
   const bets = betsOf({ values, scales, level, belief: belief ?? { factor: (high - low) ** 2 / 4, scale: 1 } });
   const threshold = Math.log(2 / (1 - level));
-  const value = values.reduce((sum, one) => sum + one, 0) / values.length;
-  const rejected = (distance: (one: number) => number, supposed: number): boolean => {
-    const most = boldest / supposed;
-    let wealth = 0;
-    for (let index = 0; index < values.length; index += 1)
-      wealth += Math.log1p(Math.min(bets[index] as number, most) * (distance(values[index] as number) - supposed));
-    return wealth >= threshold;
-  };
-  const above = (one: number) => one - low;
-  const below = (one: number) => high - one;
   return {
-    value,
-    low: Math.min(value, low + lastRejected((supposed) => rejected(above, supposed), high - low)),
-    high: Math.max(value, high - lastRejected((supposed) => rejected(below, supposed), high - low)),
+    isRejected(bet, supposed) {
+      const sign = bet === 'higher' ? 1 : -1;
+      const most = boldest / (bet === 'higher' ? supposed - low : high - supposed);
+      let logWealth = 0;
+      let wealth = 1;
+      for (let index = 0; index < values.length; index += 1) {
+        wealth *= 1 + Math.min(bets[index] as number, most) * sign * ((values[index] as number) - supposed);
+        // Logarithms cost more than all the rest: one for many factors, before their product leaves the range of numbers.
+        if (wealth > 1e100 || wealth < 1e-100) {
+          logWealth += Math.log(wealth);
+          wealth = 1;
+        }
+      }
+      return logWealth + Math.log(wealth) >= threshold;
+    },
   };
 }
 

@@ -84,7 +84,7 @@ export const limits = {
   maxTailIndex: 1.5,
   minMeanWeightP: 0.001,
   minDriftP: 0.001,
-  minCheckP: 0.001,
+  checkError: 0.001,
   minEffectiveSampleSize: 50,
 };
 

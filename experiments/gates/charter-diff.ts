@@ -42,7 +42,7 @@ const limits: Readonly<Record<string, Loosens>> = {
   '/gates/logLimits/maxTailIndex': higher,
   '/gates/logLimits/minMeanWeightP': lower,
   '/gates/logLimits/minDriftP': lower,
-  '/gates/logLimits/minCheckP': lower,
+  '/gates/logLimits/checkError': lower,
   '/gates/withoutCounterfactualSupport': becomes('pass'),
   '/release/fourEyes': becomes(false),
   '/release/freezeWindows': thaws,

@@ -62,7 +62,7 @@ const logLimitDefaults = {
   maxTailIndex: 1.5,
   minMeanWeightP: 0.001,
   minDriftP: 0.001,
-  minCheckP: 0.001,
+  checkError: 0.001,
 };
 
 /** The configuration of one surface. Every field is read by the code named in its comment, and nowhere is it defined again. */
@@ -159,10 +159,11 @@ const fields = z.strictObject({
         maxWeightShare: share.default(0.1),
         /** Weights of slates are bounded by `maxItemWeight`, so that a heavy tail costs width and no more. */
         maxTailIndex: z.number().positive().default(1.5),
-        /** p-values below these are objections: of E[w] = 1, of equal weights in both halves of the log, of each check of the item-position model. */
+        /** p-values below these are objections: of E[w] = 1, and of equal weights in both halves of the log. */
         minMeanWeightP: share.default(0.001),
         minDriftP: share.default(0.001),
-        minCheckP: share.default(0.001),
+        /** Each check of the item-position model objects to one that holds with this probability at most. */
+        checkError: z.number().gt(0).lt(1).default(0.001),
       })
       .default(logLimitDefaults),
     /** So many of the log's newest slates are replayed for the counterfactual evidence. */
@@ -194,8 +195,15 @@ const fields = z.strictObject({
       lookEveryMs: positiveMs.default(15 * 60_000),
       /** Ripe units of the challenger before a stage may end. One number a rung. */
       minUnits: z.array(z.number().int().min(1)).min(1),
-      /** A canary without a verdict after this is rolled back as `not-enough-evidence`. */
+      /** A canary without a verdict after this ends as `inconclusive` says. Time in which nothing was served does not count, up to as much again. */
       maxDurationMs: positiveMs.default(14 * 86_400_000),
+      /**
+       * What becomes of a challenger for and against which there is not enough evidence by then. `promote` holds for `refresh` only, on the last rung with
+       * its `minUnits`, where the estimate itself lies within the margin; a replacement must have shown that it is better.
+       */
+      inconclusive: z.enum(['roll-back', 'promote']).default('roll-back'),
+      /** Users of all variants together who are expected by then, where known: the test then aims at having its verdict with them. */
+      plannedUsers: z.number().int().min(100).optional(),
       alpha: z.number().gt(0).lt(0.5).default(0.01),
       /** Non-inferiority margin of `refresh`, as a share of the champion's reward a unit. */
       refreshMargin: share.default(0.1),

@@ -13,8 +13,6 @@ export const assumptionCheck = z.strictObject({
   share: z.number(),
   itemPosition: z.number().nullable(),
   own: z.number().nullable(),
-  difference: interval.nullable(),
-  pValue: z.number().nullable(),
   passed: z.boolean(),
   sentence: z.string(),
 });

@@ -2,7 +2,7 @@ import { type EstimatorName, estimatorForms, type Hyperparameters } from './esti
 import type { LoggedRows } from './logged-rows.ts';
 
 type Settings = { rows: LoggedRows; weights: Float64Array };
-type Rung = { parameter: number; value: number; standardError: number; biasBound: number };
+type Rung = { value: number; standardError: number; biasBound: number };
 
 /** Weight's quantiles that are tried as caps, least biased first. */
 const quantiles = [1, 0.9999, 0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5];
@@ -20,7 +20,7 @@ const tunable = { clip: 'ips-clipped', switch: 'switch-dr', shrinkage: 'dr-os' }
 export function chooseHyperparameters({ rows, weights }: Settings, given: Partial<Hyperparameters>): Hyperparameters {
   const caps = capsOf(weights);
   const choose = (name: keyof Hyperparameters, grid: readonly number[]): number =>
-    given[name] ?? slope(grid.map((parameter) => measure(tunable[name], { rows, weights }, { name, parameter })));
+    given[name] ?? slope(grid, (parameter) => measure(tunable[name], { rows, weights }, { name, parameter }));
   return {
     clip: choose('clip', caps),
     switch: choose('switch', caps),
@@ -42,17 +42,19 @@ function capsOf(weights: Float64Array): number[] {
   return [...new Set(caps.filter((cap) => cap > 0))].concat(most > 0 ? [] : [1]);
 }
 
-function slope(ladder: readonly Rung[]): number {
+/** Measures no further than it must. */
+function slope(grid: readonly number[], measured: (parameter: number) => Rung): number {
   let low = Number.NEGATIVE_INFINITY;
   let high = Number.POSITIVE_INFINITY;
-  let chosen = ladder[0] as Rung;
-  for (const [place, rung] of ladder.entries()) {
+  let chosen = grid[0] as number;
+  for (const [place, parameter] of grid.entries()) {
+    const rung = measured(parameter);
     low = Math.max(low, rung.value - 2 * rung.standardError);
     high = Math.min(high, rung.value + 2 * rung.standardError);
     if (place > 0 && (low > high || rung.biasBound > rung.standardError)) break;
-    chosen = rung;
+    chosen = parameter;
   }
-  return chosen.parameter;
+  return chosen;
 }
 
 /** By row, whatever the clusters: for choosing, the order of magnitude will do. */
@@ -76,7 +78,6 @@ function measure(estimator: EstimatorName, { rows, weights }: Settings, { name, 
   }
   const errorOf = (total: number, ofSquares: number) => Math.sqrt(Math.max(0, ofSquares / count - (total / count) ** 2) / count);
   return {
-    parameter,
     value: sum / count,
     standardError: errorOf(sum, squares),
     biasBound: Math.abs(lost / count) + errorOf(lost, lostSquares),

@@ -11,6 +11,8 @@ export type Diagnostics = {
   ess: number;
   /** The same over the rows with a reward: what an estimate of rare rewards rests on. */
   essRewarded: number;
+  /** Rewards that the difference from the logging policy rests on: see essOfLift. */
+  essLift: number;
   maxWeight: number;
   /** The largest weight's part of all weight. */
   maxWeightShare: number;
@@ -24,47 +26,61 @@ export type Diagnostics = {
   unsupportedMass: number;
   /** Two-sided, of equal mean weights in the first and the second half of the log. */
   driftP: number;
+  /** Rows whose probabilities over all actions sum to something else than 1, of those that say so. */
+  badSumShare: number;
+  /** Rows that are there twice, of those with an id. */
+  duplicateShare: number;
+  /** Rows that were left out since their propensity is not known. */
+  missingShare: number;
 };
 
 export type DiagnosticLimits = {
   minEss: number;
   minEssRewarded: number;
+  minEssLift: number;
   maxWeightShare: number;
   maxTailIndex: number;
   minMeanWeightP: number;
   maxUnsupportedMass: number;
   minDriftP: number;
+  maxBadSumShare: number;
+  maxDuplicateShare: number;
+  maxMissingShare: number;
 };
+/** Each is shown to hold by the study of experiments/study. */
 export const defaultLimits: DiagnosticLimits = {
   minEss: 100,
-  minEssRewarded: 30,
+  minEssRewarded: 20,
+  minEssLift: 15,
   maxWeightShare: 0.05,
   maxTailIndex: 0.7,
   minMeanWeightP: 0.001,
   maxUnsupportedMass: 0.05,
   minDriftP: 0.001,
+  maxBadSumShare: 0.001,
+  maxDuplicateShare: 0.001,
+  maxMissingShare: 0.01,
 };
 
 /** @param weightSample the weights as scores, clustered */
 export function diagnose({ rows, weights, weightSample }: { rows: LoggedRows; weights: Float64Array; weightSample: ScoreSample }): Diagnostics {
   const count = weights.length;
   let most = 0;
-  let rewarded = 0;
+  let [rewardedWeight, rewardedSquares] = [0, 0];
   for (let row = 0; row < count; row += 1) {
-    most = Math.max(most, weights[row] as number);
-    if (rows.reward[row] !== 0) rewarded += 1;
+    const weight = weights[row] as number;
+    most = Math.max(most, weight);
+    if (rows.reward[row] === 0) continue;
+    rewardedWeight += weight;
+    rewardedSquares += weight * weight;
   }
-  const ofRewarded = new Float64Array(rewarded);
-  let next = 0;
-  for (let row = 0; row < count; row += 1) if (rows.reward[row] !== 0) ofRewarded[next++] = weights[row] as number;
-  const { mean, standardError, scores } = weightSample;
-  const half = Math.floor(scores.length / 2);
-  const [before, after] = [momentsOf(scores, 0, half), momentsOf(scores, half, scores.length)];
+  const { mean, standardError } = weightSample;
   return {
     rows: count,
-    clusters: scores.length,
+    clusters: weightSample.scores.length,
     ess: effectiveSampleSize(weights),
-    essRewarded: effectiveSampleSize(ofRewarded),
+    essRewarded: rewardedSquares === 0 ? 0 : (rewardedWeight * rewardedWeight) / rewardedSquares,
+    essLift: essOfLift({ rows, weights, meanWeight: weightSample.mean, clusters: weightSample.scores.length }),
     maxWeight: most,
     maxWeightShare: mean === 0 ? 1 : most / (mean * count),
     tailIndex: tailIndex(weights),
@@ -72,7 +88,10 @@ export function diagnose({ rows, weights, weightSample }: { rows: LoggedRows; we
     positions: byPosition(rows.position, weights),
     meanWeightP: twoSided((mean - 1) / standardError),
     unsupportedMass: Math.max(0, 1 - mean - 2 * (Number.isFinite(standardError) ? standardError : 1)),
-    driftP: twoSided((before.mean - after.mean) / Math.sqrt(before.variance + after.variance)),
+    driftP: driftOf(rows, weightSample),
+    badSumShare: shareWhere(rows.propensitySum, (sum) => !(Math.abs(sum - 1) <= 1e-3)),
+    duplicateShare: duplicates(rows.id) / count,
+    missingShare: (rows.withoutPropensity ?? 0) / (count + (rows.withoutPropensity ?? 0)),
   };
 }
 
@@ -83,6 +102,10 @@ export function objections(found: Diagnostics, limits: DiagnosticLimits): string
     [
       found.essRewarded < limits.minEssRewarded,
       `the rewards of the target rest on as much as ${found.essRewarded.toFixed(0)} unweighted rewarded rows; ${limits.minEssRewarded} are needed`,
+    ],
+    [
+      found.essLift < limits.minEssLift,
+      `the difference between the policies rests on as much as ${found.essLift.toFixed(0)} rewards; ${limits.minEssLift} are needed`,
     ],
     [found.maxWeightShare > limits.maxWeightShare, `one row carries ${percent(found.maxWeightShare)} of all weight; ${percent(limits.maxWeightShare)} at most`],
     [
@@ -98,8 +121,100 @@ export function objections(found: Diagnostics, limits: DiagnosticLimits): string
       `the mean weight is ${found.meanWeight.toFixed(3)} where 1 is expected (p ${found.meanWeightP.toExponential(1)}): propensities are wrong, or actions are missing`,
     ],
     [found.driftP < limits.minDriftP, `the mean weight differs between the halves of the log (p ${found.driftP.toExponential(1)}): the propensities drift`],
+    [
+      found.badSumShare > limits.maxBadSumShare,
+      `the logging probabilities of ${percent(found.badSumShare)} of the rows do not sum to one over all actions; ${percent(limits.maxBadSumShare)} at most`,
+    ],
+    [
+      found.duplicateShare > limits.maxDuplicateShare,
+      `${percent(found.duplicateShare)} of the rows are there twice; ${percent(limits.maxDuplicateShare)} at most`,
+    ],
+    [
+      found.missingShare > limits.maxMissingShare,
+      `${percent(found.missingShare)} of the rows have no propensity and were left out; ${percent(limits.maxMissingShare)} at most`,
+    ],
   ];
   return checks.filter(([broken]) => broken).map(([, sentence]) => sentence);
+}
+
+/**
+ * The lift's scores are (w - 1) e and what the model makes sure of, e the residual of the reward. A variance that is estimated from n of them is as
+ * uncertain as one from n / kurtosis draws of which each is nothing or something, so that this many rewards carry the lift; and kurtosis is above the
+ * square of skewness, so that the interval's shape is known where it is large (Cochran, "Sampling techniques", 1977, sec. 2.15, asks for n > 25 skewness^2).
+ * The kurtosis is taken as that of w - 1 times that of e: those of the product itself depend on which heavy rows happened to be rewarded, so that logs
+ * would be judged by their luck. Residuals of one cluster count as one.
+ */
+function essOfLift({ rows, weights, meanWeight, clusters }: { rows: LoggedRows; weights: Float64Array; meanWeight: number; clusters: number }): number {
+  const { reward, qLogged, cluster } = rows;
+  const count = weights.length;
+  let residualSum = 0;
+  for (let row = 0; row < count; row += 1) residualSum += (reward[row] as number) - (qLogged === undefined ? 0 : (qLogged[row] as number));
+  const meanResidual = residualSum / count;
+  const byCluster = cluster === undefined ? null : new Float64Array(clusters);
+  let [tilt2, tilt4, residual2, residual4] = [0, 0, 0, 0];
+  for (let row = 0; row < count; row += 1) {
+    const tilt = ((weights[row] as number) / meanWeight - 1) ** 2;
+    tilt2 += tilt;
+    tilt4 += tilt * tilt;
+    const residual = (reward[row] as number) - (qLogged === undefined ? 0 : (qLogged[row] as number)) - meanResidual;
+    if (byCluster !== null) {
+      const own = (cluster as Int32Array)[row] as number;
+      byCluster[own] = (byCluster[own] as number) + residual;
+      continue;
+    }
+    residual2 += residual * residual;
+    residual4 += residual ** 4;
+  }
+  if (byCluster !== null) {
+    for (let own = 0; own < clusters; own += 1) {
+      const square = (byCluster[own] as number) ** 2;
+      residual2 += square;
+      residual4 += square * square;
+    }
+  }
+  if (residual4 === 0 || !(meanWeight > 0)) return 0;
+  // Policies that do the same: nothing is weighted.
+  const evenness = tilt4 === 0 ? 1 : (tilt2 * tilt2) / tilt4 / count;
+  return (evenness * residual2 * residual2) / residual4;
+}
+
+/** Of several policies, each by itself: their weights by the mixture need not have the same mean, and they may have logged one after the other. */
+function driftOf({ pooled, cluster }: LoggedRows, { scores }: ScoreSample): number {
+  const centred = pooled === undefined || cluster !== undefined ? scores : withoutMeans(scores, pooled.policy);
+  const half = Math.floor(centred.length / 2);
+  const [before, after] = [momentsOf(centred, 0, half), momentsOf(centred, half, centred.length)];
+  return twoSided((before.mean - after.mean) / Math.sqrt(before.variance + after.variance));
+}
+
+function withoutMeans(scores: Float64Array, group: Int32Array): Float64Array {
+  const sums: number[] = [];
+  const counts: number[] = [];
+  for (let row = 0; row < scores.length; row += 1) {
+    const own = group[row] as number;
+    sums[own] = (sums[own] ?? 0) + (scores[row] as number);
+    counts[own] = (counts[own] ?? 0) + 1;
+  }
+  return scores.map((score, row) => score - (sums[group[row] as number] as number) / (counts[group[row] as number] as number));
+}
+
+function shareWhere(values: Float64Array | undefined, isSo: (value: number) => boolean): number {
+  let found = 0;
+  for (let row = 0; row < (values?.length ?? 0); row += 1) if (isSo((values as Float64Array)[row] as number)) found += 1;
+  return found === 0 ? 0 : found / (values as Float64Array).length;
+}
+
+function duplicates(id: Int32Array | undefined): number {
+  if (id === undefined) return 0;
+  let most = 0;
+  for (let row = 0; row < id.length; row += 1) most = Math.max(most, id[row] as number);
+  const seen = new Uint8Array(most + 1);
+  let found = 0;
+  for (let row = 0; row < id.length; row += 1) {
+    const own = id[row] as number;
+    if (seen[own] === 1) found += 1;
+    seen[own] = 1;
+  }
+  return found;
 }
 
 function byPosition(position: Int32Array | undefined, weights: Float64Array): Diagnostics['positions'] {
@@ -114,18 +229,32 @@ function byPosition(position: Int32Array | undefined, weights: Float64Array): Di
 }
 
 /**
- * Hill's estimator of the tail index (Hill 1975) over the largest min(n / 5, 3 sqrt n) weights, as many as Pareto smoothed importance sampling looks
- * at (Vehtari, Simpson, Gelman, Yao and Gabry 2024, sec. 2).
+ * Shape k of a generalized Pareto distribution over what the largest min(n / 5, 3 sqrt n) weights exceed the next one by, as Pareto smoothed importance
+ * sampling has it (Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto smoothed importance sampling", JMLR 2024, sec. 2 and app. C): the fit of Zhang and
+ * Stephens (Technometrics 2009), drawn to .5 as ten observations would. Below 0 the weights have an end; from .5 on they have no variance,
+ * from 1 on no mean. 0 where less than five exceed.
  */
 export function tailIndex(weights: Float64Array): number {
   const size = Math.floor(Math.min(weights.length / 5, 3 * Math.sqrt(weights.length)));
   if (size < 5) return 0;
   const top = largest(weights, size + 1);
   const threshold = top[0] as number;
-  if (!(threshold > 0)) return Number.POSITIVE_INFINITY;
-  let sum = 0;
-  for (let index = 1; index <= size; index += 1) sum += Math.log((top[index] as number) / threshold);
-  return sum / size;
+  const over = top.map((weight) => weight - threshold).filter((excess) => excess > 0);
+  const count = over.length;
+  if (count < 5) return 0;
+  const most = over[count - 1] as number;
+  const quartile = over[Math.floor(count / 4 + 0.5) - 1] as number;
+  const candidates = 30 + Math.floor(Math.sqrt(count));
+  const shapeAt = (slope: number) => over.reduce((sum, excess) => sum + Math.log1p(-slope * excess), 0) / count;
+  const slopes = Array.from({ length: candidates }, (_, place) => 1 / most + (1 - Math.sqrt(candidates / (place + 0.5))) / (3 * quartile));
+  const likelihoods = slopes.map((slope) => {
+    const shape = shapeAt(slope);
+    return shape === 0 ? Number.NEGATIVE_INFINITY : count * (Math.log(-slope / shape) - shape - 1);
+  });
+  const best = likelihoods.reduce((all, one) => Math.max(all, one), Number.NEGATIVE_INFINITY);
+  const parts = likelihoods.map((one) => Math.exp(one - best));
+  const slope = slopes.reduce((sum, one, place) => sum + one * (parts[place] as number), 0) / parts.reduce((sum, one) => sum + one, 0);
+  return (shapeAt(slope) * count + 0.5 * 10) / (count + 10);
 }
 
 /** The `size` largest, ascending: a binary heap, since sorting millions for a few thousand is slow. */

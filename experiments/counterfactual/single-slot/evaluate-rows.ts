@@ -12,7 +12,10 @@ export type RowsEvaluation = {
   hyperparameters: Hyperparameters;
   /** The log's own mean reward: what the logging policy earned. */
   logged: Estimate;
-  /** The target's value minus the logging policy's, paired by row; by SNDR, or SNIPS where there is no reward model. */
+  /**
+   * The target's value minus the logging policy's, paired by row; by SNDR, or SNIPS where there is no reward model. The verdict reads its ends: they are
+   * those of the empirical likelihood, with the freedom that `essLift` leaves (docs/study.md shows how often they hold), whatever `interval` asks for.
+   */
   lift: Estimate & { estimator: EstimatorName };
   diagnostics: Diagnostics;
   verdict: Verdict;
@@ -40,10 +43,10 @@ export function evaluateRows(rows: LoggedRows, settings: RowsSettings = {}): Row
   const clusters = rows.cluster === undefined ? count : countClusters(rows.cluster);
   const parameters = chooseHyperparameters({ rows, weights }, settings.hyperparameters ?? {});
   const scores = new Float64Array(count);
-  const summarize = (value: number): Estimate => {
+  const summarize = (value: number, kind: IntervalKind = interval, freedom?: number): Estimate => {
     const sample = clusterScores({ scores, cluster: rows.cluster, clusters });
     return {
-      ...intervalOf(interval, { sample, value, level, seed, replications, bounds: boundsOf(sample.scores) }),
+      ...intervalOf(kind, { sample, value, level, seed, replications, bounds: boundsOf(sample.scores), freedom }),
       standardError: finite(sample.standardError),
     };
   };
@@ -56,16 +59,29 @@ export function evaluateRows(rows: LoggedRows, settings: RowsSettings = {}): Row
     const value = scoreRows(name, { rows, weights, parameters, scores });
     estimators[name] = summarize(value);
   }
-  let rewardSum = 0;
-  for (let row = 0; row < count; row += 1) rewardSum += rows.reward[row] as number;
   scores.set(rows.reward);
-  const logged = summarize(rewardSum / count);
-
-  const estimator = possible.includes('sndr') ? 'sndr' : 'snips';
-  const value = scoreRows(estimator, { rows, weights, parameters, scores });
-  for (let row = 0; row < count; row += 1) scores[row] = (scores[row] as number) - (rows.reward[row] as number);
-  const lift = { ...summarize(value - rewardSum / count), estimator } as const;
+  const logged = summarize(meanOf(rows.reward));
+  const { value, estimator } = scoreLift({ rows, weights, parameters, scores });
+  const lift = { ...summarize(value, 'empirical-likelihood', diagnostics.essLift), estimator };
   return { rows: count, estimators, hyperparameters: parameters, logged, lift, diagnostics, ...judge({ lift, diagnostics, limits }) };
+}
+
+/** @param scores written to, [rows]: their mean is the lift */
+export function scoreLift(input: { rows: LoggedRows; weights: Float64Array; parameters: Hyperparameters; scores: Float64Array }): {
+  value: number;
+  estimator: EstimatorName;
+} {
+  const { reward, qLogged } = input.rows;
+  const estimator = qLogged === undefined ? 'snips' : 'sndr';
+  const value = scoreRows(estimator, input) - meanOf(reward);
+  for (let row = 0; row < reward.length; row += 1) input.scores[row] = (input.scores[row] as number) - (reward[row] as number);
+  return { value, estimator };
+}
+
+function meanOf(values: Float64Array): number {
+  let sum = 0;
+  for (let row = 0; row < values.length; row += 1) sum += values[row] as number;
+  return sum / values.length;
 }
 
 function judge({ lift, diagnostics, limits }: { lift: RowsEvaluation['lift']; diagnostics: Diagnostics; limits: DiagnosticLimits }): {

@@ -2,47 +2,64 @@ import type { Interval } from '../../../models/contracts/verdict.ts';
 import { createRandom } from '../../../models/random.ts';
 import { normalQuantile } from '../../normal.ts';
 import { meanInterval } from '../mean-interval.ts';
+import { empiricalLikelihood } from './empirical-likelihood.ts';
+import { studentQuantile } from './student.ts';
 
 export const intervalKinds = ['normal', 'empirical-bernstein', 'empirical-likelihood', 'bootstrap', 'betting'] as const;
 export type IntervalKind = (typeof intervalKinds)[number];
 
 export type ScoreSample = {
-  /** Scores whose mean is the estimate, one a cluster: the sum of its rows' scores, times clusters / rows. */
+  /** Scores whose mean is the estimate, one a cluster: the estimate, and clusters / rows for each row's distance from it. */
   scores: Float64Array;
   mean: number;
   /** Of the mean. */
   standardError: number;
 };
 
-/** Sums rows into clusters, so that every interval below treats a cluster as one draw. */
+/**
+ * Sums rows into clusters, so that every interval below treats a cluster as one draw. The estimate is a ratio, sums over clusters of scores and of
+ * rows: a cluster's influence is its rows' distance from the estimate, however many they are (Cochran, "Sampling techniques", 1977, sec. 6.4).
+ */
 export function clusterScores({ scores, cluster, clusters }: { scores: Float64Array; cluster: Int32Array | undefined; clusters: number }): ScoreSample {
+  let sum = 0;
+  for (let row = 0; row < scores.length; row += 1) sum += scores[row] as number;
+  const mean = sum / scores.length;
   let own = scores;
   if (cluster !== undefined) {
-    own = new Float64Array(clusters);
+    own = new Float64Array(clusters).fill(mean);
     const scale = clusters / scores.length;
-    for (let row = 0; row < scores.length; row += 1) own[cluster[row] as number] = (own[cluster[row] as number] as number) + (scores[row] as number) * scale;
+    for (let row = 0; row < scores.length; row += 1)
+      own[cluster[row] as number] = (own[cluster[row] as number] as number) + ((scores[row] as number) - mean) * scale;
   }
-  let sum = 0;
-  for (let index = 0; index < own.length; index += 1) sum += own[index] as number;
-  const mean = sum / own.length;
   let squares = 0;
   for (let index = 0; index < own.length; index += 1) squares += ((own[index] as number) - mean) ** 2;
   const standardError = own.length < 2 ? Number.POSITIVE_INFINITY : Math.sqrt(squares / (own.length - 1) / own.length);
   return { scores: own, mean, standardError };
 }
 
-type Request = { sample: ScoreSample; value: number; level: number; seed: number; replications: number; bounds: { low: number; high: number } };
+type Request = {
+  sample: ScoreSample;
+  /** The estimate; `sample.mean` up to rounding. */
+  value: number;
+  level: number;
+  seed: number;
+  replications: number;
+  /** Of a score, a priori; used by `empirical-bernstein` and `betting`. */
+  bounds: { low: number; high: number };
+  /** Of the variance that the scores show; used by `empirical-likelihood`, for which it is as good as known where absent. */
+  freedom?: number;
+};
 
-/**
- * @param value the estimate; `sample.mean` up to rounding
- * @param bounds of a score, a priori; used by `empirical-bernstein` and `betting`
- */
+/** The interval, which holds the estimate; of less than two clusters nothing is known but the bounds. */
 export function intervalOf(kind: IntervalKind, request: Request): Interval {
   const { sample, value } = request;
   if (sample.scores.length < 2) return { value, ...request.bounds };
   const { low, high } = kinds[kind](request);
   return { value, low: Math.min(low, value), high: Math.max(high, value) };
 }
+
+/** Below this Student's quantile is no longer what widens an interval for good reason: there is no variance to speak of. */
+const leastFreedom = 4;
 
 const kinds: Record<IntervalKind, (request: Request) => { low: number; high: number }> = {
   /** value ± z standard error: right where many rows carry the estimate, too short where a few rewarded ones do. */
@@ -57,7 +74,9 @@ const kinds: Record<IntervalKind, (request: Request) => { low: number; high: num
     const half = sample.standardError * Math.sqrt(2 * log) + (7 * (bounds.high - bounds.low) * log) / (3 * (count - 1));
     return { low: Math.max(bounds.low, value - half), high: Math.min(bounds.high, value + half) };
   },
-  'empirical-likelihood': ({ sample, level }) => empiricalLikelihood(sample, level),
+  /** The deviance's limit is the square of Student's quantile, which is chi-squared's where the variance is known (as Owen 1990, sec. 4, does by F). */
+  'empirical-likelihood': ({ sample, level, freedom = Number.POSITIVE_INFINITY }) =>
+    empiricalLikelihood({ ...sample, critical: studentQuantile((1 + level) / 2, Math.max(leastFreedom, freedom)) ** 2 }),
   /** Percentiles of means of clusters drawn with replacement. */
   bootstrap: ({ sample, level, seed, replications }) => {
     const random = createRandom(seed);
@@ -75,56 +94,3 @@ const kinds: Record<IntervalKind, (request: Request) => { low: number; high: num
   /** Holds for any distribution within the bounds and at any time of looking. */
   betting: ({ sample, level, bounds }) => meanInterval({ values: sample.scores, ...bounds, level }),
 };
-
-/**
- * All means m with  -2 log R(m) <= chi2_1(level),  R the empirical likelihood ratio (Owen 1988). Its shape follows the data's skewness, which the
- * normal interval's does not.
- */
-function empiricalLikelihood({ scores, mean, standardError }: ScoreSample, level: number): { low: number; high: number } {
-  const critical = normalQuantile((1 + level) / 2) ** 2;
-  let least = Number.POSITIVE_INFINITY;
-  let most = Number.NEGATIVE_INFINITY;
-  for (let index = 0; index < scores.length; index += 1) {
-    least = Math.min(least, scores[index] as number);
-    most = Math.max(most, scores[index] as number);
-  }
-  if (!(standardError > 0)) return { low: mean, high: mean };
-  const deviance = (supposed: number): number => {
-    // Newton on the dual, kept inside  1 + lambda (x - m) > 1 / n.
-    const count = scores.length;
-    let from = (1 / count - 1) / (most - supposed);
-    let to = (1 / count - 1) / (least - supposed);
-    let lambda = 0;
-    for (let step = 0; step < 60; step += 1) {
-      let slope = 0;
-      let curve = 0;
-      for (let index = 0; index < count; index += 1) {
-        const distance = (scores[index] as number) - supposed;
-        const part = distance / (1 + lambda * distance);
-        slope += part;
-        curve += part * part;
-      }
-      if (slope > 0) from = lambda;
-      else to = lambda;
-      const next = lambda + slope / curve;
-      const inside = next > from && next < to ? next : (from + to) / 2;
-      if (Math.abs(inside - lambda) < 1e-10 * Math.max(1, Math.abs(lambda))) break;
-      lambda = inside;
-    }
-    let sum = 0;
-    for (let index = 0; index < scores.length; index += 1) sum += Math.log1p(lambda * ((scores[index] as number) - supposed));
-    return 2 * sum;
-  };
-  const end = (outer: number): number => {
-    let inside = mean;
-    let outside = outer;
-    for (let step = 0; step < 40 && Math.abs(outside - inside) > 1e-4 * standardError; step += 1) {
-      const middle = (inside + outside) / 2;
-      if (deviance(middle) <= critical) inside = middle;
-      else outside = middle;
-    }
-    return inside;
-  };
-  const reach = 12 * standardError;
-  return { low: end(Math.max(least + 1e-9 * reach, mean - reach)), high: end(Math.min(most - 1e-9 * reach, mean + reach)) };
-}
