@@ -1,4 +1,5 @@
 import type { Interval } from '../../models/contracts/verdict.ts';
+import { colours, escaped, svgPage } from './svg.ts';
 
 export type ForestRow = { label: string; interval: Interval /** Shown at the right. */; note?: string };
 type Plot = { title: string /** What lies left and right of zero. */; sides: [below: string, above: string]; rows: readonly ForestRow[] };
@@ -23,7 +24,7 @@ export function forestPlot({ title, sides, rows }: Plot): string {
     const reach = Math.max(Math.abs(low), Math.abs(high), Math.abs(value)) || 1;
     const x = (one: number) => (middle + ((right - left) / 2 - 8) * Math.max(-1, Math.min(1, one / reach))).toFixed(1);
     const y = top + place * rowHeight + rowHeight / 2;
-    const colour = low > 0 ? '#1a7f37' : high < 0 ? '#c62828' : '#6b7280';
+    const colour = low > 0 ? colours.better : high < 0 ? colours.worse : colours.open;
     return [
       `<text x="${left - 10}" y="${y + 4}" text-anchor="end">${escaped(label)}</text>`,
       `<line x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3" stroke-linecap="round"/>`,
@@ -32,18 +33,10 @@ export function forestPlot({ title, sides, rows }: Plot): string {
     ].join('');
   });
   const bottom = top + rows.length * rowHeight;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#111827" role="img">`,
-    `<title>${escaped(title)}</title><rect width="100%" height="100%" fill="#ffffff"/>`,
-    `<text x="16" y="26" font-size="15" font-weight="600">${escaped(title)}</text>`,
+  return svgPage({ title, width, height }, [
     `<line x1="${middle}" x2="${middle}" y1="${top - 6}" y2="${bottom + 4}" stroke="#9ca3af" stroke-dasharray="4 3"/>`,
     ...drawn,
     `<text x="${middle - 8}" y="${bottom + 22}" text-anchor="end" fill="#6b7280">${escaped(sides[0])}</text>`,
     `<text x="${middle + 8}" y="${bottom + 22}" fill="#6b7280">${escaped(sides[1])}</text>`,
-    '</svg>',
-  ].join('\n');
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  ]);
 }

@@ -4,19 +4,9 @@ import { expect, it } from 'vitest';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { forestPlot } from './forest-plot.ts';
 import { pictureOfReport } from './picture-of-report.ts';
+import { isWellFormed } from './testing.ts';
 
 const report = reportSchema.parse(JSON.parse(readFileSync(new URL('../../models/contracts/fixtures/v1/report.json', import.meta.url), 'utf8')));
-
-/** Every tag that opens closes, in order. */
-function isWellFormed(xml: string): boolean {
-  const open: string[] = [];
-  for (const [, closing, name = '', rest = ''] of xml.matchAll(/<(\/?)([a-z]+)([^>]*)>/g)) {
-    if (closing === '/') {
-      if (open.pop() !== name) return false;
-    } else if (!rest.endsWith('/')) open.push(name);
-  }
-  return open.length === 0 && !/&(?!(amp|lt|gt|quot);)/.test(xml);
-}
 
 it('draws each estimate on its side of the line, in the colour of what is known', () => {
   const svg = forestPlot({
