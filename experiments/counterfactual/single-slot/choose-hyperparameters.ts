@@ -7,6 +7,9 @@ type Rung = { value: number; standardError: number; biasBound: number };
 /** Weight's quantiles that are tried as caps, least biased first. */
 const quantiles = [1, 0.9999, 0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5];
 
+/** Weights below this are none: their squares are not numbers. */
+const least = 1e-100;
+
 const tunable = { clip: 'ips-clipped', switch: 'switch-dr', shrinkage: 'dr-os' } as const satisfies Record<keyof Hyperparameters, EstimatorName>;
 
 /**
@@ -39,7 +42,7 @@ function capsOf(weights: Float64Array): number[] {
   let most = 0;
   for (let row = 0; row < weights.length; row += 1) most = Math.max(most, weights[row] as number);
   const caps = quantiles.map((quantile) => (quantile === 1 ? most : (sample[Math.floor(quantile * (sample.length - 1))] as number)));
-  return [...new Set(caps.filter((cap) => cap > 0))].concat(most > 0 ? [] : [1]);
+  return [...new Set(caps.filter((cap) => cap > least))].concat(most > least ? [] : [1]);
 }
 
 /** Measures no further than it must. */

@@ -1,5 +1,6 @@
 import { twoSided } from '../../normal.ts';
 import { effectiveSampleSize } from '../weighted-mean.ts';
+import { essOfLift } from './ess-of-lift.ts';
 import type { ScoreSample } from './intervals.ts';
 import type { LoggedRows } from './logged-rows.ts';
 
@@ -34,34 +35,6 @@ export type Diagnostics = {
   missingShare: number;
 };
 
-export type DiagnosticLimits = {
-  minEss: number;
-  minEssRewarded: number;
-  minEssLift: number;
-  maxWeightShare: number;
-  maxTailIndex: number;
-  minMeanWeightP: number;
-  maxUnsupportedMass: number;
-  minDriftP: number;
-  maxBadSumShare: number;
-  maxDuplicateShare: number;
-  maxMissingShare: number;
-};
-/** Each is shown to hold by the study of experiments/study. */
-export const defaultLimits: DiagnosticLimits = {
-  minEss: 100,
-  minEssRewarded: 20,
-  minEssLift: 15,
-  maxWeightShare: 0.05,
-  maxTailIndex: 0.7,
-  minMeanWeightP: 0.001,
-  maxUnsupportedMass: 0.05,
-  minDriftP: 0.001,
-  maxBadSumShare: 0.001,
-  maxDuplicateShare: 0.001,
-  maxMissingShare: 0.01,
-};
-
 /** @param weightSample the weights as scores, clustered */
 export function diagnose({ rows, weights, weightSample }: { rows: LoggedRows; weights: Float64Array; weightSample: ScoreSample }): Diagnostics {
   const count = weights.length;
@@ -93,89 +66,6 @@ export function diagnose({ rows, weights, weightSample }: { rows: LoggedRows; we
     duplicateShare: duplicates(rows.id) / count,
     missingShare: (rows.withoutPropensity ?? 0) / (count + (rows.withoutPropensity ?? 0)),
   };
-}
-
-/** A sentence for each limit that is broken; none: the log can carry an estimate. */
-export function objections(found: Diagnostics, limits: DiagnosticLimits): string[] {
-  const checks: [boolean, string][] = [
-    [found.ess < limits.minEss, `the log tells as much about the target as ${found.ess.toFixed(0)} unweighted rows; ${limits.minEss} are needed`],
-    [
-      found.essRewarded < limits.minEssRewarded,
-      `the rewards of the target rest on as much as ${found.essRewarded.toFixed(0)} unweighted rewarded rows; ${limits.minEssRewarded} are needed`,
-    ],
-    [
-      found.essLift < limits.minEssLift,
-      `the difference between the policies rests on as much as ${found.essLift.toFixed(0)} rewards; ${limits.minEssLift} are needed`,
-    ],
-    [found.maxWeightShare > limits.maxWeightShare, `one row carries ${percent(found.maxWeightShare)} of all weight; ${percent(limits.maxWeightShare)} at most`],
-    [
-      found.tailIndex > limits.maxTailIndex,
-      `the weights have a heavy tail (index ${found.tailIndex.toFixed(2)}, ${limits.maxTailIndex} at most): the next row may change everything`,
-    ],
-    [
-      found.unsupportedMass > limits.maxUnsupportedMass,
-      `at least ${percent(found.unsupportedMass)} of what the target would do could never be logged; ${percent(limits.maxUnsupportedMass)} at most`,
-    ],
-    [
-      found.meanWeightP < limits.minMeanWeightP,
-      `the mean weight is ${found.meanWeight.toFixed(3)} where 1 is expected (p ${found.meanWeightP.toExponential(1)}): propensities are wrong, or actions are missing`,
-    ],
-    [found.driftP < limits.minDriftP, `the mean weight differs between the halves of the log (p ${found.driftP.toExponential(1)}): the propensities drift`],
-    [
-      found.badSumShare > limits.maxBadSumShare,
-      `the logging probabilities of ${percent(found.badSumShare)} of the rows do not sum to one over all actions; ${percent(limits.maxBadSumShare)} at most`,
-    ],
-    [
-      found.duplicateShare > limits.maxDuplicateShare,
-      `${percent(found.duplicateShare)} of the rows are there twice; ${percent(limits.maxDuplicateShare)} at most`,
-    ],
-    [
-      found.missingShare > limits.maxMissingShare,
-      `${percent(found.missingShare)} of the rows have no propensity and were left out; ${percent(limits.maxMissingShare)} at most`,
-    ],
-  ];
-  return checks.filter(([broken]) => broken).map(([, sentence]) => sentence);
-}
-
-/**
- * The lift's scores are (w - 1) e and what the model makes sure of, e the residual of the reward. A variance that is estimated from n of them is as
- * uncertain as one from n / kurtosis draws of which each is nothing or something, so that this many rewards carry the lift; and kurtosis is above the
- * square of skewness, so that the interval's shape is known where it is large (Cochran, "Sampling techniques", 1977, sec. 2.15, asks for n > 25 skewness^2).
- * The kurtosis is taken as that of w - 1 times that of e: those of the product itself depend on which heavy rows happened to be rewarded, so that logs
- * would be judged by their luck. Residuals of one cluster count as one.
- */
-function essOfLift({ rows, weights, meanWeight, clusters }: { rows: LoggedRows; weights: Float64Array; meanWeight: number; clusters: number }): number {
-  const { reward, qLogged, cluster } = rows;
-  const count = weights.length;
-  let residualSum = 0;
-  for (let row = 0; row < count; row += 1) residualSum += (reward[row] as number) - (qLogged === undefined ? 0 : (qLogged[row] as number));
-  const meanResidual = residualSum / count;
-  const byCluster = cluster === undefined ? null : new Float64Array(clusters);
-  let [tilt2, tilt4, residual2, residual4] = [0, 0, 0, 0];
-  for (let row = 0; row < count; row += 1) {
-    const tilt = ((weights[row] as number) / meanWeight - 1) ** 2;
-    tilt2 += tilt;
-    tilt4 += tilt * tilt;
-    const residual = (reward[row] as number) - (qLogged === undefined ? 0 : (qLogged[row] as number)) - meanResidual;
-    if (byCluster !== null) {
-      const own = (cluster as Int32Array)[row] as number;
-      byCluster[own] = (byCluster[own] as number) + residual;
-      continue;
-    }
-    residual2 += residual * residual;
-    residual4 += residual ** 4;
-  }
-  if (byCluster !== null) {
-    for (let own = 0; own < clusters; own += 1) {
-      const square = (byCluster[own] as number) ** 2;
-      residual2 += square;
-      residual4 += square * square;
-    }
-  }
-  if (residual4 === 0 || !(meanWeight > 0)) return 0;
-  // Policies that do the same: nothing is weighted.
-  const evenness = tilt4 === 0 ? 1 : (tilt2 * tilt2) / tilt4 / count;
-  return (evenness * residual2 * residual2) / residual4;
 }
 
 /** Of several policies, each by itself: their weights by the mixture need not have the same mean, and they may have logged one after the other. */
@@ -287,8 +177,4 @@ function momentsOf(values: Float64Array, from: number, to: number): { mean: numb
   }
   const mean = sum / count;
   return { mean, variance: count < 2 ? Number.POSITIVE_INFINITY : Math.max(0, squares / count - mean * mean) / (count - 1) };
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }

@@ -28,7 +28,7 @@ export const estimatorForms = {
   /** v = w where w <= switch, else 0. Wang, Agarwal and Dudík 2017, sec. 4. */
   'switch-dr': { weight: (weight, parameters) => (weight <= parameters.switch ? weight : 0), model: true },
   /** v = shrinkage w / (w^2 + shrinkage). Su, Dimakopoulou, Krishnamurthy and Dudík 2020, eq. 6. */
-  'dr-os': { weight: (weight, { shrinkage }) => (shrinkage * weight) / (weight * weight + shrinkage), model: true },
+  'dr-os': { weight: (weight, { shrinkage }) => weight / (1 + (weight * weight) / shrinkage), model: true },
 } as const satisfies Record<string, Form>;
 
 export type EstimatorName = keyof typeof estimatorForms;

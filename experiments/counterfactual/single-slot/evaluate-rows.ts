@@ -1,14 +1,19 @@
+import { type ProblemCode, UnderstudyError } from '../../../models/contracts/problem.ts';
 import type { Interval, Verdict } from '../../../models/contracts/verdict.ts';
 import { chooseHyperparameters } from './choose-hyperparameters.ts';
-import { defaultLimits, type DiagnosticLimits, type Diagnostics, diagnose, objections } from './diagnostics.ts';
+import { type Diagnostics, diagnose } from './diagnostics.ts';
 import { type EstimatorName, type Hyperparameters, possibleEstimators, scoreRows } from './estimators.ts';
 import { clusterScores, type IntervalKind, intervalOf } from './intervals.ts';
+import { defaultLimits, type DiagnosticLimits, objections } from './limits.ts';
 import { checkRows, type LoggedRows, weightsOf } from './logged-rows.ts';
+import { acceptedRows } from './replay.ts';
 
 export type Estimate = Interval & { standardError: number };
 export type RowsEvaluation = {
   rows: number;
   estimators: Partial<Record<EstimatorName, Estimate>>;
+  /** Of a log that was drawn uniformly; of another, why not. */
+  replay: (Estimate & { accepted: number }) | { code: ProblemCode; reason: string };
   hyperparameters: Hyperparameters;
   /** The log's own mean reward: what the logging policy earned. */
   logged: Estimate;
@@ -59,11 +64,16 @@ export function evaluateRows(rows: LoggedRows, settings: RowsSettings = {}): Row
     const value = scoreRows(name, { rows, weights, parameters, scores });
     estimators[name] = summarize(value);
   }
+  const replay = asData(() => {
+    const accepted = acceptedRows(rows, seed);
+    const value = scoreRows('snips', { rows, weights: accepted, parameters, scores });
+    return { ...summarize(value), accepted: accepted.reduce((sum, one) => sum + one, 0) };
+  });
   scores.set(rows.reward);
   const logged = summarize(meanOf(rows.reward));
   const { value, estimator } = scoreLift({ rows, weights, parameters, scores });
   const lift = { ...summarize(value, 'empirical-likelihood', diagnostics.essLift), estimator };
-  return { rows: count, estimators, hyperparameters: parameters, logged, lift, diagnostics, ...judge({ lift, diagnostics, limits }) };
+  return { rows: count, estimators, replay, hyperparameters: parameters, logged, lift, diagnostics, ...judge({ lift, logged, diagnostics, limits }) };
 }
 
 /** @param scores written to, [rows]: their mean is the lift */
@@ -84,15 +94,18 @@ function meanOf(values: Float64Array): number {
   return sum / values.length;
 }
 
-function judge({ lift, diagnostics, limits }: { lift: RowsEvaluation['lift']; diagnostics: Diagnostics; limits: DiagnosticLimits }): {
-  verdict: Verdict;
-  reasons: string[];
-} {
+/** Policies that do the same differ by rounding, which is no verdict. */
+const rounding = 1e-12;
+
+type Judged = Pick<RowsEvaluation, 'lift' | 'logged' | 'diagnostics'> & { limits: DiagnosticLimits };
+
+function judge({ lift, logged, diagnostics, limits }: Judged): { verdict: Verdict; reasons: string[] } {
   const against = objections(diagnostics, limits);
   if (against.length > 0) return { verdict: 'not-enough-evidence', reasons: against };
   const range = `the target earns ${lift.low.toPrecision(4)} to ${lift.high.toPrecision(4)} more a row than what was logged (${lift.estimator})`;
-  if (lift.low > 0) return { verdict: 'better', reasons: [range] };
-  if (lift.high < 0) return { verdict: 'worse', reasons: [range] };
+  const nothing = rounding * Math.abs(logged.value);
+  if (lift.low > nothing) return { verdict: 'better', reasons: [range] };
+  if (lift.high < -nothing) return { verdict: 'worse', reasons: [range] };
   return { verdict: 'not-enough-evidence', reasons: [`the lift may lie on either side of 0: ${range}`] };
 }
 
@@ -104,6 +117,15 @@ function boundsOf(scores: Float64Array): { low: number; high: number } {
     high = Math.max(high, scores[index] as number);
   }
   return { low, high };
+}
+
+function asData<T>(work: () => T): T | { code: ProblemCode; reason: string } {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof UnderstudyError) return { code: error.code, reason: error.message };
+    throw error;
+  }
 }
 
 function countClusters(cluster: Int32Array): number {

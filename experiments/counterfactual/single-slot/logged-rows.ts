@@ -32,6 +32,9 @@ export type LoggedRows = {
   withoutPropensity?: number | undefined;
 };
 
+/** Numbers beyond these have squares of squares that are none. */
+const [mostReward, mostWeight] = [1e50, 1e15];
+
 /**
  * @throws UND-NO-DATA without rows; UND-INPUT naming the first row that cannot be: an array of another length, a number that is none, a
  * propensity outside (0, 1], a target outside [0, 1], half a reward model, a cluster or an id that is no whole number from 0.
@@ -51,14 +54,19 @@ export function checkRows(rows: LoggedRows): void {
   for (let row = 0; row < count; row += 1) {
     const logged = propensity[row] as number;
     const wanted = target[row] as number;
-    if (!Number.isFinite(reward[row])) refuse(row, `the reward is ${reward[row]}`);
+    if (!isReward(reward[row])) refuse(row, `the reward is ${reward[row]}`);
     if (!(logged > 0 && logged <= 1)) refuse(row, `the propensity is ${logged}, not above 0 and at most 1: an action that could not be logged was logged`);
     if (!(wanted >= 0 && wanted <= 1)) refuse(row, `the target probability is ${wanted}, not between 0 and 1`);
-    if (qLogged !== undefined && !(Number.isFinite(qLogged[row]) && Number.isFinite(qTarget?.[row]))) refuse(row, 'a predicted reward is not a number');
+    if (wanted > mostWeight * logged) refuse(row, `the target probability is ${wanted} where the propensity is ${logged}: no log can carry such a weight`);
+    if (qLogged !== undefined && !(isReward(qLogged[row]) && isReward(qTarget?.[row]))) refuse(row, 'a predicted reward is not a number');
     if (cluster !== undefined && (cluster[row] as number) < 0) refuse(row, `the cluster is ${cluster[row]}, not a whole number from 0`);
     if (id !== undefined && (id[row] as number) < 0) refuse(row, `the id is ${id[row]}, not a whole number from 0`);
   }
   if (pooled !== undefined) checkPooled(rows, pooled, refuse);
+}
+
+function isReward(value: number | undefined): boolean {
+  return Math.abs(value ?? Number.NaN) <= mostReward;
 }
 
 function checkPooled(
