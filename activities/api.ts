@@ -147,6 +147,8 @@ export type CloseRequest = {
   outcome: ReleaseOutcome;
   why: string;
   generation: number;
+  /** The canary as it ended, where there was one; absent also in releases that began before it was recorded. */
+  canary?: { charter: string; evidence: string; intent: 'refresh' | 'replace'; startedAtMs: number; endedAtMs: number; decision: CanaryDecision };
 };
 
 export interface ControlActivities {

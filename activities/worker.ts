@@ -25,7 +25,7 @@ import { prepareRetrain } from './windows/prepare-retrain.ts';
 export type Beat = { beat: (details?: unknown) => void; signal: AbortSignal; resumeDetails: unknown };
 
 export function controlActivities(context: Context): ControlActivities {
-  const canaries = createCanaryWatch(context);
+  const { canaryOverTime, ...canaries } = createCanaryWatch(context);
   return hosted<ControlActivities>({
     ingestSource: (input, beat) => ingestSource(context, input, beat),
     ingestEventLog: (input, beat) => ingestEventLog(context, input, beat),
@@ -42,7 +42,7 @@ export function controlActivities(context: Context): ControlActivities {
     awaitReplicas: (input, beat) => awaitReplicas(context, input, beat),
     ...canaries,
     reconcile: (input) => reconcile(context, input),
-    closeRelease: (input) => closeRelease(context, input),
+    closeRelease: (input) => closeRelease(context, input, canaryOverTime),
     readRun: ({ runId }) => readRun(context, runId),
     compareRerun: (input) => compareRerun(context, input),
   });

@@ -13,6 +13,21 @@ export async function readDeployment(generations: GenerationStore, surface: stri
   return parseGeneration(deploymentSpec, { series: seriesOf(surface), generation, document: await generations.read(seriesOf(surface), generation) });
 }
 
+/** The challenger's share of new users over a release's canary, oldest first: from the generations that it wrote, the last ones of the series or not. */
+export async function sharesOver(
+  generations: GenerationStore,
+  { surface, releaseId }: { surface: string; releaseId: string },
+): Promise<{ fromMs: number; share: number }[]> {
+  const found: { fromMs: number; share: number }[] = [];
+  for (let generation = (await generations.latest(seriesOf(surface)))?.generation ?? 0; generation > 0; generation -= 1) {
+    const { canary, createdAtMs } = await readDeployment(generations, surface, generation);
+    const own = canary !== null && canary.releaseId === releaseId;
+    if (own) found.unshift({ fromMs: createdAtMs, share: canary.mode === 'canary' ? canary.share : 0 });
+    else if (found.length > 0) break;
+  }
+  return found;
+}
+
 export async function createDeployment(generations: GenerationStore, spec: DeploymentSpec): Promise<DeploymentSpec> {
   const checked = deploymentSpec.parse(spec);
   await generations.create(seriesOf(checked.surface), checked.generation, checked);

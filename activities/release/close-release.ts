@@ -4,13 +4,15 @@ import { appendLedger } from '../../stores/ledger.ts';
 import { liveReplicas } from '../../stores/replicas.ts';
 import type { CloseRequest } from '../api.ts';
 import type { Context } from '../context.ts';
+import type { CanaryWatch } from './look-at-canary.ts';
+import { recordCanary } from './record-canary.ts';
 import { findRunRecord } from '../registry/runs.ts';
 import { modelName } from '../registry/register-candidate.ts';
 
 const settleMs = 10_000;
 
 /** Writes the outcome down and brings the registry in line with the deployment spec, which alone says what serves. */
-export async function closeRelease(context: Context, request: CloseRequest): Promise<void> {
+export async function closeRelease(context: Context, request: CloseRequest, overTime: CanaryWatch['canaryOverTime']): Promise<void> {
   const { generations } = context.state;
   const run = await findRunRecord(context, request.runId);
   if (run?.modelVersion)
@@ -35,6 +37,10 @@ export async function closeRelease(context: Context, request: CloseRequest): Pro
     },
   });
   if (disagreement !== null) context.log(`ALARM ${request.surface}: ${disagreement}`);
+  const { canary, surface, releaseId } = request;
+  // Look 0 comes before any traffic.
+  if (canary !== undefined && canary.decision.look > 0)
+    await recordCanary(context, { request: { ...request, canary }, points: await overTime({ surface, releaseId, intent: canary.intent, canary }) });
 }
 
 /** The registry follows an override; where they then differ, the ledger and the log say so. */

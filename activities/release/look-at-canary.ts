@@ -1,12 +1,15 @@
-import { createArmTally } from '../../experiments/canary/arm-tally.ts';
+import { type ArmTally, createArmTally } from '../../experiments/canary/arm-tally.ts';
 import { decideCanary } from '../../experiments/canary/decide-canary.ts';
 import { judgeShadow, summarizeShadow } from '../../experiments/canary/summarize-shadow.ts';
 import type { CanaryDecision } from '../../models/contracts/canary.ts';
+import type { CanaryPoint } from '../../models/contracts/canary-record.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
 import { type Event, event as eventSchema } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
+import { sharesOver } from '../../stores/deployments.ts';
 import type { LogCursor } from '../../stores/event-log.ts';
-import type { ControlActivities, LookRequest, RehearsalLook, ShadowLook } from '../api.ts';
+import type { CloseRequest, ControlActivities, LookRequest, RehearsalLook, ShadowLook } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 
 /** Clocks of the machines that write the log may differ from Temporal's by this much. */
@@ -19,8 +22,17 @@ type Fresh = { slates: SlateRecord[]; events: Event[] };
 type Phase<T> = { counted: T; slates: LogCursor; events: LogCursor; turn: Promise<unknown> };
 type Source = { surface: string; sinceMs: number; containing: string; wanted: (slate: Partial<SlateRecord>) => boolean; events: boolean };
 
+/** Each is counted and decided anew. */
+const pointsOfPicture = 32;
+
+type OverTime = { surface: string; releaseId: string; intent: 'refresh' | 'replace'; canary: NonNullable<CloseRequest['canary']> };
+export type CanaryWatch = Pick<ControlActivities, 'lookAtRehearsal' | 'lookAtShadow' | 'lookAtCanary'> & {
+  /** The canary as it was known at some times between its beginning and its end, by the same counts and the same statistics. */
+  canaryOverTime(input: OverTime): Promise<CanaryPoint[]>;
+};
+
 /** What happens in the log while a release is under way. The log is the truth: counts in memory only save reading it again. */
-export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lookAtRehearsal' | 'lookAtShadow' | 'lookAtCanary'> {
+export function createCanaryWatch(context: Context): CanaryWatch {
   const phases = new Map<string, Phase<unknown>>();
 
   /** Brings the phase's count up to the log's end, then reads it. Looks at one phase go one after the other: a retried one may overlap. */
@@ -80,23 +92,53 @@ export function createCanaryWatch(context: Context): Pick<ControlActivities, 'lo
     return { ...judgeShadow({ summary, canary }), slates: summary.slates };
   }
 
+  type Counted = { surface: string; releaseId: string; startedAtMs: number; reward: Charter['reward']; maxP99Ms: number };
+
+  function counted<T>({ surface, releaseId, startedAtMs, reward, maxP99Ms }: Counted, read: (tally: ArmTally) => T): Promise<T> {
+    return follow(
+      `canary/${releaseId}/${startedAtMs}`,
+      { surface, sinceMs: startedAtMs, containing: releaseId, wanted: (slate) => slate.releaseId === releaseId && (slate.stage ?? -1) >= 0, events: true },
+      () => createArmTally({ releaseId, reward, maxP99Ms }),
+      (tally, fresh) => {
+        tally.add(fresh.slates);
+        tally.addEvents(fresh.events);
+      },
+      read,
+    );
+  }
+
   async function lookAtCanary(input: LookRequest): Promise<CanaryDecision> {
     const { surface, releaseId, intent, stage, look, share, startedAtMs, atMs } = input;
     if (intent === 'bootstrap') throw new UnderstudyError('UND-INTERNAL', 'A bootstrap release has no canary');
     const charter = await readCharter(context.state.blobs, input.charter);
     const { reward, release } = charter;
-    const arms = await follow(
-      `canary/${releaseId}/${startedAtMs}`,
-      { surface, sinceMs: startedAtMs, containing: releaseId, wanted: (slate) => slate.releaseId === releaseId && (slate.stage ?? -1) >= 0, events: true },
-      () => createArmTally({ releaseId, reward, maxP99Ms: release.canary.maxP99Ms }),
-      (tally, fresh) => {
-        tally.add(fresh.slates);
-        tally.addEvents(fresh.events);
-      },
-      (tally) => tally.summarize({ nowMs: atMs }),
-    );
+    const arms = await counted({ surface, releaseId, startedAtMs, reward, maxP99Ms: release.canary.maxP99Ms }, (tally) => tally.summarize({ nowMs: atMs }));
     return decideCanary({ charter, intent, releaseId, look, stage, share, elapsedMs: atMs - startedAtMs, arms });
   }
 
-  return { lookAtRehearsal, lookAtShadow, lookAtCanary };
+  async function canaryOverTime({ surface, releaseId, intent, canary }: OverTime): Promise<CanaryPoint[]> {
+    const { startedAtMs, endedAtMs } = canary;
+    const charter = await readCharter(context.state.blobs, canary.charter);
+    const shares = await sharesOver(context.state.generations, { surface, releaseId });
+    const { reward, release } = charter;
+    const shareAt = (atMs: number) => shares.findLast((one) => one.fromMs <= atMs)?.share ?? 0;
+    const pointOf = (atMs: number, { lift, champion, challenger }: CanaryDecision): CanaryPoint => ({
+      atMs,
+      share: shareAt(atMs),
+      champion: champion.ripe,
+      challenger: challenger.ripe,
+      lift,
+    });
+    const before = await counted({ surface, releaseId, startedAtMs, reward, maxP99Ms: release.canary.maxP99Ms }, (tally) =>
+      Array.from({ length: pointsOfPicture - 1 }, (_, place) => {
+        const atMs = startedAtMs + Math.round(((endedAtMs - startedAtMs) * (place + 1)) / pointsOfPicture);
+        const arms = tally.summarize({ nowMs: atMs });
+        const asked = { charter, intent, releaseId, look: 1, stage: 0, share: shareAt(atMs), elapsedMs: atMs - startedAtMs, arms };
+        return pointOf(atMs, decideCanary(asked));
+      }),
+    );
+    return [...before, pointOf(endedAtMs, canary.decision)];
+  }
+
+  return { lookAtRehearsal, lookAtShadow, lookAtCanary, canaryOverTime };
 }

@@ -1,9 +1,12 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { openState } from '../../activities/context.ts';
+import { agreementsOf } from '../../activities/registry/agreements.ts';
 import { modelName } from '../../activities/registry/register-candidate.ts';
+import { findRunRecord } from '../../activities/registry/runs.ts';
 import { signVote } from '../../activities/release/record-vote.ts';
 import { publishSpec } from '../../activities/release/publish-spec.ts';
 import { releaseMessages, releaseWorkflowId } from '../../models/contracts/messages.ts';
+import { canaryRecord } from '../../models/contracts/canary-record.ts';
 import type { SlateRecord } from '../../models/contracts/slate.ts';
 import type { Vote } from '../../models/contracts/release.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
@@ -51,6 +54,20 @@ describe('a release', () => {
     await expect.poll(async () => (await slateOf('u:u1'))?.history.length ?? 0).toBeGreaterThan(5);
     // Back again with no release under way: the registry follows.
     await world.until('idle', (now) => now.phase === 'idle');
+    // What the log foretold stands beside what the canary saw, with pictures in the run's folder.
+    const [agreement] = await agreementsOf(world.context, world.surface);
+    expect(agreement).toMatchObject({ releaseId: ended.releaseId, observed: { verdict: 'better' } });
+    const decided = (await world.ledger()).find(({ action }) => action === 'canary-decided');
+    const { points, decision } = await getDocument(world.state.blobs, String(decided?.detail.record), canaryRecord);
+    expect(decision.action).toBe('promote');
+    expect(points.at(-1)).toMatchObject({ challenger: decision.challenger.ripe, champion: decision.champion.ripe, lift: decision.lift });
+    expect(points[0]?.challenger).toBeLessThan(points.at(-1)?.challenger ?? 0);
+    const inFolder = async (name: string) => {
+      const record = await findRunRecord(world.context, run?.runId ?? '');
+      return Buffer.from(await world.context.mlflow.downloadArtifact({ runId: record?.mlflowRunId ?? '', path: `release/${name}` })).toString('utf8');
+    };
+    expect(await inFolder('canary.svg')).toMatch(/^<svg .*canary of/s);
+    expect(JSON.parse(await inFolder('report.json')).counterfactual.slates).toBeGreaterThan(100);
     await world.override('rollback');
     await expect
       .poll(async () => (await world.ledger()).at(-1), { timeout: 20_000 })

@@ -12,7 +12,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Evaluated, OpenedRelease, PublishRequest } from '../../activities/api.ts';
+import type { CloseRequest, Evaluated, OpenedRelease, PublishRequest } from '../../activities/api.ts';
 import type { CandidateSubmission, OverrideNotice, ReleaseStatus, Vote, VoteResult } from '../../models/contracts/release.ts';
 import { releaseIdOf, releaseMessages } from '../../models/contracts/messages.ts';
 import { control, patient, training } from '../proxies.ts';
@@ -62,6 +62,14 @@ export async function release(input: ReleaseInput): Promise<void> {
   }
 }
 
+/** What a canary came to, where the release had got so far. */
+function canaryOf(way: Way | null): Pick<CloseRequest, 'canary'> {
+  if (way === null || way.at !== 'canary' || way.startedAtMs === null || way.decision === null) return {};
+  const { charter, evidence, intent } = way.opened;
+  if (intent === 'bootstrap') return {};
+  return { canary: { charter, evidence, intent, startedAtMs: way.startedAtMs, endedAtMs: way.lookedAtMs ?? Date.now(), decision: way.decision } };
+}
+
 /** The same candidate, judged the same time. */
 function isSame(one: CandidateSubmission, other: CandidateSubmission | null): boolean {
   return one.artifact === other?.artifact && (one.attempt ?? 1) === (other.attempt ?? 1);
@@ -76,6 +84,8 @@ class Publisher implements Desk {
   private writer: SpecWriter;
   private charter: string;
   private dropped: CandidateSubmission[];
+  /** Of the release that runs. */
+  private way: Way | null = null;
 
   constructor({ surface, pending = null, last = null, closed = 0, underWay = null }: ReleaseInput) {
     this.pending = pending;
@@ -140,6 +150,7 @@ class Publisher implements Desk {
     try {
       const way = underWay ?? (await this.begin(submission));
       if ('outcome' in way) return way;
+      this.way = way;
       for (const stage of stageNames.slice(stageNames.indexOf(way.at))) {
         if (stage !== way.at) Object.assign(way, { at: stage, startedAtMs: null });
         const ending = await stages[stage](this, way);
@@ -250,9 +261,11 @@ class Publisher implements Desk {
       runId: submission.runId,
       ...ending,
       generation: this.status.generation,
+      ...canaryOf(this.way),
     });
     this.overrides.notice = null;
     this.current = null;
+    this.way = null;
     const last = { releaseId: this.status.releaseId ?? releaseIdOf(submission), candidate: submission.candidate, ...ending };
     this.status = {
       ...idle(this.status.surface),

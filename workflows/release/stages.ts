@@ -19,6 +19,8 @@ export type Way = {
   at: (typeof stageNames)[number];
   startedAtMs: number | null;
   decision: CanaryDecision | null;
+  /** When that look was. */
+  lookedAtMs?: number;
 };
 
 /** What the stages share of the publisher. */
@@ -139,7 +141,9 @@ async function canary(desk: Desk, way: Way): Promise<Ending | null> {
     await desk.breathe(way);
     if (await condition(() => desk.overrides.aborted(), way.opened.lookEveryMs)) return desk.overrides.ending();
     desk.status.look += 1;
-    decision = await control.lookAtCanary({ ...lookRequest(desk, way, way.startedAtMs), stage, share });
+    const atMs = Date.now();
+    decision = await control.lookAtCanary({ ...lookRequest(desk, way, way.startedAtMs), atMs, stage, share });
+    Object.assign(way, { decision, lookedAtMs: atMs });
     desk.status.lastDecision = { action: decision.action, verdict: decision.verdict, reasons: decision.reasons };
     desk.status.why = decision.reasons.join('; ');
     if (decision.action === 'promote') return null;
