@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type CanaryStudy, simulateCanaries } from '../../experiments/canary/simulate-canaries.ts';
+import { type CanaryStudy, type Outcomes, simulateCanaries } from '../../experiments/canary/simulate-canaries.ts';
 import { type CanaryPlan, planCanary } from '../../experiments/canary/plan-canary.ts';
 import { charter as charterSchema } from '../../models/contracts/charter.ts';
 import { wholeNumber } from '../option-values.ts';
@@ -13,6 +13,7 @@ type Options = {
   intent: 'replace' | 'refresh';
   margin: number;
   alpha: number;
+  horizonBounded?: boolean;
   runs: number;
   seed: number;
   json?: boolean;
@@ -37,6 +38,7 @@ export function canaryCommand(): Command {
     )
     .option('--margin <share>', "of refresh, as a share of the champion's rate", cap, 0.1)
     .option('--alpha <p>', 'error rate of each verdict', cap, 0.01)
+    .option('--horizon-bounded', 'the number of users is known before, and the test aims at having its verdict with them (the charter: plannedUsers)')
     .option('--runs <n>', 'canaries', wholeNumber, 1_000)
     .option('--seed <n>', 'same seed, same runs', wholeNumber, 1)
     .option('--json', 'one JSON document on stdout')
@@ -44,7 +46,7 @@ export function canaryCommand(): Command {
     .action(async (options: Options) => {
       const step = progress(`${options.runs} canaries`);
       const study = await simulateCanaries({
-        canary: canaryOf(options),
+        canary: { ...canaryOf(options), ...(options.horizonBounded === true ? { plannedUsers: options.users } : {}) },
         intent: options.intent,
         champion: options.champion,
         challenger: options.challenger,
@@ -54,7 +56,7 @@ export function canaryCommand(): Command {
         onRun: (done) => step.note(`${done} done`),
       });
       step.done();
-      emit({ json: options.json === true, document: study, text: describe(study) });
+      emit({ json: options.json === true, document: study, text: describe(study, options) });
     });
   return new Command('canary')
     .description('what a canary can tell, and at what cost')
@@ -115,19 +117,25 @@ function canaryOf({ shareCap, margin, alpha }: Pick<Options, 'shareCap' | 'margi
   return { ...rest, ladder: rungs, minUnits: rungs.map((_, place) => Math.min(500, 50 * 2 ** place)), alpha, refreshMargin: margin };
 }
 
-function describe(study: CanaryStudy): string {
-  const { runs, promoted, rolledBack, inconclusive, challengerUsersToDecision: own, usersInAll, regret, regretFixedSplit } = study;
-  const of = (value: number) => `${value} of ${runs}`;
+function describe(study: CanaryStudy, { champion, challenger }: Pick<Options, 'champion' | 'challenger'>): string {
+  const { runs, regret, regretFixedSplit, fixedSplit } = study;
+  const row = (what: string, tell: (outcomes: Outcomes) => string) => [what, tell(study), fixedSplit === undefined ? '-' : tell(fixedSplit)];
+  const spread = (value: { median: number; p95: number } | null) => (value === null ? '-' : `${value.median} (median), ${value.p95} (95 %)`);
+  const worse = challenger < champion;
+  const ratio = regretFixedSplit > 0 ? `, ${(regret / regretFixedSplit).toFixed(2)} times those of half and half` : '';
   return table(
-    ['outcome', 'canaries, users, conversions'],
+    [`of ${runs} canaries`, 'this ladder', 'half and half'],
     [
-      ['promoted', of(promoted)],
-      ['rolled back as worse', of(rolledBack)],
-      ['no verdict', of(inconclusive)],
-      ["challenger's users to a verdict", own === null ? '-' : `${own.median} (median), ${own.p95} (95 %)`],
-      ['users in all', `${usersInAll.median} (median), ${usersInAll.p95} (95 %)`],
-      ['conversions lost a run', regret.toFixed(1)],
-      ['the same at half and half', regretFixedSplit.toFixed(1)],
+      row('promoted', ({ promoted }) => String(promoted)),
+      row('rolled back as worse', ({ rolledBack }) => String(rolledBack)),
+      row('no verdict', ({ inconclusive }) => String(inconclusive)),
+      row("challenger's users to a verdict", (one) => spread(one.challengerUsersToDecision)),
+      row('users in all', (one) => spread(one.usersInAll)),
+      [
+        worse ? 'conversions lost to the worse challenger, a run' : 'conversions forgone while the better one waited, a run',
+        `${regret.toFixed(1)}${ratio}`,
+        regretFixedSplit.toFixed(1),
+      ],
     ],
   );
 }

@@ -4,8 +4,22 @@ import type { ArmCounts } from '../../models/contracts/canary.ts';
 export type RewardCounts = [reward: number, units: number][];
 export type StratumArm = { enrolled: number; ripe: RewardCounts };
 
-/** Consecutive units, in order of enrolment, that were all enrolled with the same share for the challenger. */
-export type Stratum = { generation: number; share: number; champion: StratumArm; challenger: StratumArm };
+/**
+ * Units that were all enrolled with the same share for the challenger, one after the other; where segments of users have shares of their own, those of
+ * one segment within a block. Blocks follow one another; a stratum without a number is a block of its own.
+ */
+export type Stratum = { generation: number; share: number; block?: number; segment?: string; champion: StratumArm; challenger: StratumArm };
+
+/** Units in the first block at most, and how many times as many are in where a later one may end: so what is foretold keeps up. */
+export const firstBlockUnits = 64;
+const blockGrowth = 1.25;
+
+/** Where the block ends that begins behind this many units. */
+export function nextBlockEnd(units: number): number {
+  return units < firstBlockUnits ? firstBlockUnits : Math.ceil(units * blockGrowth);
+}
+
+export type ByUser = { users: number; errors: number; fallbacks: number; slow: number };
 
 /** All that a look at a canary knows of what happened. */
 export type ArmData = {
@@ -13,6 +27,8 @@ export type ArmData = {
   challenger: ArmCounts;
   /** Slates that took longer than the charter's `maxP99Ms`. */
   slow: { champion: number; challenger: number };
+  /** The challenger's slates again, each user once: users with any, and the sum of the share of their slates that failed in this way. */
+  byUser?: ByUser;
   /** In order of enrolment. */
   strata: Stratum[];
   /** Ripe units of the challenger by the rung on which they were enrolled. */

@@ -168,7 +168,7 @@ describe('the tally', () => {
     );
   });
 
-  it('cuts strata where the share moves and where the number of users doubles', () => {
+  it('cuts strata where the share moves and where there are a quarter more users', () => {
     const counts = tally();
     counts.add(
       Array.from({ length: 300 }, (_, index) => {
@@ -184,10 +184,13 @@ describe('the tally', () => {
     );
     expect(counts.summarize({ nowMs: 1 }).strata.map((one) => [one.generation, one.champion.enrolled])).toEqual([
       [3, 64],
-      [3, 36],
-      [4, 28],
-      [4, 128],
-      [4, 44],
+      [3, 16],
+      [3, 20],
+      [4, 25],
+      [4, 32],
+      [4, 40],
+      [4, 50],
+      [4, 53],
     ]);
   });
 
@@ -214,6 +217,7 @@ function runCanary({ seed, intent, challengerHits, maxUsers }: { seed: number; i
         lookEveryMs: 1_000,
         maxDurationMs: maxUsers,
         alpha: 0.05,
+        inconclusive: 'roll-back',
         refreshMargin: 0.5,
         maxErrorShare: 0.01,
         maxFallbackShare: 0.05,

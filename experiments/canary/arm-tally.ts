@@ -4,11 +4,8 @@ import type { VariantName } from '../../models/contracts/deployment.ts';
 import type { Event } from '../../models/contracts/event.ts';
 import type { SlateRecord } from '../../models/contracts/slate.ts';
 import { RewardLedger } from '../reward/attribute-reward.ts';
-import { type ArmData, noCounts, type Stratum, type StratumArm } from './arm-data.ts';
+import { type ArmData, nextBlockEnd, noCounts, type Stratum, type StratumArm } from './arm-data.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
-
-/** Units in the first stratum at most; each later one may end where twice as many are in, so that what is foretold keeps up. */
-const firstStratumUnits = 64;
 
 export type ArmTally = {
   /** Slate records in any order; those of other releases and of the shadow stage do not count, and each request counts once. */
@@ -99,11 +96,11 @@ function summary({ units, traffic, rewardOf }: { units: Unit[]; traffic: Record<
   const counts: Record<VariantName, ArmCounts> = { champion: countsOf(traffic.champion), challenger: countsOf(traffic.challenger) };
   const ripeByStage: number[] = [];
   const strata: (Stratum & { rewards: Record<VariantName, Map<number, number>> })[] = [];
-  let nextCut = firstStratumUnits;
+  let nextCut = nextBlockEnd(0);
   units.forEach((unit, index) => {
     let stratum = strata.at(-1);
     const cut = index === nextCut;
-    if (cut) nextCut *= 2;
+    if (cut) nextCut = nextBlockEnd(index);
     if (stratum === undefined || cut || stratum.generation !== unit.generation || stratum.share !== unit.share) {
       stratum = {
         generation: unit.generation,

@@ -1,5 +1,5 @@
-import type { Interval } from '../../models/contracts/verdict.ts';
 import type { RewardCounts, Stratum } from './arm-data.ts';
+import { boldest, type Hypothesis, type Lot, type Plan, type Stake, stakesFor } from './stakes.ts';
 
 /*
  * The difference between challenger and champion, by betting. Unit i is the challenger's (A = 1) with the recorded probability p, and
@@ -13,125 +13,95 @@ import type { RewardCounts, Stratum } from './arm-data.ts';
  * difference is not above t, so that by Ville's inequality it ever reaches 1 / alpha with probability alpha at most: no normal
  * approximation, no smallest sample, looks whenever one likes, any rule for moving the share. Waudby-Smith and Ramdas, "Estimating means of
  * bounded random variables by betting", JRSS B 2024 (arXiv 2010.09686), theorem 3; for logged policies Waudby-Smith, Wu, Ramdas,
- * Karampatziakis and Mineiro (arXiv 2210.10768). The gambler splits the money over a grid of lambdas: a mixture of martingales is one.
+ * Karampatziakis and Mineiro (arXiv 2210.10768). The gambler splits the money over several lambdas (stakes.ts): a mixture of martingales is one.
+ * lambda may depend on what came before.
+ *
+ * For rewards of 0 and 1, m = 0 and t = 0 only users with the event count, and the wealth is the likelihood ratio of the challenger's share among them
+ * against p: given the event, a user is the challenger's with r p / (r p + 1 - p), where r is the ratio of the rates. With m the users without
+ * it count too; at a rate of 5 % that saves a twentieth of the users, at 30 % a third.
  */
 
 type Cell = { challenger: boolean; reward: number; units: number };
-type Lot = { share: number; foretold: number; cells: Cell[] };
-export type Bets = { lots: Lot[]; cap: number /** Pooled over arms and strata. */; mean: number; ripe: number };
-
-/** Lambdas in units of 1 / cap; the best one is about difference / variance. */
-const stakes = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4] as const;
-/** No bet may lose more than this part of the wealth. */
-const boldest = 0.8;
+type CountedLot = Lot & { cells: Cell[] };
+export type Bets = { lots: CountedLot[]; cap: number; plan: Plan | undefined /** Pooled over arms and strata. */; mean: number; ripe: number };
 
 /**
- * Prepares strata for betting. `foretold` of a stratum is the mean reward of the strata before it, which are ripe when its first unit is,
- * so that it does not change from one look to the next.
+ * Prepares strata for betting. What is foretold for a stratum comes from the blocks before its own. It must not change from one look to the
+ * next, so strata after the first block in which an outcome is open are left for a later look.
  */
-export function prepareBets({ strata, cap }: { strata: readonly Stratum[]; cap: number }): Bets {
-  const lots: Lot[] = [];
-  let sum = 0;
-  let ripe = 0;
-  for (const { share, champion, challenger } of strata) {
-    const cells = [...cellsOf(champion.ripe, false), ...cellsOf(challenger.ripe, true)];
-    lots.push({ share, foretold: ripe === 0 ? 0 : sum / ripe, cells });
-    for (const { reward, units } of cells) {
-      sum += reward * units;
-      ripe += units;
+export function prepareBets({ strata, cap, plan }: { strata: readonly Stratum[]; cap: number; plan?: Plan | undefined }): Bets {
+  const lots: CountedLot[] = [];
+  const known = { ripe: 0, sum: 0, squares: 0 };
+  let foretold = foretell(known, cap);
+  let open = false;
+  for (const [index, stratum] of strata.entries()) {
+    const before = strata[index - 1];
+    if (before !== undefined && (stratum.block === undefined || stratum.block !== before.block)) {
+      if (open) break;
+      foretold = foretell(known, cap);
     }
+    const cells = [...cellsOf(stratum.champion.ripe, false), ...cellsOf(stratum.challenger.ripe, true)];
+    lots.push({ share: stratum.share, ...foretold, cells });
+    let ripe = 0;
+    for (const { reward, units } of cells) {
+      ripe += units;
+      known.sum += reward * units;
+      known.squares += reward * reward * units;
+    }
+    known.ripe += ripe;
+    open ||= ripe < stratum.champion.enrolled + stratum.challenger.enrolled;
   }
-  return { lots, cap, mean: ripe === 0 ? 0 : sum / ripe, ripe };
+  return { lots, cap, plan, mean: known.ripe === 0 ? 0 : known.sum / known.ripe, ripe: known.ripe };
 }
 
 function cellsOf(counts: RewardCounts, challenger: boolean): Cell[] {
   return counts.map(([reward, units]) => ({ challenger, reward, units }));
 }
 
-export type Hypothesis = {
-  /** What the bet is against: challenger minus `championFactor` times champion is at most (`above`) or at least (`below`) this. */
-  difference: number;
-  bet: 'above' | 'below';
-  /** 1 where absent; 1 - margin for non-inferiority by a share of the champion's own, unknown mean. */
-  championFactor?: number;
-};
+/** One unit of each extreme is added for the variance, so that it is not zero before the first reward. */
+function foretell({ ripe, sum, squares }: { ripe: number; sum: number; squares: number }, cap: number): Omit<Lot, 'share'> {
+  const smoothed = (sum + cap) / (ripe + 2);
+  return { before: ripe, foretold: ripe === 0 ? 0 : sum / ripe, variance: (squares + cap * cap) / (ripe + 2) - smoothed * smoothed };
+}
 
-/** Natural logarithm of the wealth, the starting money being 1. At least log(1 / alpha): the hypothesis is rejected at alpha, at any look. */
-export function logWealth(bets: Bets, { difference, bet, championFactor = 1 }: Hypothesis): number {
+/** The hypothesis is rejected with the error rate `alpha`, at whatever look. */
+export function rejects(bets: Bets, hypothesis: Hypothesis): boolean {
+  return logWealth(bets, hypothesis) >= Math.log(1 / hypothesis.alpha);
+}
+
+/** Natural logarithm of the wealth, the starting money being 1. */
+export function logWealth(bets: Bets, hypothesis: Hypothesis): number {
+  const { difference, bet, margin = 0 } = hypothesis;
   const sign = bet === 'above' ? 1 : -1;
+  const stakes = stakesFor({ hypothesis, plan: bets.plan });
   const logs = new Float64Array(stakes.length);
-  for (const { share, foretold, cells } of bets.lots) {
+  for (const lot of bets.lots) {
+    const { share, foretold, cells } = lot;
     const score = (challenger: boolean, reward: number): number => {
       const tilt = challenger ? 1 - share : -share;
-      return sign * tilt * ((challenger ? reward : reward * championFactor) - foretold - difference * tilt);
+      return sign * tilt * ((challenger ? reward : reward * (1 - margin)) - foretold - difference * tilt);
     };
     const worst = Math.min(score(true, 0), score(true, bets.cap), score(false, 0), score(false, bets.cap));
     const limit = worst < 0 ? boldest / -worst : Number.POSITIVE_INFINITY;
     const scores = cells.map((cell) => score(cell.challenger, cell.reward));
-    stakes.forEach((stake, index) => {
-      const lambda = Math.min(stake / bets.cap, limit);
+    for (let index = 0; index < stakes.length; index += 1) {
       let log = logs[index] as number;
+      const lambda = Math.min(limit, (stakes[index] as Stake).lambda(lot, { cap: bets.cap, log }));
       for (let cell = 0; cell < cells.length; cell += 1) log += (cells[cell] as Cell).units * Math.log1p(lambda * (scores[cell] as number));
       logs[index] = log;
-    });
+    }
   }
-  return logMeanExp(logs);
+  return logMeanExp(
+    logs,
+    stakes.map((stake) => stake.weight),
+  );
 }
 
-export function logMeanExp(logs: ArrayLike<number>): number {
+/** log of the weighted mean of exp(logs); weights that sum to 1, equal ones where absent. */
+export function logMeanExp(logs: ArrayLike<number>, weights?: readonly number[]): number {
   const most = Math.max(...Array.from(logs));
   if (!Number.isFinite(most)) return most;
   let sum = 0;
-  for (let index = 0; index < logs.length; index += 1) sum += Math.exp((logs[index] as number) - most);
-  return most + Math.log(sum / logs.length);
-}
-
-/**
- * The lift, challenger minus champion in reward a unit: the stratified estimate, and the differences that no bet has rejected. Each end
- * holds at all looks at once with probability 1 - alpha. Without data: 0 in [-cap, cap].
- */
-export function liftInterval(bets: Bets, alpha: number): Interval {
-  const { value } = estimateLift(bets);
-  const threshold = Math.log(1 / alpha);
-  const low = lastRejected(bets.cap, (difference) => logWealth(bets, { difference: -difference, bet: 'above' }) >= threshold);
-  const high = lastRejected(bets.cap, (difference) => logWealth(bets, { difference, bet: 'below' }) >= threshold);
-  // Data that no difference explains (a share that was not kept) reject all of them: what is left is the point where both sides met.
-  const middle = (high - low) / 2;
-  if (-low > high) return { value: middle, low: middle, high: middle };
-  return { value: Math.max(-low, Math.min(high, value)), low: -low, high };
-}
-
-/** Smallest x in [-cap, cap] that is rejected, `rejected` being false below and true above it; cap where none is. */
-function lastRejected(cap: number, rejected: (x: number) => boolean): number {
-  if (!rejected(cap)) return cap;
-  // Wealth is settled at zero first, since the sign is what decisions follow.
-  let from = rejected(0) ? -cap : 0;
-  let to = from === 0 ? cap : 0;
-  while (to - from > cap * 1e-4) {
-    const middle = (from + to) / 2;
-    if (rejected(middle)) to = middle;
-    else from = middle;
-  }
-  return to;
-}
-
-/** Least squares within strata: sum (A - p)(Y - m) / sum (A - p)^2, m the stratum's mean; the variance pooled, one unit of each extreme added. */
-export function estimateLift({ lots, cap, mean, ripe }: Bets): { value: number; standardError: number } {
-  let covariance = 0;
-  let weight = 0;
-  let squares = cap * cap;
-  for (const { share, cells } of lots) {
-    const units = cells.reduce((sum, cell) => sum + cell.units, 0);
-    const own = units === 0 ? 0 : cells.reduce((sum, cell) => sum + cell.units * cell.reward, 0) / units;
-    for (const { challenger, reward, units: count } of cells) {
-      const tilt = (challenger ? 1 : 0) - share;
-      covariance += count * tilt * (reward - own);
-      weight += count * tilt * tilt;
-      squares += count * reward * reward;
-    }
-  }
-  if (weight === 0) return { value: 0, standardError: Number.POSITIVE_INFINITY };
-  const smoothed = (mean * ripe + cap) / (ripe + 2);
-  const variance = Math.max(0, squares / (ripe + 2) - smoothed * smoothed);
-  return { value: covariance / weight, standardError: Math.sqrt(variance / weight) };
+  for (let index = 0; index < logs.length; index += 1) sum += (weights?.[index] ?? 1 / logs.length) * Math.exp((logs[index] as number) - most);
+  return most + Math.log(sum);
 }

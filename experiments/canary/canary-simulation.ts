@@ -1,11 +1,14 @@
 import type { ArmCounts, CanaryDecision } from '../../models/contracts/canary.ts';
 import { createRandom } from '../../models/random.ts';
-import { type ArmData, noCounts, type RewardCounts, type Stratum } from './arm-data.ts';
+import { type ArmData, nextBlockEnd, noCounts, type RewardCounts, type Stratum } from './arm-data.ts';
 import { type CanaryInput, decideCanary } from './decide-canary.ts';
 
 /** Probability that the n-th user (from 0) converts with a variant. */
 export type Rates = { champion: (user: number) => number; challenger: (user: number) => number };
 export type SimulatedCanary = { decision: CanaryDecision; users: number; challengerUsers: number; looks: number; moves: number };
+
+export type Failing = { errors: number; fallbacks: number; slow: number };
+type Variant = 'champion' | 'challenger';
 
 type Input = {
   charter: CanaryInput['charter'];
@@ -13,10 +16,14 @@ type Input = {
   rates: Rates;
   seed: number;
   usersPerLook: number;
+  /** Where greater: looks where there are more users by this share than at the last one. 0 where absent. */
+  growthPerLook?: number;
   /** Users after which time is over. */
   maxUsers: number;
   /** Share of the challenger's users that get lost before they are logged. */
   lost?: number;
+  /** Probability that a user's one slate has no items, is no model's, is slow; none where absent. */
+  failing?: Failing;
   /** Holds the challenger's share still, whatever the decisions say. */
   share?: number;
   onDecision?: (decision: CanaryDecision) => void;
@@ -26,7 +33,19 @@ type Input = {
  * Runs a canary to its end on drawn conversions of reward 1, as the release workflow does: look, move the share, count users, look again.
  * Users' outcomes are ripe at the next look. For tests and for planning how many users a ladder needs.
  */
-export function simulateCanary({ charter, intent, rates, seed, usersPerLook, maxUsers, lost = 0, share: held, onDecision }: Input): SimulatedCanary {
+export function simulateCanary({
+  charter,
+  intent,
+  rates,
+  seed,
+  usersPerLook,
+  growthPerLook = 0,
+  maxUsers,
+  lost = 0,
+  failing,
+  share: held,
+  onDecision,
+}: Input): SimulatedCanary {
   const random = createRandom(seed);
   const counter = createCounter();
   const timeOver: CanaryInput['charter'] = { ...charter, release: { canary: { ...charter.release.canary, maxDurationMs: maxUsers } } };
@@ -53,11 +72,15 @@ export function simulateCanary({ charter, intent, rates, seed, usersPerLook, max
     stage = decision.action === 'advance' ? decision.stage + 1 : decision.stage;
     const share = held ?? decision.share;
     if (counter.open({ share, stage })) moves += 1;
-    for (let user = 0; user < usersPerLook; user += 1) {
+    const fresh = Math.min(Math.max(usersPerLook, Math.ceil(growthPerLook * counter.users)), Math.max(1, maxUsers - counter.users));
+    for (let user = 0; user < fresh; user += 1) {
       const isChallenger = random.float() < share;
       const rate = (isChallenger ? rates.challenger : rates.champion)(counter.users);
       const reward = random.float() < rate ? 1 : 0;
       counter.count({ isChallenger, reward, isLost: isChallenger && lost > 0 && random.float() < lost });
+      if (failing === undefined) continue;
+      for (const kind of ['errors', 'fallbacks', 'slow'] as const)
+        if (random.float() < failing[kind]) counter.failures[isChallenger ? 'challenger' : 'champion'][kind] += 1;
     }
     decision = lookAt(look, stage, share);
   }
@@ -70,11 +93,12 @@ function createCounter() {
   const ripeByStage: number[] = [];
   let stage = 0;
   let logged = 0;
-  let nextCut = 64;
+  let nextCut = nextBlockEnd(0);
   const latest = (): OpenStratum => strata.at(-1) as OpenStratum;
   const start = (generation: number, share: number): void => void strata.push({ generation, share, units: { champion: [0, 0], challenger: [0, 0] } });
   return {
     users: 0,
+    failures: { champion: noFailures(), challenger: noFailures() },
     /** True where the share or the rung moves. */
     open(input: { share: number; stage: number }): boolean {
       if (strata.length > 0 && latest().share === input.share && stage === input.stage) return false;
@@ -87,7 +111,7 @@ function createCounter() {
       this.users += 1;
       if (isLost) return;
       if (logged === nextCut) {
-        nextCut *= 2;
+        nextCut = nextBlockEnd(logged);
         start(latest().generation, latest().share);
       }
       logged += 1;
@@ -97,16 +121,24 @@ function createCounter() {
     },
     armData(): ArmData {
       const finished: Stratum[] = strata.map(({ units, ...own }) => ({ ...own, champion: armOf(units.champion), challenger: armOf(units.challenger) }));
-      const counts = (variant: 'champion' | 'challenger') => countsOf(strata.map((one) => one.units[variant]));
+      const { failures } = this;
+      const counts = (variant: Variant) => {
+        const { errors, fallbacks } = failures[variant];
+        return { ...countsOf(strata.map((one) => one.units[variant])), errors, fallbacks };
+      };
       return {
         champion: counts('champion'),
         challenger: counts('challenger'),
-        slow: { champion: 0, challenger: 0 },
+        slow: { champion: failures.champion.slow, challenger: failures.challenger.slow },
         strata: finished,
         ripeByStage: [...ripeByStage],
       };
     },
   };
+}
+
+function noFailures(): Failing {
+  return { errors: 0, fallbacks: 0, slow: 0 };
 }
 
 function armOf([none, converted]: [number, number]): Stratum['champion'] {

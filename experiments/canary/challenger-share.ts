@@ -1,5 +1,6 @@
 import { normalBelow } from '../normal.ts';
-import { type Bets, estimateLift } from './betting.ts';
+import type { Bets } from './betting.ts';
+import { estimateLift } from './lift.ts';
 
 /**
  * Posterior probability that the challenger earns more: normal likelihood of the stratified lift, normal prior around zero as wide as the mean

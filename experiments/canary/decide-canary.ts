@@ -3,9 +3,13 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import type { Interval, Verdict } from '../../models/contracts/verdict.ts';
 import type { ArmData } from './arm-data.ts';
-import { type Bets, liftInterval, logWealth, prepareBets } from './betting.ts';
+import { type Bets, prepareBets, rejects } from './betting.ts';
 import { challengerShare, probabilityBetter } from './challenger-share.ts';
-import { brokenGuardrails, sampleRatioAlpha, sampleRatioPValue } from './guardrails.ts';
+import { rollbackAlpha } from './error-budget.ts';
+import { brokenGuardrails, sampleRatioPValue } from './guardrails.ts';
+import { liftInterval } from './lift.ts';
+import { percent } from './percent.ts';
+import type { Plan } from './stakes.ts';
 
 export type CanaryInput = {
   charter: { release: { canary: Charter['release']['canary'] }; reward: Charter['reward'] };
@@ -29,10 +33,10 @@ type Judged = { action: CanaryDecision['action']; reasons: string[] };
  *
  * Error rates, whatever the number of looks, the moves of the share, trends in time and the distribution of rewards (see betting.ts), with
  * `alpha` of the charter, per release:
- * - a challenger that is not worse is rolled back because of its reward with probability alpha at most;
+ * - a challenger that is not worse and keeps within its guardrails is rolled back, for whatever reason, with probability alpha at most: reward,
+ *   guardrails, sample ratio and shadow stage share it (error-budget.ts);
  * - with `replace`, a challenger that is not better is promoted with probability alpha at most;
- * - with `refresh`, one whose mean reward is below (1 - refreshMargin) times the champion's is promoted with probability alpha at most;
- * - each guardrail and the sample ratio have error rates of their own (guardrails.ts: .001 and .0005).
+ * - with `refresh`, one whose mean reward is below (1 - refreshMargin) times the champion's is promoted with probability alpha at most.
  * Not counted in them: a rollback because `maxDurationMs` ran out, which is the answer `not-enough-evidence`.
  *
  * `verdict` is about reward alone. `share` is 0 after a rollback and 1 after a promotion, otherwise within [cap/2, cap] of the next rung.
@@ -40,8 +44,8 @@ type Judged = { action: CanaryDecision['action']; reasons: string[] };
 export function decideCanary(input: CanaryInput): CanaryDecision {
   const { charter, releaseId, look, stage, share, arms } = input;
   const { canary } = charter.release;
-  const bets = prepareBets({ strata: arms.strata, cap: charter.reward.capPerUnit });
-  const lift = liftInterval(bets, canary.alpha);
+  const bets = prepareBets({ strata: arms.strata, cap: charter.reward.capPerUnit, plan: planOf(canary) });
+  const lift = liftInterval(bets, { low: canary.alpha, high: rollbackAlpha('reward', canary.alpha) });
   const verdict = verdictOf(bets, canary.alpha);
   const probability = probabilityBetter(bets);
   const sampleRatio = sampleRatioPValue(arms.strata);
@@ -73,7 +77,7 @@ function judge({ input, bets, lift, verdict, sampleRatio }: Judge): Judged {
   const { arms, stage, elapsedMs, charter, intent } = input;
   const { canary } = charter.release;
   const found = describeLift(lift, arms);
-  if (sampleRatio <= sampleRatioAlpha) return { action: 'roll-back', reasons: [sampleRatioReason(arms, sampleRatio)] };
+  if (sampleRatio <= rollbackAlpha('sample-ratio', canary.alpha)) return { action: 'roll-back', reasons: [sampleRatioReason(arms, sampleRatio)] };
   const broken = brokenGuardrails({ arms, canary });
   if (broken.length > 0) return { action: 'roll-back', reasons: broken };
   if (verdict === 'worse') return { action: 'roll-back', reasons: [`worse for users: ${found}`] };
@@ -93,14 +97,19 @@ function judge({ input, bets, lift, verdict, sampleRatio }: Judge): Judged {
 }
 
 function verdictOf(bets: Bets, alpha: number): Verdict {
-  const threshold = Math.log(1 / alpha);
-  if (logWealth(bets, { difference: 0, bet: 'below' }) >= threshold) return 'worse';
-  return logWealth(bets, { difference: 0, bet: 'above' }) >= threshold ? 'better' : 'not-enough-evidence';
+  if (rejects(bets, { difference: 0, bet: 'below', alpha: rollbackAlpha('reward', alpha) })) return 'worse';
+  return rejects(bets, { difference: 0, bet: 'above', alpha }) ? 'better' : 'not-enough-evidence';
 }
 
 /** Tested on the ratio itself, so that the champion's mean need not be known. */
-function notWorseThanMargin(bets: Bets, { alpha, refreshMargin }: Charter['release']['canary']): boolean {
-  return logWealth(bets, { difference: 0, bet: 'above', championFactor: 1 - refreshMargin }) >= Math.log(1 / alpha);
+function notWorseThanMargin(bets: Bets, { alpha, refreshMargin: margin }: Charter['release']['canary']): boolean {
+  return rejects(bets, { difference: 0, bet: 'above', margin, alpha });
+}
+
+/** Thompson sampling leaves a challenger that is worse at the lower end of the last rung, and one that is better at its cap. */
+function planOf({ plannedUsers, ladder }: Charter['release']['canary']): Plan | undefined {
+  const cap = ladder.at(-1) ?? 0;
+  return plannedUsers === undefined ? undefined : { users: plannedUsers, worse: cap / 2, better: cap };
 }
 
 type ShareInput = { action: CanaryDecision['action']; opening: boolean; stage: number; ladder: readonly number[]; probability: number; current: number };
@@ -122,8 +131,4 @@ function describeLift({ value, low, high }: Interval, { champion, challenger }: 
 function sampleRatioReason(arms: ArmData, pValue: number): string {
   const expected = arms.strata.reduce((sum, { share, champion, challenger }) => sum + share * (champion.enrolled + challenger.enrolled), 0);
   return `sample ratio: ${arms.challenger.enrolled} users enrolled with the challenger where ${expected.toFixed(0)} were expected (p ${pValue.toExponential(1)})`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }

@@ -40,7 +40,7 @@ async function planOne(input: Input, intent: CanaryPlan['intent'], ratio: number
   const { canary, rate, usersPerDay, horizonDays, runs, seed, onRun } = input;
   const users = Math.ceil(8 * usersPerDay * horizonDays);
   const challenger = Math.min(0.999, rate * ratio);
-  const study = await simulateCanaries({ canary, intent, champion: rate, challenger, users, runs, seed, looks: 400, againstFixedSplit: false, onRun });
+  const study = await simulateCanaries({ canary, intent, champion: rate, challenger, users, runs, seed, againstFixedSplit: false, onRun });
   const most = study.promoted * 2 > runs;
   const perDay = (value: number) => Math.ceil((10 * value) / usersPerDay) / 10;
   const inAll = most ? study.usersInAll : null;

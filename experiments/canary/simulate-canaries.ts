@@ -1,6 +1,10 @@
 import type { CanaryInput } from './decide-canary.ts';
 import { simulateCanary } from './canary-simulation.ts';
 
+/** The real canary looks every few minutes; here often enough that waiting for the next look costs a hundredth of the users. */
+const usersPerLook = 200;
+const growthPerLook = 0.03;
+
 /** What many canaries of one kind come to. Counts, not shares. */
 export type CanaryStudy = {
   runs: number;
@@ -16,7 +20,10 @@ export type CanaryStudy = {
   regret: number;
   /** The same test with half of the users on the challenger from the first one on. */
   regretFixedSplit: number;
+  /** What else that one comes to; absent where it was not run. */
+  fixedSplit?: Outcomes;
 };
+export type Outcomes = Pick<CanaryStudy, 'promoted' | 'rolledBack' | 'inconclusive' | 'challengerUsersToDecision' | 'usersInAll'>;
 
 type Input = {
   canary: CanaryInput['charter']['release']['canary'];
@@ -26,7 +33,6 @@ type Input = {
   users: number;
   runs: number;
   seed: number;
-  looks?: number;
   /** Run the fixed split beside it, for its regret; true where absent. */
   againstFixedSplit?: boolean;
   onRun?: ((done: number) => void) | undefined;
@@ -34,7 +40,9 @@ type Input = {
 
 /** Runs canaries on drawn conversions with the decisions of the real one. Same seed, same study. */
 export async function simulateCanaries({ runs, onRun, againstFixedSplit = true, ...input }: Input): Promise<CanaryStudy> {
-  const fixed = { ...input.canary, ladder: [0.5], minUnits: [1] };
+  // Aiming at an end is for the ladder: half and half would wait for one that is far off.
+  const { plannedUsers: _plannedUsers, ...unplanned } = input.canary;
+  const fixed = { ...unplanned, ladder: [0.5], minUnits: [1] };
   const own: Ended[] = [];
   const split: Ended[] = [];
   for (let run = 0; run < runs; run += 1) {
@@ -44,31 +52,39 @@ export async function simulateCanaries({ runs, onRun, againstFixedSplit = true, 
     onRun?.(run + 1);
     if (run % 10 === 9) await new Promise((resolve) => setImmediate(resolve));
   }
-  const decided = own.filter((one) => one.outcome !== 'inconclusive').map((one) => one.challengerUsers);
-  const count = (outcome: Ended['outcome']) => own.filter((one) => one.outcome === outcome).length;
   const mean = (ended: readonly Ended[]) => ended.reduce((sum, one) => sum + one.regret, 0) / Math.max(1, ended.length);
   return {
     runs,
+    ...outcomesOf(own),
+    regret: mean(own),
+    regretFixedSplit: mean(split),
+    ...(againstFixedSplit ? { fixedSplit: outcomesOf(split) } : {}),
+  };
+}
+
+function outcomesOf(ended: readonly Ended[]): Outcomes {
+  const count = (outcome: Ended['outcome']) => ended.filter((one) => one.outcome === outcome).length;
+  const decided = ended.filter((one) => one.outcome !== 'inconclusive').map((one) => one.challengerUsers);
+  return {
     promoted: count('promoted'),
     rolledBack: count('rolled-back'),
     inconclusive: count('inconclusive'),
     challengerUsersToDecision: decided.length === 0 ? null : spread(decided),
-    usersInAll: spread(own.map((one) => one.users)),
-    regret: mean(own),
-    regretFixedSplit: mean(split),
+    usersInAll: spread(ended.map((one) => one.users)),
   };
 }
 
 type Ended = { outcome: 'promoted' | 'rolled-back' | 'inconclusive'; users: number; challengerUsers: number; regret: number };
 
 function runOnce(input: Omit<Input, 'runs' | 'onRun' | 'againstFixedSplit'>, canary: Input['canary'], run: number, share?: number): Ended {
-  const { champion, challenger, intent, users, looks = 100 } = input;
+  const { champion, challenger, intent, users } = input;
   const ended = simulateCanary({
     charter: { reward: { weights: { purchase: 1 }, attributionMs: 1, capPerUnit: 1 }, release: { canary } },
     intent,
     rates: { champion: () => champion, challenger: () => challenger },
     seed: input.seed * 1_000_003 + run,
-    usersPerLook: Math.max(1, Math.ceil(users / looks)),
+    usersPerLook,
+    growthPerLook,
     maxUsers: users,
     ...(share === undefined ? {} : { share }),
   });

@@ -9,6 +9,7 @@ const canary: Parameters<typeof judgeShadow>[0]['canary'] = {
   lookEveryMs: 1_000,
   maxDurationMs: 10_000,
   alpha: 0.05,
+  inconclusive: 'roll-back',
   refreshMargin: 0.1,
   maxErrorShare: 0.01,
   maxFallbackShare: 0.05,

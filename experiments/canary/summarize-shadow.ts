@@ -1,5 +1,6 @@
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { SlateRecord } from '../../models/contracts/slate.ts';
+import { rollbackAlpha } from './error-budget.ts';
 import { exceeds } from './guardrails.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 
@@ -34,13 +35,16 @@ export function summarizeShadow({ records, releaseId, maxP99Ms }: { records: Ite
   return { ...found, latencyP99Ms: latency.quantile(0.99), overlapAt10: compared === 0 ? 0 : overlap / compared };
 }
 
-/** Is the shadow stage over, and did the challenger fail it? The same limits and error rates as under the canary's guardrails. */
+/** Is the shadow stage over, and did the challenger fail it? The same limits as under the canary's guardrails, and a part of the same error rate (error-budget.ts). */
 export function judgeShadow({ summary, canary }: { summary: ShadowSummary; canary: Canary }): { done: boolean; failed: boolean; why: string } {
   const { slates, errors, slow, latencyP99Ms, overlapAt10 } = summary;
   const found = `${slates} of ${canary.shadowSlates} slates, ${errors} errors, p99 ${latencyP99Ms.toFixed(1)} ms, overlap@10 ${overlapAt10.toFixed(2)}`;
-  if (slates >= Math.min(20, canary.shadowSlates) && exceeds({ count: errors, trials: slates, limit: canary.maxErrorShare }))
+  if (
+    slates >= Math.min(20, canary.shadowSlates) &&
+    exceeds({ count: errors, trials: slates, limit: canary.maxErrorShare, alpha: rollbackAlpha('unseen-errors', canary.alpha) })
+  )
     return { done: true, failed: true, why: `the challenger fails unseen: ${found}` };
-  if (slates >= 200 && exceeds({ count: slow, trials: slates, limit: 0.01 }))
+  if (slates >= 200 && exceeds({ count: slow, trials: slates, limit: 0.01, alpha: rollbackAlpha('unseen-slow', canary.alpha) }))
     return { done: true, failed: true, why: `the challenger is slower than ${canary.maxP99Ms} ms: ${found}` };
   return { done: slates >= canary.shadowSlates, failed: false, why: found };
 }

@@ -8,6 +8,7 @@ export const canary = {
   lookEveryMs: 1_000,
   maxDurationMs: 10_000,
   alpha: 0.05,
+  inconclusive: 'roll-back' as const,
   refreshMargin: 0.1,
   maxErrorShare: 0.01,
   maxFallbackShare: 0.05,
