@@ -11,6 +11,7 @@ import { evaluateCommandIn } from './evaluate/command.ts';
 import { initCommandIn } from './init/command.ts';
 import { canaryCommand } from './canary/command.ts';
 import { opeCommand } from './ope/command.ts';
+import { agreementCommand } from './report/agreement.ts';
 import { reportCommand } from './report/command.ts';
 import { emit, exitWith } from './output.ts';
 import { problems, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
@@ -36,6 +37,7 @@ async function main(argv: readonly string[]): Promise<void> {
     statusCommand(context),
     runsCommand(context),
     reportCommand(context),
+    agreementCommand(context),
     rerunCommand(context),
     evaluateCommandIn(surroundings),
     opeCommand(context),

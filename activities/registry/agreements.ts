@@ -1,12 +1,28 @@
-import { type Agreement, agreement } from '../../models/contracts/agreement.ts';
+import type { Agreement } from '../../models/contracts/agreement.ts';
+import { type CanaryRecord, canaryRecord } from '../../models/contracts/canary-record.ts';
+import { getDocument } from '../../stores/blobs.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import type { Context } from '../context.ts';
 
 /** The ledger's entries that hold what a canary saw. */
 export const canaryDecided = 'canary-decided';
 
-/** What the log foretold and what the canaries then saw, oldest first: from the surface's ledger. */
+export type RecordedCanary = { atMs: number; outcome: string; record: CanaryRecord };
+
+/** What each canary of a surface came to, oldest first: from its ledger. */
+export async function canaryRecordsOf(context: Pick<Context, 'state'>, surface: string): Promise<RecordedCanary[]> {
+  const { generations, blobs } = context.state;
+  const entries = (await readLedger(generations, surface)).filter(({ action }) => action === canaryDecided);
+  return Promise.all(
+    entries.map(async ({ atMs, detail }) => ({
+      atMs,
+      outcome: String(detail.outcome),
+      record: await getDocument(blobs, String(detail.record), canaryRecord),
+    })),
+  );
+}
+
+/** What the log foretold and what the canaries then saw, where it had an estimate. */
 export async function agreementsOf(context: Pick<Context, 'state'>, surface: string): Promise<Agreement[]> {
-  const entries = await readLedger(context.state.generations, surface);
-  return entries.flatMap(({ action, detail }) => (action === canaryDecided && detail.agreement ? [agreement.parse(detail.agreement)] : []));
+  return (await canaryRecordsOf(context, surface)).flatMap(({ record }) => record.agreement ?? []);
 }

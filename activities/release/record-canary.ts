@@ -32,7 +32,7 @@ export async function recordCanary(context: Context, { request, points }: Input)
     action: canaryDecided,
     by: request.runId,
     releaseId,
-    detail: { outcome: request.outcome, verdict: decision.verdict, record: await putDocument(blobs, record), agreement },
+    detail: { outcome: request.outcome, verdict: decision.verdict, record: await putDocument(blobs, record) },
   });
   const run = await findRunRecord(context, request.runId);
   const runId = run?.mlflowRunId ?? null;

@@ -6,11 +6,12 @@ export const counterfactualGate: Gate = ({ charter, draft }) => {
   const result = draft.counterfactual;
   const verdict = result?.verdict ?? 'not-enough-evidence';
   const passed = verdict === 'better' || (verdict === 'not-enough-evidence' && withoutCounterfactualSupport === 'pass');
+  const record = draft.trackRecord === undefined ? '' : `; ${draft.trackRecord.sentence}`;
   return {
     gate: 'counterfactual',
     passed,
     value: result?.lift.value ?? null,
     threshold: 0,
-    reason: result === null ? (draft.counterfactualAbsent ?? 'no slate of the log can tell yet') : `${verdict}: ${result.reason}`,
+    reason: result === null ? (draft.counterfactualAbsent ?? 'no slate of the log can tell yet') : `${verdict}: ${result.reason}${record}`,
   };
 };
