@@ -6,12 +6,13 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import type { CounterfactualResult } from '../../models/contracts/counterfactual.ts';
 import { type Event, type EventKind, event as eventSchema } from '../../models/contracts/event.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
-import { type SlotPropensities, slotPropensities } from '../../models/slate/explore.ts';
+import type { SlotPropensities } from '../../models/slate/explore.ts';
 import type { LogReader, SealedSegment } from '../../stores/event-log.ts';
 import type { State } from '../context.ts';
 import type { LogSegments } from '../release/seal-log.ts';
 import { itemGroups } from './item-groups.ts';
 import { type Ranker, openRanker } from './ranker.ts';
+import { siftSlates } from './sift-slates.ts';
 
 type Input = {
   charter: Charter;
@@ -55,7 +56,7 @@ export async function measureCounterfactual(state: State, input: Input): Promise
     const { atMs, kind } = one as Event;
     if (atMs >= since && telling(kind)) events.push(eventSchema.parse(one));
   }
-  const { usable, voidedBy } = sift(records, input);
+  const { usable, voidedBy } = siftSlates(records, input);
   if (usable.length === 0) {
     const why = Object.entries(voidedBy).map(([reason, count]) => `${count}: ${reason}`);
     return { result: null, absent: `none of ${records.length} slates can tell (${why.join('; ')})` };
@@ -88,51 +89,6 @@ export async function measureCounterfactual(state: State, input: Input): Promise
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));
   }
-}
-
-type Usable = { record: SlateRecord; slots: SlotPropensities };
-
-/** Slates whose propensities are what they say, whose outcome is known, each draw once; the others are counted by their reason. */
-function sift(records: readonly SlateRecord[], { charter, trainedUntilMs }: Pick<Input, 'charter' | 'trainedUntilMs'>) {
-  const usable: Usable[] = [];
-  const voidedBy: Record<string, number> = {};
-  const draws = new Set<string>();
-  // The log's own end is the clock, so that the same log gives the same estimate at any time.
-  const endMs = records.at(-1)?.atMs ?? 0;
-  for (const record of records) {
-    const slots = record.exploration === null ? null : slotPropensities({ exploration: record.exploration, size: record.items.length });
-    const why = objection({ record, slots, charter, trainedUntilMs, endMs, isCounted: draws.has(record.exploration?.drawId ?? '') });
-    if (why !== null || slots === null) {
-      const reason = why ?? 'nothing was explored';
-      voidedBy[reason] = (voidedBy[reason] ?? 0) + 1;
-      continue;
-    }
-    draws.add(record.exploration?.drawId ?? '');
-    usable.push({ record, slots });
-  }
-  return { usable, voidedBy };
-}
-
-type Sifted = { record: SlateRecord; slots: SlotPropensities | null; charter: Charter; trainedUntilMs: number; endMs: number; isCounted: boolean };
-
-function objection({ record, slots, charter, trainedUntilMs, endMs, isCounted }: Sifted): string | null {
-  if (record.atMs < trainedUntilMs) return 'candidate or champion was trained on what followed';
-  if (endMs - record.atMs <= charter.reward.attributionMs) return 'what it earns is not known yet';
-  if (record.propensities === null) return `propensities void: ${record.propensityVoid ?? 'the slate was changed after it was drawn'}`;
-  if (slots === null) return 'nothing was explored';
-  if (record.items.length !== charter.slate.size) return 'shorter or longer than the surface shows';
-  if (isCounted) return 'a draw that is counted already';
-  if (Math.abs(propensitySum(record, slots) - 1) > 1e-6) return 'propensities do not sum to one';
-  if (record.items.some((item, slot) => Math.abs((record.propensities?.[slot] ?? 0) - slots.marginal(item, slot)) > 1e-6))
-    return 'recorded propensities are not those of the recorded draw';
-  return null;
-}
-
-/** Over all that could stand at the first slot: base, pool, and the floor's items, which are as likely one as the other. */
-function propensitySum({ exploration }: SlateRecord, slots: SlotPropensities): number {
-  if (exploration === null) return 0;
-  const listed = [...exploration.baseItems, ...exploration.poolItems].reduce((sum, item) => sum + slots.marginal(item, 0), 0);
-  return listed + exploration.floorItems * slots.marginal('', 0);
 }
 
 /** Whoever bought after a slate that cannot be used bought after that one: all slates take part in the attribution. */
