@@ -1,4 +1,5 @@
 import { type ArmTally, createArmTally } from '../../experiments/canary/arm-tally.ts';
+import { quietAfterMs } from '../../experiments/canary/conditions.ts';
 import { decideCanary } from '../../experiments/canary/decide-canary.ts';
 import { judgeShadow, summarizeShadow } from '../../experiments/canary/summarize-shadow.ts';
 import type { CanaryDecision } from '../../models/contracts/canary.ts';
@@ -92,13 +93,13 @@ export function createCanaryWatch(context: Context): CanaryWatch {
     return { ...judgeShadow({ summary, canary }), slates: summary.slates };
   }
 
-  type Counted = { surface: string; releaseId: string; startedAtMs: number; reward: Charter['reward']; maxP99Ms: number };
+  type Counted = { surface: string; releaseId: string; startedAtMs: number; reward: Charter['reward']; canary: Charter['release']['canary'] };
 
-  function counted<T>({ surface, releaseId, startedAtMs, reward, maxP99Ms }: Counted, read: (tally: ArmTally) => T): Promise<T> {
+  function counted<T>({ surface, releaseId, startedAtMs, reward, canary }: Counted, read: (tally: ArmTally) => T): Promise<T> {
     return follow(
       `canary/${releaseId}/${startedAtMs}`,
       { surface, sinceMs: startedAtMs, containing: releaseId, wanted: (slate) => slate.releaseId === releaseId && (slate.stage ?? -1) >= 0, events: true },
-      () => createArmTally({ releaseId, reward, maxP99Ms }),
+      () => createArmTally({ releaseId, reward, maxP99Ms: canary.maxP99Ms, watch: { startedAtMs, quietAfterMs: quietAfterMs(canary) } }),
       (tally, fresh) => {
         tally.add(fresh.slates);
         tally.addEvents(fresh.events);
@@ -112,7 +113,7 @@ export function createCanaryWatch(context: Context): CanaryWatch {
     if (intent === 'bootstrap') throw new UnderstudyError('UND-INTERNAL', 'A bootstrap release has no canary');
     const charter = await readCharter(context.state.blobs, input.charter);
     const { reward, release } = charter;
-    const arms = await counted({ surface, releaseId, startedAtMs, reward, maxP99Ms: release.canary.maxP99Ms }, (tally) => tally.summarize({ nowMs: atMs }));
+    const arms = await counted({ surface, releaseId, startedAtMs, reward, canary: release.canary }, (tally) => tally.summarize({ nowMs: atMs }));
     return decideCanary({ charter, intent, releaseId, look, stage, share, elapsedMs: atMs - startedAtMs, arms });
   }
 
@@ -129,7 +130,7 @@ export function createCanaryWatch(context: Context): CanaryWatch {
       challenger: challenger.ripe,
       lift,
     });
-    const before = await counted({ surface, releaseId, startedAtMs, reward, maxP99Ms: release.canary.maxP99Ms }, (tally) =>
+    const before = await counted({ surface, releaseId, startedAtMs, reward, canary: release.canary }, (tally) =>
       Array.from({ length: pointsOfPicture - 1 }, (_, place) => {
         const atMs = startedAtMs + Math.round(((endedAtMs - startedAtMs) * (place + 1)) / pointsOfPicture);
         const arms = tally.summarize({ nowMs: atMs });

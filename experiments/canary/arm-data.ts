@@ -1,4 +1,5 @@
 import type { ArmCounts } from '../../models/contracts/canary.ts';
+import type { VariantName } from '../../models/contracts/deployment.ts';
 
 /** How many ripe units earned how much: [reward, units], rewards ascending and capped. */
 export type RewardCounts = [reward: number, units: number][];
@@ -21,6 +22,20 @@ export function nextBlockEnd(units: number): number {
 
 export type ByUser = { users: number; errors: number; fallbacks: number; slow: number };
 
+/** What the log shows besides outcomes. None of it decides; conditions.ts says what it means. */
+export type Signs = {
+  /** What came more than once, and counted once. */
+  duplicates: { slates: number; events: number };
+  /** Most slates, and most events, of one enrolled unit. */
+  busiest: Record<VariantName, { slates: number; events: number }>;
+  /** Enrolled units from which any event came, of whatever kind. */
+  heard: Record<VariantName, number>;
+  /** Sum of the spans that are long enough for a pause and in which nothing was served. */
+  quietMs: number;
+  /** How far the newest slate lies after the time of the look. */
+  aheadMs: number;
+};
+
 /** All that a look at a canary knows of what happened. */
 export type ArmData = {
   champion: ArmCounts;
@@ -29,6 +44,7 @@ export type ArmData = {
   slow: { champion: number; challenger: number };
   /** The challenger's slates again, each user once: users with any, and the sum of the share of their slates that failed in this way. */
   byUser?: ByUser;
+  signs?: Signs;
   /** In order of enrolment. */
   strata: Stratum[];
   /** Ripe units of the challenger by the rung on which they were enrolled. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../models/contracts/event.ts';
-import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
+import { slateRecord } from '../../models/contracts/slate.ts';
 import { createRandom } from '../../models/random.ts';
 import { makePersonas } from '../simulator/personas.ts';
 import { createShopperSession } from '../simulator/shopper-session.ts';
@@ -9,50 +9,9 @@ import { defaultTruth } from '../simulator/truth.ts';
 import { createArmTally } from './arm-tally.ts';
 import { decideCanary, type CanaryInput } from './decide-canary.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
+import { bought, slate } from './testing-log.ts';
 
 const reward = { weights: { purchase: 1, click: 0.1 }, attributionMs: 100, capPerUnit: 1 };
-const digest = `sha256:${'0'.repeat(64)}` as const;
-
-function slate(over: Partial<SlateRecord> & { requestId: string }): SlateRecord {
-  const atMs = over.atMs ?? 0;
-  return {
-    schemaVersion: 1,
-    surface: 'home',
-    unit: 'u:1',
-    sessionId: 's',
-    atMs,
-    replica: 'a',
-    generation: 3,
-    releaseId: 'r',
-    stage: 0,
-    variant: 'champion',
-    enrolment: { share: 0.5, bucket: 0.7, atMs, generation: 3 },
-    artifact: digest,
-    rung: 'model',
-    rulesDigest: digest,
-    history: [],
-    historyWeights: [],
-    excluded: [],
-    items: ['a', 'b'],
-    scores: [2, 1],
-    propensities: null,
-    conditionalPropensities: null,
-    exploration: null,
-    latencyMs: 5,
-    ...over,
-  };
-}
-const bought = (eventId: string, atMs: number, over: Partial<Event> = {}): Event => ({
-  schemaVersion: 1,
-  eventId,
-  kind: 'purchase',
-  surface: 'home',
-  userId: '1',
-  sessionId: 's',
-  itemId: 'a',
-  atMs,
-  ...over,
-});
 const tally = () => createArmTally({ releaseId: 'r', reward, maxP99Ms: 50 });
 
 describe('the tally', () => {
@@ -71,7 +30,9 @@ describe('the tally', () => {
     expect(found.challenger).toMatchObject({ enrolled: 1, ripe: 1, converted: 0, rewardSum: 0, slates: 2 });
     expect(found.champion).toMatchObject({ enrolled: 2, ripe: 1, converted: 1, rewardSum: 0.1, slates: 2 });
     expect(found.ripeByStage).toEqual([1]);
-    expect(found.strata).toEqual([{ generation: 3, share: 0.5, champion: { enrolled: 2, ripe: [[0.1, 1]] }, challenger: { enrolled: 1, ripe: [[0, 1]] } }]);
+    expect(found.strata).toEqual([
+      { generation: 3, share: 0.5, block: 0, champion: { enrolled: 2, ripe: [[0.1, 1]] }, challenger: { enrolled: 1, ripe: [[0, 1]] } },
+    ]);
     expect(counts.summarize({ nowMs: 291 }).champion).toMatchObject({ ripe: 2, rewardSum: 1.1 });
   });
 

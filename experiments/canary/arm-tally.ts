@@ -6,6 +6,7 @@ import type { SlateRecord } from '../../models/contracts/slate.ts';
 import { RewardLedger } from '../reward/attribute-reward.ts';
 import { type ArmData, nextBlockEnd, noCounts, type Stratum, type StratumArm } from './arm-data.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
+import { LogSigns, type Watch } from './log-signs.ts';
 
 export type ArmTally = {
   /** Slate records in any order; those of other releases and of the shadow stage do not count, and each request counts once. */
@@ -14,9 +15,18 @@ export type ArmTally = {
   summarize(input: { nowMs: number }): ArmData;
 };
 
-type Unit = { name: string; variant: VariantName; share: number; enrolledMs: number; generation: number; stage: number; firstSlateMs: number };
+type Unit = {
+  name: string;
+  variant: VariantName;
+  share: number;
+  segment: string | undefined;
+  enrolledMs: number;
+  generation: number;
+  stage: number;
+  firstSlateMs: number;
+};
 type Traffic = { slates: number; fallbacks: number; errors: number; slow: number; latency: LatencyHistogram };
-type Input = { releaseId: string; reward: Charter['reward']; maxP99Ms: number };
+type Input = { releaseId: string; reward: Charter['reward']; maxP99Ms: number; watch?: Watch | undefined };
 
 /**
  * Counts one release's users, slates and rewards as the log grows; the same summary in whatever order things arrive.
@@ -25,8 +35,9 @@ type Input = { releaseId: string; reward: Charter['reward']; maxP99Ms: number };
  * reward of its events within `attributionMs` of its enrolment; after that time it is ripe and does not change any more. An error is a slate
  * without items, a fallback one that did not come from the model.
  */
-export function createArmTally({ releaseId, reward, maxP99Ms }: Input): ArmTally {
+export function createArmTally({ releaseId, reward, maxP99Ms, watch }: Input): ArmTally {
   const ledger = new RewardLedger(reward);
+  const signs = new LogSigns(watch);
   const seen = new Set<string>();
   const units = new Map<string, Unit>();
   const traffic: Record<VariantName, Traffic> = { champion: noTraffic(), challenger: noTraffic() };
@@ -40,6 +51,7 @@ export function createArmTally({ releaseId, reward, maxP99Ms }: Input): ArmTally
       name: unit,
       variant,
       share: enrolment.share,
+      segment: record.segment,
       enrolledMs: enrolment.atMs,
       generation: enrolment.generation,
       stage,
@@ -53,19 +65,28 @@ export function createArmTally({ releaseId, reward, maxP99Ms }: Input): ArmTally
   return {
     add(records) {
       for (const record of records) {
-        if (record.releaseId !== releaseId || seen.has(record.requestId) || !enrol(record)) continue;
+        if (record.releaseId !== releaseId || !enrol(record)) continue;
+        if (seen.has(record.requestId)) {
+          signs.addRepeatedSlate();
+          continue;
+        }
         seen.add(record.requestId);
         ledger.addSlate({ requestId: record.requestId, unit: record.unit, atMs: record.atMs, items: record.items });
         const arm = traffic[record.variant];
         arm.slates += 1;
-        if (record.rung !== 'model') arm.fallbacks += 1;
-        if (record.items.length === 0) arm.errors += 1;
-        if (record.latencyMs > maxP99Ms) arm.slow += 1;
+        const [failed, fellBack, slow] = [record.items.length === 0, record.rung !== 'model', record.latencyMs > maxP99Ms];
+        if (fellBack) arm.fallbacks += 1;
+        if (failed) arm.errors += 1;
+        if (slow) arm.slow += 1;
+        signs.addSlate(record, { failed, fellBack, slow });
         arm.latency.add(record.latencyMs);
       }
     },
     addEvents(events) {
-      for (const event of events) ledger.addEvent(event);
+      for (const event of events) {
+        ledger.addEvent(event);
+        signs.addEvent(event, (reward.weights[event.kind] ?? 0) > 0);
+      }
     },
     summarize({ nowMs }) {
       const { attributionMs } = reward;
@@ -73,7 +94,7 @@ export function createArmTally({ releaseId, reward, maxP99Ms }: Input): ArmTally
         if (nowMs - unit.enrolledMs <= attributionMs) return null;
         return ledger.rewardOf(unit.name, (_, event) => event.atMs - unit.enrolledMs <= attributionMs);
       };
-      return summary({ units: [...units.values()].sort(inOrder), traffic, rewardOf });
+      return { ...summary({ units: [...units.values()].sort(inOrder), traffic, rewardOf }), ...signs.summarize({ enrolled: units.values(), nowMs }) };
     },
   };
 }
@@ -95,20 +116,25 @@ function inOrder(a: Unit, b: Unit): number {
 function summary({ units, traffic, rewardOf }: { units: Unit[]; traffic: Record<VariantName, Traffic>; rewardOf: (unit: Unit) => number | null }): ArmData {
   const counts: Record<VariantName, ArmCounts> = { champion: countsOf(traffic.champion), challenger: countsOf(traffic.challenger) };
   const ripeByStage: number[] = [];
-  const strata: (Stratum & { rewards: Record<VariantName, Map<number, number>> })[] = [];
+  const strata: OpenStratum[] = [];
+  // Those of the block that is open, by share and segment.
+  let open = new Map<string, OpenStratum>();
+  let block = -1;
+  let generation = Number.NaN;
   let nextCut = nextBlockEnd(0);
   units.forEach((unit, index) => {
-    let stratum = strata.at(-1);
     const cut = index === nextCut;
     if (cut) nextCut = nextBlockEnd(index);
-    if (stratum === undefined || cut || stratum.generation !== unit.generation || stratum.share !== unit.share) {
-      stratum = {
-        generation: unit.generation,
-        share: unit.share,
-        champion: noUnits(),
-        challenger: noUnits(),
-        rewards: { champion: new Map(), challenger: new Map() },
-      };
+    if (cut || generation !== unit.generation) {
+      block += 1;
+      open = new Map();
+      generation = unit.generation;
+    }
+    const key = `${unit.share} ${unit.segment ?? ''}`;
+    let stratum = open.get(key);
+    if (stratum === undefined) {
+      stratum = openStratum(unit, block);
+      open.set(key, stratum);
       strata.push(stratum);
     }
     const arm = counts[unit.variant];
@@ -133,6 +159,20 @@ function summary({ units, traffic, rewardOf }: { units: Unit[]; traffic: Record<
     challenger: { ...stratum.challenger, ripe: ascending(rewards.challenger) },
   }));
   return { ...counts, slow: { champion: traffic.champion.slow, challenger: traffic.challenger.slow }, strata: finished, ripeByStage };
+}
+
+type OpenStratum = Stratum & { rewards: Record<VariantName, Map<number, number>> };
+
+function openStratum({ generation, share, segment }: Unit, block: number): OpenStratum {
+  return {
+    generation,
+    share,
+    block,
+    ...(segment === undefined ? {} : { segment }),
+    champion: noUnits(),
+    challenger: noUnits(),
+    rewards: { champion: new Map(), challenger: new Map() },
+  };
 }
 
 function countsOf({ slates, fallbacks, errors, latency }: Traffic): ArmCounts {

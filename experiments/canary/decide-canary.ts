@@ -1,10 +1,11 @@
-import type { CanaryDecision } from '../../models/contracts/canary.ts';
+import type { CanaryCondition, CanaryDecision } from '../../models/contracts/canary.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import type { Interval, Verdict } from '../../models/contracts/verdict.ts';
 import type { ArmData } from './arm-data.ts';
 import { type Bets, prepareBets, rejects } from './betting.ts';
 import { challengerShare, probabilityBetter } from './challenger-share.ts';
+import { activeMs, conditionsOf, withholdsKeeping, withholdsVerdict } from './conditions.ts';
 import { rollbackAlpha } from './error-budget.ts';
 import { brokenGuardrails, sampleRatioPValue } from './guardrails.ts';
 import { liftInterval } from './lift.ts';
@@ -26,6 +27,7 @@ export type CanaryInput = {
   arms: ArmData;
 };
 
+type Canary = Charter['release']['canary'];
 type Judged = { action: CanaryDecision['action']; reasons: string[] };
 
 /**
@@ -37,7 +39,7 @@ type Judged = { action: CanaryDecision['action']; reasons: string[] };
  *   guardrails, sample ratio and shadow stage share it (error-budget.ts);
  * - with `replace`, a challenger that is not better is promoted with probability alpha at most;
  * - with `refresh`, one whose mean reward is below (1 - refreshMargin) times the champion's is promoted with probability alpha at most.
- * Not counted in them: a rollback because `maxDurationMs` ran out, which is the answer `not-enough-evidence`.
+ * Not counted in them: what becomes of it when `maxDurationMs` runs out, which is the answer `not-enough-evidence` and the charter's `inconclusive`.
  *
  * `verdict` is about reward alone. `share` is 0 after a rollback and 1 after a promotion, otherwise within [cap/2, cap] of the next rung.
  */
@@ -45,14 +47,15 @@ export function decideCanary(input: CanaryInput): CanaryDecision {
   const { charter, releaseId, look, stage, share, arms } = input;
   const { canary } = charter.release;
   const bets = prepareBets({ strata: arms.strata, cap: charter.reward.capPerUnit, plan: planOf(canary) });
+  const opening = look === 0 || share === 0;
+  const conditions = opening ? [] : conditionsOf({ arms, canary, capPerUnit: charter.reward.capPerUnit, elapsedMs: input.elapsedMs });
   const lift = liftInterval(bets, { low: canary.alpha, high: rollbackAlpha('reward', canary.alpha) });
-  const verdict = verdictOf(bets, canary.alpha);
+  const verdict = withholdsVerdict(conditions) ? 'not-enough-evidence' : verdictOf(bets, canary.alpha);
   const probability = probabilityBetter(bets);
   const sampleRatio = sampleRatioPValue(arms.strata);
-  const opening = look === 0 || share === 0;
   const { action, reasons } = opening
     ? { action: 'wait' as const, reasons: [`opens rung 1 of ${canary.ladder.length}`] }
-    : judge({ input, bets, lift, verdict, sampleRatio });
+    : judge({ input, bets, lift, verdict, sampleRatio, conditions });
   return {
     releaseId,
     look,
@@ -61,6 +64,7 @@ export function decideCanary(input: CanaryInput): CanaryDecision {
     share: shareAfter({ action, opening, stage, ladder: canary.ladder, probability, current: share }),
     verdict,
     reasons,
+    ...(conditions.length === 0 ? {} : { conditions }),
     champion: arms.champion,
     challenger: arms.challenger,
     lift,
@@ -70,14 +74,15 @@ export function decideCanary(input: CanaryInput): CanaryDecision {
   };
 }
 
-type Judge = { input: CanaryInput; bets: Bets; lift: Interval; verdict: Verdict; sampleRatio: number };
+type Judge = { input: CanaryInput; bets: Bets; lift: Interval; verdict: Verdict; sampleRatio: number; conditions: CanaryCondition[] };
 
-/** What harms comes first; then the end of the ladder; then time; then the next rung. */
-function judge({ input, bets, lift, verdict, sampleRatio }: Judge): Judged {
+/** What harms comes first; then the end of the ladder; then time; then the next rung. Where an arm is silent, only guardrails and time act. */
+function judge({ input, bets, lift, verdict, sampleRatio, conditions }: Judge): Judged {
   const { arms, stage, elapsedMs, charter, intent } = input;
   const { canary } = charter.release;
   const found = describeLift(lift, arms);
-  if (sampleRatio <= rollbackAlpha('sample-ratio', canary.alpha)) return { action: 'roll-back', reasons: [sampleRatioReason(arms, sampleRatio)] };
+  const silent = withholdsVerdict(conditions);
+  if (!silent && sampleRatio <= rollbackAlpha('sample-ratio', canary.alpha)) return { action: 'roll-back', reasons: [sampleRatioReason(arms, sampleRatio)] };
   const broken = brokenGuardrails({ arms, canary });
   if (broken.length > 0) return { action: 'roll-back', reasons: broken };
   if (verdict === 'worse') return { action: 'roll-back', reasons: [`worse for users: ${found}`] };
@@ -85,15 +90,35 @@ function judge({ input, bets, lift, verdict, sampleRatio }: Judge): Judged {
   const needed = canary.minUnits[stage] ?? 0;
   const last = stage >= canary.ladder.length - 1;
   const enough = ripe >= needed;
-  if (last && enough) {
+  if (last && enough && !silent) {
     if (intent === 'replace' && verdict === 'better') return { action: 'promote', reasons: [`better: ${found}`] };
     if (intent === 'refresh' && notWorseThanMargin(bets, canary))
       return { action: 'promote', reasons: [`not worse than the margin of ${percent(canary.refreshMargin)}: ${found}`] };
   }
-  if (elapsedMs > canary.maxDurationMs) return { action: 'roll-back', reasons: [`no verdict after ${Math.round(elapsedMs / 1000)} s: ${found}`] };
+  const activeFor = activeMs({ elapsedMs, arms, canary });
+  if (activeFor > canary.maxDurationMs) {
+    const mayKeep = intent === 'refresh' && last && enough && !withholdsKeeping(conditions) && isWithinMargin({ lift, arms, canary });
+    return inconclusive({ mayKeep, seconds: Math.round(activeFor / 1000), found, canary });
+  }
   const counted = `${ripe} of ${needed} users of the challenger on rung ${stage + 1}`;
+  if (silent) return { action: 'wait', reasons: [`waits, one arm being silent: ${counted}`] };
   if (enough && !last) return { action: 'advance', reasons: [`${counted}, not worse: ${found}`] };
   return { action: 'wait', reasons: [enough ? `no verdict yet: ${found}` : `${counted}; ${found}`] };
+}
+
+/** Nothing is known for certain, and the canary ends: by the charter's default, which is no verdict. */
+function inconclusive({ mayKeep, seconds, found, canary }: { mayKeep: boolean; seconds: number; found: string; canary: Canary }): Judged {
+  if (mayKeep && canary.inconclusive === 'promote')
+    return {
+      action: 'promote',
+      reasons: [`no verdict after ${seconds} s; kept, as the charter has it for a refresh whose estimate is within ${percent(canary.refreshMargin)}: ${found}`],
+    };
+  return { action: 'roll-back', reasons: [`no verdict after ${seconds} s: ${found}`] };
+}
+
+/** The estimate alone, whatever its interval. */
+function isWithinMargin({ lift, arms: { champion }, canary }: { lift: Interval; arms: ArmData; canary: Canary }): boolean {
+  return champion.ripe > 0 && lift.value >= (-canary.refreshMargin * champion.rewardSum) / champion.ripe;
 }
 
 function verdictOf(bets: Bets, alpha: number): Verdict {
@@ -102,12 +127,12 @@ function verdictOf(bets: Bets, alpha: number): Verdict {
 }
 
 /** Tested on the ratio itself, so that the champion's mean need not be known. */
-function notWorseThanMargin(bets: Bets, { alpha, refreshMargin: margin }: Charter['release']['canary']): boolean {
+function notWorseThanMargin(bets: Bets, { alpha, refreshMargin: margin }: Canary): boolean {
   return rejects(bets, { difference: 0, bet: 'above', margin, alpha });
 }
 
 /** Thompson sampling leaves a challenger that is worse at the lower end of the last rung, and one that is better at its cap. */
-function planOf({ plannedUsers, ladder }: Charter['release']['canary']): Plan | undefined {
+function planOf({ plannedUsers, ladder }: Canary): Plan | undefined {
   const cap = ladder.at(-1) ?? 0;
   return plannedUsers === undefined ? undefined : { users: plannedUsers, worse: cap / 2, better: cap };
 }

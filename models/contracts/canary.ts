@@ -20,6 +20,13 @@ export type ArmCounts = z.infer<typeof armCounts>;
 
 export const canaryAction = z.enum(['wait', 'advance', 'promote', 'roll-back']);
 
+/** What may look like evidence and is none. It neither promotes nor rolls back; it is named. */
+export const canaryCondition = z.strictObject({
+  name: z.enum(['near-zero-traffic', 'silent-arm', 'duplicates', 'bot', 'paused-clock', 'delayed-rewards']),
+  sentence: z.string(),
+});
+export type CanaryCondition = z.infer<typeof canaryCondition>;
+
 /** One look at a canary: computed by pure statistics, recorded by an activity, obeyed by the workflow. */
 export const canaryDecision = z.strictObject({
   releaseId: externalId,
@@ -30,6 +37,8 @@ export const canaryDecision = z.strictObject({
   share: z.number(),
   verdict,
   reasons: z.array(z.string()),
+  /** Absent where there is nothing of the kind. */
+  conditions: z.array(canaryCondition).optional(),
   champion: armCounts,
   challenger: armCounts,
   /** Challenger minus champion, reward a unit, with the anytime-valid interval. */

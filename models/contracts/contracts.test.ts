@@ -110,6 +110,11 @@ describe('the charter', () => {
     ['four eyes of one person', { release: { ...release, fourEyes: true } }, '/release/approvers'],
     ['a reward of nothing', { reward: { ...charter.reward, weights: { purchase: 0 } } }, '/reward/weights'],
     ['a ladder that falls', { release: { ...release, canary: { ...release.canary, ladder: [0.1, 0.2, 0.3, 0.3, 0.5] } } }, '/release/canary/ladder'],
+    [
+      'a canary that ends before any outcome is known',
+      { release: { ...release, canary: { ...release.canary, maxDurationMs: 1 } } },
+      '/release/canary/maxDurationMs',
+    ],
     ['an offset for a time zone', { timeZone: '+01:00' }, '/timeZone'],
     ['a time zone on Mars', { timeZone: 'Mars/Base' }, '/timeZone'],
   ])('refuses %s', (_what, change, path) => {
