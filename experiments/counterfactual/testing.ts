@@ -1,3 +1,4 @@
+import { charter } from '../../models/contracts/charter.ts';
 import { createRandom } from '../../models/random.ts';
 import { estimateCounterfactual } from './estimate-counterfactual.ts';
 import type { LoggedSlate } from './logged-slate.ts';
@@ -76,17 +77,8 @@ export function truthOf(slate: readonly string[], worth: World['worth']): number
   return slate.reduce((sum, item, slot) => sum + (examination[slot] ?? 0) * worth(item, { slot, above: [] }), 0);
 }
 
-export const limits = {
-  maxItemWeight: 200,
-  minSupport: 0.8,
-  minRewardedSampleSize: 10,
-  maxWeightShare: 0.1,
-  maxTailIndex: 1.5,
-  minMeanWeightP: 0.001,
-  minDriftP: 0.001,
-  checkError: 0.001,
-  minEffectiveSampleSize: 50,
-};
+/** The charter's own, but for logs that are small. */
+export const limits = { ...charter.shape.gates.shape.logLimits.parse(undefined), minEffectiveSampleSize: 50 };
 
 export const estimate = (log: readonly LoggedSlate[], over: Partial<Parameters<typeof estimateCounterfactual>[0]> = {}) =>
   estimateCounterfactual({ log, voidedBy: {}, size, maxReward: 1, limits, seed: 1, ...over });
