@@ -28,7 +28,7 @@ function ladder(value: unknown): Inconsistency[] {
     found.push({ path: [...where, 'minUnits'], message: `needs one number a rung: ${rungs.length}` });
   if (rungs.some((rung, index) => index > 0 && Number(rung) <= Number(rungs[index - 1]))) found.push({ path: [...where, 'ladder'], message: 'must rise' });
   const [attributionMs, maxDurationMs] = [numberAt(value, 'reward', 'attributionMs'), numberAt(value, ...where, 'maxDurationMs')];
-  if (attributionMs !== undefined && maxDurationMs !== undefined && maxDurationMs <= attributionMs)
+  if (attributionMs !== undefined && maxDurationMs !== undefined && maxDurationMs < attributionMs)
     found.push({ path: [...where, 'maxDurationMs'], message: `no outcome is known by then: a user's takes attributionMs, ${attributionMs} ms` });
   return found;
 }
