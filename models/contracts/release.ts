@@ -115,6 +115,7 @@ export type ReleaseStatus = {
   generation: number;
   stage: number | null;
   share: number | null;
+  segmentShares?: Record<string, number>;
   look: number;
   lastDecision: { action: string; verdict: string; reasons: string[] } | null;
   waiting: string | null;

@@ -132,10 +132,11 @@ async function canary(desk: Desk, way: Way): Promise<Ending | null> {
   for (;;) {
     const stage = decision.action === 'advance' ? decision.stage + 1 : decision.stage;
     const { share } = decision;
-    if (stage !== desk.status.stage || share !== desk.status.share) {
-      const ending = await desk.publish(way.submission, { kind: 'split', stage, share }, decision.reasons.join('; '));
+    const bySegment = decision.segmentShares === undefined ? {} : { segmentShares: decision.segmentShares };
+    if (stage !== desk.status.stage || share !== desk.status.share || differ(decision.segmentShares, desk.status.segmentShares)) {
+      const ending = await desk.publish(way.submission, { kind: 'split', stage, share, ...bySegment }, decision.reasons.join('; '));
       if (ending !== null) return ending;
-      Object.assign(desk.status, { stage, share });
+      Object.assign(desk.status, { stage, share, ...bySegment });
     }
     way.decision = decision;
     await desk.breathe(way);
@@ -149,6 +150,13 @@ async function canary(desk: Desk, way: Way): Promise<Ending | null> {
     if (decision.action === 'promote') return null;
     if (decision.action === 'roll-back') return { outcome: 'rolled-back', why: desk.status.why };
   }
+}
+
+type Shares = Record<string, number> | undefined;
+
+function differ(now: Shares = {}, before: Shares = {}): boolean {
+  const segments = new Set([...Object.keys(now), ...Object.keys(before)]);
+  return [...segments].some((segment) => now[segment] !== before[segment]);
 }
 
 async function tell(desk: Desk, opened: Opened, what: 'opened' | 'reminder' | 'escalation', message: string): Promise<void> {
