@@ -10,6 +10,8 @@ import { rollbackAlpha } from './error-budget.ts';
 import { brokenGuardrails, sampleRatioPValue } from './guardrails.ts';
 import { liftInterval } from './lift.ts';
 import { percent } from './percent.ts';
+import { reportedMeans } from './reported-means.ts';
+import { segmentShares } from './segment-shares.ts';
 import type { Plan } from './stakes.ts';
 
 export type CanaryInput = {
@@ -41,7 +43,8 @@ type Judged = { action: CanaryDecision['action']; reasons: string[] };
  * - with `refresh`, one whose mean reward is below (1 - refreshMargin) times the champion's is promoted with probability alpha at most.
  * Not counted in them: what becomes of it when `maxDurationMs` runs out, which is the answer `not-enough-evidence` and the charter's `inconclusive`.
  *
- * `verdict` is about reward alone. `share` is 0 after a rollback and 1 after a promotion, otherwise within [cap/2, cap] of the next rung.
+ * `verdict` is about reward alone. `share` is 0 after a rollback and 1 after a promotion, otherwise within [cap/2, cap] of the next rung, as is each of
+ * `segmentShares`, which are there where users were recorded with their segment. `reported` is for people, and `conditions` names what is no evidence.
  */
 export function decideCanary(input: CanaryInput): CanaryDecision {
   const { charter, releaseId, look, stage, share, arms } = input;
@@ -56,18 +59,20 @@ export function decideCanary(input: CanaryInput): CanaryDecision {
   const { action, reasons } = opening
     ? { action: 'wait' as const, reasons: [`opens rung 1 of ${canary.ladder.length}`] }
     : judge({ input, bets, lift, verdict, sampleRatio, conditions });
+  const reported = reportedMeans(arms.strata);
   return {
     releaseId,
     look,
     stage,
     action,
-    share: shareAfter({ action, opening, stage, ladder: canary.ladder, probability, current: share }),
+    ...sharesAfter({ input, action, opening, probability }),
     verdict,
     reasons,
     ...(conditions.length === 0 ? {} : { conditions }),
     champion: arms.champion,
     challenger: arms.challenger,
     lift,
+    ...(reported === null ? {} : { reported }),
     probabilityBetter: probability,
     sampleRatioPValue: sampleRatio,
     evidenceDigest: digestJson(input),
@@ -137,14 +142,18 @@ function planOf({ plannedUsers, ladder }: Canary): Plan | undefined {
   return plannedUsers === undefined ? undefined : { users: plannedUsers, worse: cap / 2, better: cap };
 }
 
-type ShareInput = { action: CanaryDecision['action']; opening: boolean; stage: number; ladder: readonly number[]; probability: number; current: number };
+type ShareInput = { input: CanaryInput; action: CanaryDecision['action']; opening: boolean; probability: number };
 
-function shareAfter({ action, opening, stage, ladder, probability, current }: ShareInput): number {
-  if (action === 'roll-back') return 0;
-  if (action === 'promote') return 1;
-  const cap = ladder[action === 'advance' ? stage + 1 : stage] ?? 0;
+function sharesAfter({ input, action, opening, probability }: ShareInput): Pick<CanaryDecision, 'share' | 'segmentShares'> {
+  if (action === 'roll-back') return { share: 0 };
+  if (action === 'promote') return { share: 1 };
+  const { charter, stage, share: current, arms } = input;
+  const cap = charter.release.canary.ladder[action === 'advance' ? stage + 1 : stage] ?? 0;
   // Nothing is known before the first user: the lower end of the rung.
-  return opening ? cap / 2 : challengerShare({ cap, probability, current });
+  if (opening) return { share: cap / 2 };
+  const share = challengerShare({ cap, probability, current });
+  if (arms.strata.every(({ segment }) => segment === undefined)) return { share };
+  return { share, segmentShares: segmentShares({ strata: arms.strata, cap, capPerUnit: charter.reward.capPerUnit }) };
 }
 
 function describeLift({ value, low, high }: Interval, { champion, challenger }: ArmData): string {

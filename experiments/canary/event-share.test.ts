@@ -5,8 +5,8 @@ import { logMeanExp, logWealth, prepareBets } from './betting.ts';
 import { stratum } from './testing.ts';
 
 const alpha = 0.01;
-const ratios = [0.97, 0.92, 0.82, 0.55];
-const weights = [0.05, 0.13, 0.48, 0.34];
+const ratios = [0.97, 0.92, 0.81, 0.55];
+const weights = [0.04, 0.11, 0.51, 0.34];
 
 /**
  * The plain test on the challenger's share among users with the event: given the event, the challenger's with r p / (r p + 1 - p). Exact, without

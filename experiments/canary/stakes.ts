@@ -26,9 +26,9 @@ export type Stake = { weight: number; lambda: (lot: Lot, now: { cap: number; log
 /** [difference that the bet suits best, as a share of the mean reward; part of the money]. What is likely gets most; each costs log(1 / part). */
 type Prior = readonly (readonly [effect: number, weight: number])[];
 const anyEffect: Prior = [
-  [0.03, 0.05],
-  [0.08, 0.13],
-  [0.18, 0.48],
+  [0.03, 0.04],
+  [0.08, 0.11],
+  [0.19, 0.51],
   [0.45, 0.34],
 ];
 /** Where a margin is asked, the difference from it is nearly known: a refresh is about as good as the champion. */

@@ -2,7 +2,7 @@ import type { CanaryInput } from './decide-canary.ts';
 import { type Failing, type Rates, type SimulatedCanary, simulateCanary } from './canary-simulation.ts';
 
 export const alpha = 0.05;
-const charter = (over: Partial<CanaryInput['charter']['release']['canary']> = {}): CanaryInput['charter'] => ({
+export const charter = (over: Partial<CanaryInput['charter']['release']['canary']> = {}): CanaryInput['charter'] => ({
   reward: { weights: { purchase: 1 }, attributionMs: 1_000, capPerUnit: 1 },
   release: {
     canary: {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestString, externalId } from './ids.ts';
+import { digestString, externalId, machineName } from './ids.ts';
 import { interval, verdict } from './verdict.ts';
 
 /** What is known of one variant in a release: units enrolled, units whose outcome is ripe, their outcomes. */
@@ -35,6 +35,8 @@ export const canaryDecision = z.strictObject({
   action: canaryAction,
   /** Share to use from now on, within [cap/2, cap] of the stage that follows from the action. */
   share: z.number(),
+  /** Share in each segment of users, where segments have shares of their own; `share` for all others. Within the same limits. */
+  segmentShares: z.record(machineName, z.number()).optional(),
   verdict,
   reasons: z.array(z.string()),
   /** Absent where there is nothing of the kind. */
@@ -43,6 +45,8 @@ export const canaryDecision = z.strictObject({
   challenger: armCounts,
   /** Challenger minus champion, reward a unit, with the anytime-valid interval. */
   lift: interval,
+  /** Mean reward a unit of each arm and their difference, with intervals that hold at one look. For people; nothing is decided by it. */
+  reported: z.strictObject({ level: z.number(), champion: interval, challenger: interval, difference: interval }).optional(),
   probabilityBetter: z.number(),
   sampleRatioPValue: z.number(),
   evidenceDigest: digestString,
