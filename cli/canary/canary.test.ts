@@ -51,6 +51,16 @@ it('where the number of users is known before, a fifth less is told with fewer, 
   expect(text).toMatch(/conversions forgone while the better one waited, a run +\d+\.\d, \d+\.\d\d times those of half and half/);
 });
 
+it('several challengers share the traffic, and it is said what became of each', async () => {
+  const study = await simulate('--champion', '.2', '--challenger', '.1', '--challenger', '.3', '--users', '40000', '--runs', '6');
+  console.log(`two challengers: ${JSON.stringify(study)}`);
+  expect(study).toMatchObject({ runs: 6, promoted: 6, rolledBack: 0, inconclusive: 0 });
+  expect(study.challengers).toMatchObject([
+    { rate: 0.1, promoted: 0 },
+    { rate: 0.3, promoted: 6, eliminated: 0 },
+  ]);
+});
+
 it('a plan says how many users and days each intent takes, and what to change where that is hopeless', async () => {
   const { plans } = (await canary('plan', '--rate', '.3', '--users-per-day', '5000', '--runs', '6')) as { plans: CanaryPlan[] };
   expect(plans.map(({ intent, decided, advice }) => [intent, decided, advice])).toEqual([

@@ -7,7 +7,7 @@ import { emit, progress, table } from '../output.ts';
 
 type Options = {
   champion: number;
-  challenger: number;
+  challenger: number[];
   users: number;
   shareCap: number;
   intent: 'replace' | 'refresh';
@@ -22,6 +22,9 @@ type Options = {
 const helpText = `
 The decisions are those of the real canary: the same code looks at drawn conversions instead of at the log. A user counts once, as converted or not.
 
+All reasons for a rollback share the error rate; of several challengers, each gets an equal part of it, and losers leave their share to the others.
+'half and half' is the same test with half of the users on the challenger from the first one on (an equal part on each of several).
+
 Example: how many of its users does a challenger that is a fifth worse cost before it is rolled back?
   understudy canary simulate --champion .05 --challenger .04 --users 150000 --share-cap .1`;
 
@@ -30,7 +33,7 @@ export function canaryCommand(): Command {
   const simulate = new Command('simulate')
     .description('run many canaries of a challenger whose truth is known: how often each outcome, after how many users, at what loss')
     .requiredOption('--champion <rate>', 'conversion rate of the champion', rate)
-    .requiredOption('--challenger <rate>', 'conversion rate of the challenger', rate)
+    .requiredOption('--challenger <rate>', 'conversion rate of the challenger; several at once by giving it again', eachRate)
     .option('--users <n>', 'users in all, after which there is no verdict', wholeNumber, 100_000)
     .option('--share-cap <share>', "the challenger's share at most", cap, 0.5)
     .addOption(
@@ -44,12 +47,14 @@ export function canaryCommand(): Command {
     .option('--json', 'one JSON document on stdout')
     .addHelpText('after', helpText)
     .action(async (options: Options) => {
+      const [challenger = options.champion, ...others] = options.challenger;
       const step = progress(`${options.runs} canaries`);
       const study = await simulateCanaries({
         canary: { ...canaryOf(options), ...(options.horizonBounded === true ? { plannedUsers: options.users } : {}) },
         intent: options.intent,
         champion: options.champion,
-        challenger: options.challenger,
+        challenger,
+        others,
         users: options.users,
         runs: options.runs,
         seed: options.seed,
@@ -121,7 +126,7 @@ function describe(study: CanaryStudy, { champion, challenger }: Pick<Options, 'c
   const { runs, regret, regretFixedSplit, fixedSplit } = study;
   const row = (what: string, tell: (outcomes: Outcomes) => string) => [what, tell(study), fixedSplit === undefined ? '-' : tell(fixedSplit)];
   const spread = (value: { median: number; p95: number } | null) => (value === null ? '-' : `${value.median} (median), ${value.p95} (95 %)`);
-  const worse = challenger < champion;
+  const worse = Math.max(...challenger) <= champion;
   const ratio = regretFixedSplit > 0 ? `, ${(regret / regretFixedSplit).toFixed(2)} times those of half and half` : '';
   return table(
     [`of ${runs} canaries`, 'this ladder', 'half and half'],
@@ -132,10 +137,15 @@ function describe(study: CanaryStudy, { champion, challenger }: Pick<Options, 'c
       row("challenger's users to a verdict", (one) => spread(one.challengerUsersToDecision)),
       row('users in all', (one) => spread(one.usersInAll)),
       [
-        worse ? 'conversions lost to the worse challenger, a run' : 'conversions forgone while the better one waited, a run',
+        worse ? 'conversions lost to worse challengers, a run' : 'conversions forgone while the better one waited, a run',
         `${regret.toFixed(1)}${ratio}`,
         regretFixedSplit.toFixed(1),
       ],
+      ...(study.challengers ?? []).map(({ rate, promoted, eliminated, users }, index) => [
+        `challenger ${index + 1}, ${rate}`,
+        `${promoted} promoted, ${eliminated} eliminated; ${spread(users)} users`,
+        '',
+      ]),
     ],
   );
 }
@@ -146,4 +156,5 @@ function number(text: string, fits: (value: number) => boolean, what: string): n
   return value;
 }
 const rate = (text: string) => number(text, (value) => value > 0 && value < 1, 'It must be a rate between 0 and 1, both excluded, such as .05');
+const eachRate = (text: string, before: number[] = []) => [...before, rate(text)];
 const cap = (text: string) => number(text, (value) => value > 0 && value <= 0.5, 'It must be a share above 0 and at most .5');

@@ -141,7 +141,7 @@ function noFailures(): Failing {
   return { errors: 0, fallbacks: 0, slow: 0 };
 }
 
-function armOf([none, converted]: [number, number]): Stratum['champion'] {
+export function armOf([none, converted]: [number, number]): Stratum['champion'] {
   const ripe = (
     [
       [0, none],

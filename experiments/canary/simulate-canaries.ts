@@ -1,11 +1,12 @@
 import type { CanaryInput } from './decide-canary.ts';
+import { simulateAmong } from './among-simulation.ts';
 import { simulateCanary } from './canary-simulation.ts';
 
 /** The real canary looks every few minutes; here often enough that waiting for the next look costs a hundredth of the users. */
 const usersPerLook = 200;
 const growthPerLook = 0.03;
 
-/** What many canaries of one kind come to. Counts, not shares. */
+/** What many canaries of one kind come to. Counts, not shares. Of several challengers, users are those of all together. */
 export type CanaryStudy = {
   runs: number;
   promoted: number;
@@ -18,10 +19,12 @@ export type CanaryStudy = {
   usersInAll: { median: number; p95: number };
   /** Mean conversions lost a run against having shown everybody the better of the two. */
   regret: number;
-  /** The same test with half of the users on the challenger from the first one on. */
+  /** The same test with half of the users on the challenger (an equal part on each of several) from the first one on. */
   regretFixedSplit: number;
   /** What else that one comes to; absent where it was not run. */
   fixedSplit?: Outcomes;
+  /** Where there are several: what became of each. */
+  challengers?: { rate: number; promoted: number; eliminated: number; users: { median: number; p95: number } }[];
 };
 export type Outcomes = Pick<CanaryStudy, 'promoted' | 'rolledBack' | 'inconclusive' | 'challengerUsersToDecision' | 'usersInAll'>;
 
@@ -30,6 +33,8 @@ type Input = {
   intent: CanaryInput['intent'];
   champion: number;
   challenger: number;
+  /** Conversion rates of further challengers that are tried at the same time (decide-among.ts). */
+  others?: readonly number[];
   users: number;
   runs: number;
   seed: number;
@@ -46,9 +51,8 @@ export async function simulateCanaries({ runs, onRun, againstFixedSplit = true, 
   const own: Ended[] = [];
   const split: Ended[] = [];
   for (let run = 0; run < runs; run += 1) {
-    own.push(runOnce(input, input.canary, run));
-    // A share that never moves: the rung's ends are one.
-    if (againstFixedSplit) split.push(runOnce(input, fixed, run, 0.5));
+    own.push(runOnce({ input, canary: input.canary, run, even: false }));
+    if (againstFixedSplit) split.push(runOnce({ input, canary: fixed, run, even: true }));
     onRun?.(run + 1);
     if (run % 10 === 9) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -59,6 +63,9 @@ export async function simulateCanaries({ runs, onRun, againstFixedSplit = true, 
     regret: mean(own),
     regretFixedSplit: mean(split),
     ...(againstFixedSplit ? { fixedSplit: outcomesOf(split) } : {}),
+    ...(input.others === undefined || input.others.length === 0
+      ? {}
+      : { challengers: [input.challenger, ...input.others].map((rate, index) => fateOf({ ended: own, rate, index })) }),
   };
 }
 
@@ -74,30 +81,51 @@ function outcomesOf(ended: readonly Ended[]): Outcomes {
   };
 }
 
-type Ended = { outcome: 'promoted' | 'rolled-back' | 'inconclusive'; users: number; challengerUsers: number; regret: number };
+type Ended = {
+  outcome: 'promoted' | 'rolled-back' | 'inconclusive';
+  users: number;
+  challengerUsers: number;
+  regret: number;
+  each: { promoted: boolean; eliminated: boolean; users: number }[];
+};
+type Run = { input: Omit<Input, 'runs' | 'onRun' | 'againstFixedSplit'>; canary: Input['canary']; run: number; even: boolean };
 
-function runOnce(input: Omit<Input, 'runs' | 'onRun' | 'againstFixedSplit'>, canary: Input['canary'], run: number, share?: number): Ended {
-  const { champion, challenger, intent, users } = input;
-  const ended = simulateCanary({
+function fateOf({ ended, rate, index }: { ended: readonly Ended[]; rate: number; index: number }) {
+  const each = ended.flatMap((one) => one.each[index] ?? []);
+  const count = (what: 'promoted' | 'eliminated') => each.filter((one) => one[what]).length;
+  return { rate, promoted: count('promoted'), eliminated: count('eliminated'), users: spread(each.map((one) => one.users)) };
+}
+
+function runOnce({ input, canary, run, even }: Run): Ended {
+  const { champion, challenger, others = [], intent, users } = input;
+  const challengers = [challenger, ...others];
+  const common = {
     charter: { reward: { weights: { purchase: 1 }, attributionMs: 1, capPerUnit: 1 }, release: { canary } },
     intent,
-    rates: { champion: () => champion, challenger: () => challenger },
     seed: input.seed * 1_000_003 + run,
     usersPerLook,
     growthPerLook,
     maxUsers: users,
-    ...(share === undefined ? {} : { share }),
-  });
+  };
+  const best = Math.max(champion, ...challengers);
+  if (challengers.length > 1) {
+    const ended = simulateAmong({ ...common, champion, challengers, even });
+    const lost = challengers.reduce((sum, rate, index) => sum + (best - rate) * (ended.challengerUsers[index] ?? 0), ended.championUsers * (best - champion));
+    const outcome = ended.decision.action === 'promote' ? 'promoted' : ended.fates.every((fate) => fate === 'worse') ? 'rolled-back' : 'inconclusive';
+    const each = ended.fates.map((fate, index) => ({
+      promoted: ended.decision.promoted === `challenger-${index + 1}`,
+      eliminated: fate === 'worse',
+      users: ended.challengerUsers[index] ?? 0,
+    }));
+    return { outcome, users: ended.users, challengerUsers: ended.users - ended.championUsers, regret: lost, each };
+  }
+  // A share that never moves: the rung's ends are one.
+  const ended = simulateCanary({ ...common, rates: { champion: () => champion, challenger: () => challenger }, ...(even ? { share: 0.5 } : {}) });
   const { action, verdict } = ended.decision;
   const outcome = action === 'promote' ? 'promoted' : verdict === 'worse' ? 'rolled-back' : 'inconclusive';
-  const best = Math.max(champion, challenger);
   const onChampion = ended.users - ended.challengerUsers;
-  return {
-    outcome,
-    users: ended.users,
-    challengerUsers: ended.challengerUsers,
-    regret: ended.challengerUsers * (best - challenger) + onChampion * (best - champion),
-  };
+  const regret = ended.challengerUsers * (best - challenger) + onChampion * (best - champion);
+  return { outcome, users: ended.users, challengerUsers: ended.challengerUsers, regret, each: [] };
 }
 
 function spread(values: readonly number[]): { median: number; p95: number } {
