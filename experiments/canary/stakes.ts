@@ -43,7 +43,7 @@ const besidePlan: Prior = [
   [0.45, 0.75],
 ];
 const planWeight = 0.8;
-/** How much bolder than the boldness with which the end can just be reached from the start. 1.1 to 1.3 make little difference in simulation. */
+/** How much bolder than the boldness with which the end can just be reached from the start. Chosen in simulation. */
 const planBoldness = 1.2;
 
 export function stakesFor({ hypothesis, plan }: { hypothesis: Hypothesis; plan: Plan | undefined }): Stake[] {
