@@ -7,12 +7,13 @@ import type { WindowManifest } from '../../models/contracts/window.ts';
 import type { State } from '../context.ts';
 import { readTest } from '../windows/read-test.ts';
 import { readTrain } from '../windows/read-window.ts';
+import { checkLeak } from './check-leak.ts';
 import { itemFacts, mostPopular } from './item-facts.ts';
 import { beyondCutoff, openArm, sliceNames } from './offline-arm.ts';
 import { openRanker, type Ranker } from './ranker.ts';
 import { userFacts } from './user-facts.ts';
 
-export type OfflineEvidence = Pick<Report, 'users' | 'metrics' | 'championMetrics' | 'lift' | 'slices' | 'segments'>;
+export type OfflineEvidence = Pick<Report, 'users' | 'metrics' | 'championMetrics' | 'lift' | 'slices' | 'segments' | 'leak'>;
 
 type Input = {
   window: WindowManifest;
@@ -63,6 +64,7 @@ export async function measureOffline(state: State, input: Input): Promise<Offlin
         const segment = segments[place];
         return segment === undefined ? [] : [{ ...segment, ...part(mine, champion?.segments[place]) }];
       }),
+      leak: await checkLeak(state, { window, charter, catalog, train, test, artifact: input.candidate, ranker: rankers[0] as Ranker, seed, beat }),
     };
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));

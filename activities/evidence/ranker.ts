@@ -3,7 +3,14 @@ import { openRecommendGraph } from '../../models/graph/session.ts';
 import { loadArtifact } from '../../stores/artifacts.ts';
 import type { State } from '../context.ts';
 
-export type RankRequest = { history: readonly string[]; historyWeights: readonly number[]; exclude: readonly string[]; count: number };
+export type RankRequest = {
+  history: readonly string[];
+  historyWeights: readonly number[];
+  exclude: readonly string[];
+  count: number;
+  /** Only these may be answered, as far as the scope holds them; absent: all that it holds. */
+  among?: readonly string[];
+};
 
 /** A stored artifact that answers in item ids, whatever vocabulary it was trained with. The bytes are those that serve. */
 export type Ranker = { rank(request: RankRequest): Promise<string[]>; itemIds: readonly string[]; close(): Promise<void> };
@@ -15,14 +22,22 @@ export async function openRanker(state: State, { artifact, allowed }: { artifact
   const graph = await openRecommendGraph({ path: loaded.graphPath, itemCount: vocabulary.length, maxHistory: manifest.maxHistory });
   const indexOf = new Map(vocabulary.map((itemId, index) => [itemId, index]));
   const scopeBias = Float32Array.from(vocabulary, (itemId) => (allowed(itemId) ? 0 : -1e9));
+  const biasAmong = (itemIds: readonly string[]): Float32Array => {
+    const bias = new Float32Array(vocabulary.length).fill(-1e9);
+    for (const itemId of itemIds) {
+      const index = indexOf.get(itemId);
+      if (index !== undefined) bias[index] = scopeBias[index] as number;
+    }
+    return bias;
+  };
   return {
     itemIds: vocabulary,
-    async rank({ history, historyWeights, exclude, count }) {
+    async rank({ history, historyWeights, exclude, count, among }) {
       const request: ScoreRequest & { history: number[]; historyWeight: number[] } = {
         history: [],
         historyWeight: [],
         exclude: exclude.flatMap((itemId) => indexOf.get(itemId) ?? []),
-        scopeBias,
+        scopeBias: among === undefined ? scopeBias : biasAmong(among),
         count: Math.min(count, vocabulary.length),
       };
       history.forEach((itemId, place) => {

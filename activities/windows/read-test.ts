@@ -31,6 +31,10 @@ export type TestData = {
   newUsers: TestUser[];
   /** float32 [items] as `ScoreRequest.scopeBias`: the scope as of the split. */
   scopeBias: Float32Array;
+  /** When the sources of the catalog last held each item in the train part. */
+  lastSeenMs: ReadonlyMap<string, number>;
+  /** The earliest event that tells what was wanted; null without any. */
+  firstMs: number | null;
   /** What is not in `users`: users that the train part does not know, sessions without user, (user, item) pairs left out and why. */
   left: { coldUsers: number; sessions: number; outOfVocabulary: number; outOfScope: number; repeats: number; usersWithoutRelevant: number };
 };
@@ -82,10 +86,12 @@ export async function readTest({ vocabulary, userIds, interactions, ...input }: 
     users.push({ userIndex, unit, relevant, ...pastOf({ interactions, userIndex, relevant }), exclude });
   }
   left.sessions = sessions.length;
-  if (users.length > 0 || left.coldUsers > 0 || left.usersWithoutRelevant > 0) return { users, newUsers, scopeBias, left };
+  const firstMs = events.rows === 0 ? null : events.atMs.reduce((first, one) => Math.min(first, one));
+  const asOf = { scopeBias, lastSeenMs, firstMs };
+  if (users.length > 0 || left.coldUsers > 0 || left.usersWithoutRelevant > 0) return { users, newUsers, ...asOf, left };
   const inScope = (itemId: string) => itemIndex.get(itemId) ?? -1;
   const measured = sessions.flatMap(([unit, items]) => asUser({ unit, items: [...items].map(inScope).filter((index) => scopeBias[index] === 0), charter }));
-  return { users: measured, newUsers, scopeBias, left: { ...left, sessions: sessions.length - measured.length } };
+  return { users: measured, newUsers, ...asOf, left: { ...left, sessions: sessions.length - measured.length } };
 }
 
 type Wanted = { items: ReadonlySet<string>; bought: ReadonlySet<string> | undefined; itemIndex: ReadonlyMap<string, number>; scopeBias: Float32Array };

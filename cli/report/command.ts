@@ -71,6 +71,13 @@ function describe(chosen: string, report: Report): string {
     ),
     table(['metric', 'candidate', 'champion', 'lift'], metricRows),
   ];
+  if (report.leak !== undefined)
+    parts.push(
+      table(
+        ['does it know the test part?', '', 'what was found'],
+        report.leak.map(({ check, passed, reason }) => [check, passed ? 'no' : 'YES', reason]),
+      ),
+    );
   parts.push(...partsOf(report));
   parts.push(...describeCounterfactual(report));
   if (report.charterDiff.length > 0)

@@ -21,6 +21,7 @@ async function open() {
     surface: 'home',
     charterDiff: [{ path: '/gates/minUsers', before: 100, now: 10, loosens: true }],
     slices: { 'cold-users': { users: 7, metrics: { 'ndcg@10': { value: 0.1, low: 0, high: 0.2 } }, lift: null } },
+    leak: [{ check: 'vocabulary', passed: false, reason: 'it was made of later events' }],
     segments: [
       { by: 'events', value: 'under 5', users: 70, tooFew: false, metrics: { 'ndcg@10': { value: 0.3, low: 0.2, high: 0.4 } }, lift: null },
       { by: 'events', value: '5 and more', users: 3, tooFew: true, metrics: {}, lift: null },
@@ -48,6 +49,7 @@ it('shows gates, metrics, slices and the charter that changed, as text, as one d
     expect(text).toContain(part);
   expect(text).toMatch(/events: under 5 +70 +0\.3000 \[0\.2000, 0\.4000\]/);
   expect(text).toMatch(/events: 5 and more +3 +too few/);
+  expect(text).toMatch(/vocabulary +YES +it was made of later events/);
   expect(text).toContain('Of 2 intervals of 95 % about 0.1 miss by chance');
   expect(JSON.parse(await run('home', '--evidence', digest, '--json'))).toEqual({ digest, ...document });
   expect(await readFile(join(folder, 'lifts.svg'), 'utf8')).toMatch(/^<svg /);

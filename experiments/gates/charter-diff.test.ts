@@ -86,6 +86,7 @@ describe('a change that loosens', () => {
     ['/gates/maxArtifactMb', 11, 'larger'],
     ['/gates/minEffectiveSampleSize', 99, 'less support'],
     ['/gates/maxReplayedSlates', 7_000, 'less of the log is asked'],
+    ['/gates/maxForeknowledge', 0.8, 'a model may know more of what came'],
     ['/gates/withoutCounterfactualSupport', 'pass', 'no support will do'],
     ['/release/fourEyes', false, 'one person'],
     ['/release/approvers', [...(base.release as { approvers: unknown[] }).approvers, { name: 'c', role: 'lead' }], 'another person'],

@@ -34,6 +34,7 @@ const limits: Readonly<Record<string, Loosens>> = {
   '/gates/minUsers': lower,
   '/gates/maxArtifactMb': higher,
   '/gates/minEffectiveSampleSize': lower,
+  '/gates/maxForeknowledge': higher,
   '/gates/maxReplayedSlates': lower,
   '/gates/logLimits/maxItemWeight': higher,
   '/gates/logLimits/minSupport': lower,

@@ -65,6 +65,7 @@ function input(over: Partial<GateInput['draft']> = {}, artifactBytes = 1e6, gate
       lift: { 'ndcg@10': at(0.1, 0.02) },
       counterfactual: counterfactual('better'),
       parity: { requests: 20, largestError: 1e-7, passed: true },
+      leak: [{ check: 'train-rows', passed: true, reason: 'none' }],
       ...over,
     },
   };
@@ -82,6 +83,7 @@ describe('gates', () => {
     ['parity', input({ parity: { requests: 20, largestError: 0.5, passed: false } })],
     ['size', input({}, 11e6)],
     ['users', input({ users: 99 })],
+    ['leak', input({ leak: [{ check: 'train-rows', passed: false, reason: 'some' }] })],
     ['coverage', input({ metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.04) } })],
     ['offline-lift', input({ lift: { 'ndcg@10': at(0.01, 0.02) } })],
     ['counterfactual', input({ counterfactual: counterfactual('worse') })],

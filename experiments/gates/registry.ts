@@ -2,12 +2,13 @@ import type { ReleaseIntent } from '../../models/contracts/report.ts';
 import { counterfactualGate } from './counterfactual.ts';
 import { coverageGate } from './coverage.ts';
 import type { Gate } from './gate.ts';
+import { leakGate } from './leak.ts';
 import { offlineLiftGate } from './offline-lift.ts';
 import { parityGate } from './parity.ts';
 import { sizeGate } from './size.ts';
 import { usersGate } from './users.ts';
 
-const always: readonly Gate[] = [parityGate, sizeGate, usersGate];
+const always: readonly Gate[] = [parityGate, sizeGate, usersGate, leakGate];
 const againstChampion: readonly Gate[] = [...always, coverageGate, offlineLiftGate, counterfactualGate];
 
 /** Which gates stand in the way of which kind of release. With nothing live there is nothing to compare with or to narrow. */

@@ -146,6 +146,11 @@ const fields = z.strictObject({
     /** What a counterfactual verdict of `not-enough-evidence` does. `worse` always refuses. */
     withoutCounterfactualSupport: z.enum(['pass', 'refuse']).default('pass'),
     minEffectiveSampleSize: z.number().min(0).default(100),
+    /**
+     * Of items that looked alike at the split, how often a model may put the one first that the user went on to want. A half is chance; models of this
+     * repo that have not seen the test part stay below .7, and one that has memorized it comes to .8 and more.
+     */
+    maxForeknowledge: z.number().min(0.5).max(1).default(0.75),
     /** What the log must carry for a counterfactual verdict, besides. */
     logLimits: z
       .strictObject({

@@ -24,6 +24,16 @@ export const metricTable = z.record(z.string(), interval);
 const part = z.strictObject({ users: z.number().int(), tooFew: z.boolean().optional(), metrics: metricTable, lift: metricTable.nullable() });
 export type ReportPart = z.infer<typeof part>;
 
+/** One way in which the test part, or what came after the split, may be known to what is measured on it. */
+const leakCheck = z.strictObject({
+  check: machineName,
+  passed: z.boolean(),
+  value: z.number().nullable().optional(),
+  limit: z.number().optional(),
+  reason: z.string(),
+});
+export type LeakCheck = z.infer<typeof leakCheck>;
+
 export const report = z.strictObject({
   kind: z.literal('report'),
   surface: surfaceName,
@@ -45,6 +55,8 @@ export const report = z.strictObject({
   slices: z.record(machineName, part).optional(),
   /** The same of the users of each segment that the charter declares, as they were at the split; absent in reports from before. */
   segments: z.array(z.strictObject({ by: machineName, value: z.string(), ...part.shape })).optional(),
+  /** Whether the test part leaked into the model or into the measurement; absent in reports from before. */
+  leak: z.array(leakCheck).optional(),
   /** What the replay of the log foretells; null where no slate of it can tell, and why. */
   counterfactual: counterfactualResult.nullable(),
   counterfactualAbsent: z.string().optional(),
