@@ -1,5 +1,5 @@
 import type { ScoreRequest } from '../../models/algorithms/algorithm.ts';
-import { openRecommendGraph } from '../../models/graph/session.ts';
+import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { loadArtifact } from '../../stores/artifacts.ts';
 import type { State } from '../context.ts';
 
@@ -20,6 +20,19 @@ export async function openRanker(state: State, { artifact, allowed }: { artifact
   const loaded = await loadArtifact({ blobs: state.blobs, generations: state.generations, digest: artifact });
   const { vocabulary, manifest } = loaded;
   const graph = await openRecommendGraph({ path: loaded.graphPath, itemCount: vocabulary.length, maxHistory: manifest.maxHistory });
+  return rankerOf({ graph, vocabulary, allowed });
+}
+
+/** The same of a graph that is open; closing the ranker closes it. */
+export function rankerOf({
+  graph,
+  vocabulary,
+  allowed,
+}: {
+  graph: RecommendGraph;
+  vocabulary: readonly string[];
+  allowed: (itemId: string) => boolean;
+}): Ranker {
   const indexOf = new Map(vocabulary.map((itemId, index) => [itemId, index]));
   const scopeBias = Float32Array.from(vocabulary, (itemId) => (allowed(itemId) ? 0 : -1e9));
   const biasAmong = (itemIds: readonly string[]): Float32Array => {

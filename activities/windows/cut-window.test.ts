@@ -30,7 +30,11 @@ const manifestOf = (slices: SliceReference[], surface = 'home'): IngestManifest 
 });
 const merge = (previous: DataState | undefined, slices: SliceReference[]) =>
   mergeDataState({ previous, manifest: manifestOf(slices), manifestDigest: digest('3') });
-const charter = (trainDays: number, gapDays: number, testDays: number) => ({ window: { trainDays, gapDays, testDays }, timeZone: 'UTC', seed: 1 });
+const charter = (trainDays: number, gapDays: number, testDays: number, rollingOrigins = 1) => ({
+  window: { trainDays, gapDays, testDays, rollingOrigins },
+  timeZone: 'UTC',
+  seed: 1,
+});
 const cut = (dataState: DataState, window: ReturnType<typeof charter>, asOfDay?: string) =>
   cutWindow({ dataState, charter: window, rulesDigest: digest('1'), asOfDay });
 const firstDay = '2026-02-20';
@@ -150,6 +154,32 @@ describe('cutWindow', () => {
               charter(train, gap, test),
             ),
           );
+        },
+      ),
+    );
+  });
+
+  it('cuts the earlier splits that are asked for, each as it would have been cut then', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 0, max: 2 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 0, max: 12 }),
+        (train, gap, test, origins, more) => {
+          const there = train + gap + test + more;
+          const state = merge(
+            undefined,
+            days(there).map((day) => slice(day)),
+          );
+          const { earlier = [], ...own } = cut(state, charter(train, gap, test, origins));
+          expect(own).toEqual(cut(state, charter(train, gap, test)));
+          expect(earlier).toHaveLength(Math.min(origins - 1, Math.floor(more / test)));
+          for (const [index, split] of earlier.entries()) {
+            const then = cut(state, charter(train, gap, test), addDays(own.test.to, -(index + 1) * test));
+            expect(split).toEqual({ train: then.train, test: then.test, trainSlices: then.trainSlices, testSlices: then.testSlices });
+          }
         },
       ),
     );

@@ -3,15 +3,17 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type DataState, type SliceReference, type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
 import { addDays, daysBetween } from './days.ts';
 
+type Split = Pick<WindowManifest, 'train' | 'test' | 'trainSlices' | 'testSlices'>;
 type Input = { dataState: DataState; charter: Pick<Charter, 'window' | 'timeZone' | 'seed'>; rulesDigest: string; asOfDay?: string | undefined };
 
 /**
  * Cuts the window by time: the last `testDays` calendar days of the data are the test part, `gapDays` before them are left out, and the
- * `trainDays` before those are the train part. With `asOfDay`, later days are as if they were not there. Pure.
+ * `trainDays` before those are the train part. With `asOfDay`, later days are as if they were not there. `rollingOrigins` asks for earlier splits
+ * of the same lengths, each `testDays` before the one after it: there are as many as the data have days for. Pure.
  * @throws UND-NO-DATA naming how many days are missing, or which part has no events.
  */
 export function cutWindow({ dataState, charter, rulesDigest, asOfDay }: Input): WindowManifest {
-  const { trainDays, gapDays, testDays } = charter.window;
+  const { trainDays, gapDays, testDays, rollingOrigins } = charter.window;
   const known = dataState.slices.filter((slice) => slice.rows > 0 && (asOfDay === undefined || slice.day <= asOfDay));
   const first = known[0]?.day;
   const last = known.at(-1)?.day;
@@ -29,13 +31,21 @@ export function cutWindow({ dataState, charter, rulesDigest, asOfDay }: Input): 
       },
     );
   }
-  const test = { from: addDays(last, 1 - testDays), to: last };
-  const trainTo = addDays(test.from, -gapDays - 1);
-  const train = { from: addDays(trainTo, 1 - trainDays), to: trainTo };
-  const within = ({ from, to }: { from: string; to: string }): SliceReference[] => known.filter((slice) => slice.day >= from && slice.day <= to);
+  const splitEndingOn = (lastDay: string): Split => {
+    const test = { from: addDays(lastDay, 1 - testDays), to: lastDay };
+    const trainTo = addDays(test.from, -gapDays - 1);
+    const train = { from: addDays(trainTo, 1 - trainDays), to: trainTo };
+    const within = ({ from, to }: { from: string; to: string }): SliceReference[] => known.filter((slice) => slice.day >= from && slice.day <= to);
+    return { train, test, trainSlices: within(train), testSlices: within(test) };
+  };
+  const { train, test, trainSlices, testSlices } = splitEndingOn(last);
+  const earlier: Split[] = [];
+  for (let origin = 1; origin < rollingOrigins; origin += 1) {
+    const split = splitEndingOn(addDays(last, -origin * testDays));
+    if (split.train.from < first || split.trainSlices.length === 0 || split.testSlices.length === 0) break;
+    earlier.push(split);
+  }
   const rowsOf = (slices: SliceReference[]) => slices.reduce((rows, slice) => rows + slice.rows, 0);
-  const trainSlices = within(train);
-  const testSlices = within(test);
   if (trainSlices.length === 0) throw new UnderstudyError('UND-NO-DATA', `${dataState.surface} has no events to train on, ${train.from} to ${train.to}`);
   return windowManifest.parse({
     kind: 'window',
@@ -46,6 +56,7 @@ export function cutWindow({ dataState, charter, rulesDigest, asOfDay }: Input): 
     test,
     trainSlices,
     testSlices,
+    ...(earlier.length > 0 ? { earlier } : {}),
     catalog: dataState.catalog,
     inStockDays: dataState.inStockDays ?? null,
     rulesDigest,

@@ -6,14 +6,15 @@ import { currentCharter } from '../../activities/registry/charters.ts';
 import { listRuns } from '../../activities/registry/runs.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type Report, type ReportPart, report as reportSchema } from '../../models/contracts/report.ts';
+import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, say, table } from '../output.ts';
 import { surfaceStatus } from '../commands/status.ts';
-import { intervalText as shown } from './interval-text.ts';
 import { describeCounterfactual } from './describe-counterfactual.ts';
+import { describeOffline } from './describe-offline.ts';
+import { intervalText as shown } from './interval-text.ts';
 
 type Options = { run?: string; evidence?: string; svg?: string; state?: string; json?: boolean };
 
@@ -71,15 +72,7 @@ function describe(chosen: string, report: Report): string {
     ),
     table(['metric', 'candidate', 'champion', 'lift'], metricRows),
   ];
-  if (report.leak !== undefined)
-    parts.push(
-      table(
-        ['does it know the test part?', '', 'what was found'],
-        report.leak.map(({ check, passed, reason }) => [check, passed ? 'no' : 'YES', reason]),
-      ),
-    );
-  parts.push(...partsOf(report));
-  parts.push(...describeCounterfactual(report));
+  parts.push(...describeOffline(report), ...describeCounterfactual(report));
   if (report.charterDiff.length > 0)
     parts.push(
       table(
@@ -88,18 +81,4 @@ function describe(chosen: string, report: Report): string {
       ),
     );
   return parts.join('\n\n');
-}
-
-/** Slices and segments. Each interval misses by chance one time in twenty, and whoever looks at many finds one that did. */
-function partsOf({ slices = {}, segments = [] }: Report): string[] {
-  const row = ({ users, tooFew, metrics, lift }: ReportPart) =>
-    tooFew === true ? [String(users), 'too few', ''] : [String(users), shown(metrics['ndcg@10']), shown(lift?.['ndcg@10'], true)];
-  const rows = [
-    ...Object.entries(slices).map(([name, one]) => [name, ...row(one)]),
-    ...segments.map(({ by, value, ...one }) => [`${by}: ${value}`, ...row(one)]),
-  ];
-  if (rows.length === 0) return [];
-  const counted = rows.filter(([, , figure]) => figure !== 'too few').length;
-  const note = segments.length > 0 && counted > 0 ? `\nOf ${counted} intervals of 95 % about ${(counted / 20).toFixed(1)} miss by chance.` : '';
-  return [`${table(['users', 'how many', 'ndcg@10', 'lift'], rows)}${note}`];
 }

@@ -26,6 +26,19 @@ async function open() {
       { by: 'events', value: 'under 5', users: 70, tooFew: false, metrics: { 'ndcg@10': { value: 0.3, low: 0.2, high: 0.4 } }, lift: null },
       { by: 'events', value: '5 and more', users: 3, tooFew: true, metrics: {}, lift: null },
     ],
+    origins: {
+      asked: 3,
+      note: 'the data go back for 2 of 3 splits',
+      splits: [2, 1].map((month) => ({
+        train: { from: `2026-0${month}-01`, to: `2026-0${month}-20` },
+        test: { from: `2026-0${month}-22`, to: `2026-0${month}-28` },
+        users: 40,
+        metrics: { 'ndcg@10': { value: 0.1 * month, low: 0, high: 0.4 } },
+        lift: { 'ndcg@10': { value: 0.05, low: -0.01, high: 0.11 } },
+      })),
+      pooled: { 'ndcg@10': { mean: 0.15, deviation: 0.0707, lowest: 0.1, highest: 0.2 } },
+      pooledLift: { 'ndcg@10': { mean: 0.05, deviation: 0, lowest: 0.05, highest: 0.05 } },
+    },
   });
   const digest = await putDocument(state.blobs, document);
   const run = async (...args: string[]) => {
@@ -50,6 +63,9 @@ it('shows gates, metrics, slices and the charter that changed, as text, as one d
   expect(text).toMatch(/events: under 5 +70 +0\.3000 \[0\.2000, 0\.4000\]/);
   expect(text).toMatch(/events: 5 and more +3 +too few/);
   expect(text).toMatch(/vocabulary +YES +it was made of later events/);
+  expect(text).toMatch(/2026-01-01 to 2026-01-20 +2026-01-22 to 2026-01-28 +40 +0\.1000 \[0\.0000, 0\.4000\] +\+0\.0500/);
+  expect(text).toContain('Over 2 splits: ndcg@10 0.1500 (standard deviation 0.0707, 0.1000 to 0.2000), lift +0.0500');
+  expect(text).toContain('the data go back for 2 of 3 splits.');
   expect(text).toContain('Of 2 intervals of 95 % about 0.1 miss by chance');
   expect(JSON.parse(await run('home', '--evidence', digest, '--json'))).toEqual({ digest, ...document });
   expect(await readFile(join(folder, 'lifts.svg'), 'utf8')).toMatch(/^<svg /);

@@ -92,6 +92,8 @@ function foreknowledgeCheck({ train, foreknowledge, maxForeknowledge }: ModelFac
   const passed = low <= maxForeknowledge;
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   const found = `of items that looked alike on ${train.to}, it puts those that users went on to want first in ${percent(value)} of the cases [${percent(low)}, ${percent(high)}] (${pairs} wanted items of ${users} users)`;
-  const reason = passed ? found : `${found}; a model that has not seen the test part cannot, beyond ${percent(maxForeknowledge)}: train on events through ${train.to}`;
+  const reason = passed
+    ? found
+    : `${found}; a model that has not seen the test part cannot, beyond ${percent(maxForeknowledge)}: train on events through ${train.to}`;
   return { check, passed, value, limit: maxForeknowledge, reason };
 }

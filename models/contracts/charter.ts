@@ -99,6 +99,8 @@ const fields = z.strictObject({
     trainDays: z.number().int().min(1).max(3650),
     gapDays: z.number().int().min(0).max(365).default(1),
     testDays: z.number().int().min(1).max(365),
+    /** The split and so many less one before it, each `testDays` earlier, as far as the data go back: each trains the recipe anew, and the champion's. */
+    rollingOrigins: z.number().int().min(1).max(12).default(1),
   }),
   data: z
     .strictObject({

@@ -3,6 +3,7 @@ import { digestString, machineName, surfaceName } from './ids.ts';
 import { trackRecord } from './agreement.ts';
 import { counterfactualResult } from './counterfactual.ts';
 import { interval, verdict } from './verdict.ts';
+import { dayRange } from './window.ts';
 
 export const releaseIntent = z.enum(['bootstrap', 'refresh', 'replace']);
 export type ReleaseIntent = z.infer<typeof releaseIntent>;
@@ -34,6 +35,10 @@ const leakCheck = z.strictObject({
 });
 export type LeakCheck = z.infer<typeof leakCheck>;
 
+/** Over several splits, each counting alike. `deviation`: standard deviation between them; null of one alone. */
+const spread = z.strictObject({ mean: z.number(), deviation: z.number().nullable(), lowest: z.number(), highest: z.number() });
+export type Spread = z.infer<typeof spread>;
+
 export const report = z.strictObject({
   kind: z.literal('report'),
   surface: surfaceName,
@@ -55,6 +60,20 @@ export const report = z.strictObject({
   slices: z.record(machineName, part).optional(),
   /** The same of the users of each segment that the charter declares, as they were at the split; absent in reports from before. */
   segments: z.array(z.strictObject({ by: machineName, value: z.string(), ...part.shape })).optional(),
+  /**
+   * The candidate's and the champion's recipes, each trained on what was known at earlier splits too; the report's own split first. Absent where the
+   * charter asks for one split.
+   */
+  origins: z
+    .strictObject({
+      asked: z.number().int(),
+      /** Why there are fewer than were asked for, or no lifts. */
+      note: z.string().optional(),
+      splits: z.array(z.strictObject({ train: dayRange, test: dayRange, users: z.number().int(), metrics: metricTable, lift: metricTable.nullable() })),
+      pooled: z.record(z.string(), spread),
+      pooledLift: z.record(z.string(), spread).nullable(),
+    })
+    .optional(),
   /** Whether the test part leaked into the model or into the measurement; absent in reports from before. */
   leak: z.array(leakCheck).optional(),
   /** What the replay of the log foretells; null where no slate of it can tell, and why. */

@@ -57,7 +57,7 @@ export const dataState = z.strictObject({
 });
 export type DataState = z.infer<typeof dataState>;
 
-const dayRange = z.strictObject({ from: dayString, to: dayString });
+export const dayRange = z.strictObject({ from: dayString, to: dayString });
 
 /** Pins everything a training run reads. Its digest is part of the run's identity. */
 export const windowManifest = z.strictObject({
@@ -69,6 +69,11 @@ export const windowManifest = z.strictObject({
   test: dayRange,
   trainSlices: z.array(sliceReference),
   testSlices: z.array(sliceReference),
+  /** Splits before this one, the latest first, where the charter asks for them. */
+  earlier: z
+    .array(z.strictObject({ train: dayRange, test: dayRange, trainSlices: z.array(sliceReference), testSlices: z.array(sliceReference) }))
+    .min(1)
+    .optional(),
   catalog: digestString,
   /** Stock at the split is judged by it as the catalog's was; null: it is not judged. Absent in windows of before, which mean 60. */
   inStockDays: z.number().int().min(1).nullable().optional(),

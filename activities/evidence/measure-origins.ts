@@ -1,0 +1,107 @@
+import { poolOrigins } from '../../experiments/ranking/pool-origins.ts';
+import { giveWay } from '../../models/algorithms/checkpoint.ts';
+import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
+import { artifactManifest } from '../../models/contracts/artifact.ts';
+import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
+import type { Report } from '../../models/contracts/report.ts';
+import type { Interval } from '../../models/contracts/verdict.ts';
+import type { WindowManifest } from '../../models/contracts/window.ts';
+import { openRecommendGraph } from '../../models/graph/session.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import type { State } from '../context.ts';
+import { readTest } from '../windows/read-test.ts';
+import { readTrain } from '../windows/read-window.ts';
+import type { OfflineInput } from './measure-offline.ts';
+import { measureSplit, type SplitEvidence } from './measure-split.ts';
+import { type Ranker, rankerOf } from './ranker.ts';
+
+type Origins = NonNullable<Report['origins']>;
+type OriginInput = OfflineInput & { own: SplitEvidence };
+
+/**
+ * The same measurement on the earlier splits that the window has: there the candidate's recipe, and the champion's, are trained on what was known
+ * then. A guest cannot be trained, and stands on its one split. Undefined where the charter asks for no more than one.
+ */
+export async function measureOrigins(state: State, input: OriginInput): Promise<Origins | undefined> {
+  const { window, charter, own } = input;
+  const asked = charter.window.rollingOrigins;
+  if (asked === 1) return undefined;
+  const [candidate, champion] = [await recipeOf(state, input.candidate), input.champion === null ? null : await recipeOf(state, input.champion)];
+  const splits: Origins['splits'] = [splitOf(window, own)];
+  const earlier = candidate.guest === null ? (window.earlier ?? []) : [];
+  for (const { train, test, trainSlices, testSlices } of earlier) {
+    const then: WindowManifest = { ...window, train, test, trainSlices, testSlices };
+    splits.push(
+      splitOf(then, await measureThen(state, { ...input, window: then, recipes: { candidate, champion: champion?.guest === null ? champion : null } })),
+    );
+  }
+  const values = (table: Record<string, Interval>) => Object.fromEntries(Object.entries(table).map(([name, { value }]) => [name, value]));
+  const lifts = splits.flatMap(({ lift }) => (lift === null ? [] : [values(lift)]));
+  const note = noteOn({ asked, splits: splits.length, isGuest: candidate.guest !== null, isChampionGuest: champion !== null && champion.guest !== null });
+  return {
+    asked,
+    ...(note === undefined ? {} : { note }),
+    splits,
+    pooled: poolOrigins(splits.map(({ metrics }) => values(metrics))),
+    pooledLift: lifts.length === splits.length ? poolOrigins(lifts) : null,
+  };
+}
+
+const splitOf = ({ train, test }: WindowManifest, { users, metrics, lift }: SplitEvidence) => ({ train, test, users, metrics, lift });
+
+function noteOn({
+  asked,
+  splits,
+  isGuest,
+  isChampionGuest,
+}: {
+  asked: number;
+  splits: number;
+  isGuest: boolean;
+  isChampionGuest: boolean;
+}): string | undefined {
+  if (isGuest) return 'a guest comes trained: it is measured on its one split';
+  const notes = [
+    ...(splits < asked ? [`the data go back for ${splits} of ${asked} splits`] : []),
+    ...(isChampionGuest && splits > 1 ? ['the champion is a guest, which comes trained: earlier splits have no lift'] : []),
+  ];
+  return notes.length === 0 ? undefined : notes.join('; ');
+}
+
+async function recipeOf({ blobs }: State, artifact: string): Promise<Recipe> {
+  const { recipe } = await getDocument(blobs, artifact, artifactManifest);
+  return getDocument(blobs, recipe, recipeSchema);
+}
+
+type Then = OfflineInput & { recipes: { candidate: Recipe; champion: Recipe | null } };
+
+async function measureThen(state: State, { window, charter, catalog, recipes, seed, beat, signal }: Then): Promise<SplitEvidence> {
+  const source = { window, blobs: state.blobs, charter, signal };
+  const train = await readTrain(source);
+  const test = await readTest({ ...source, ...train });
+  const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
+  const rankers: Ranker[] = [];
+  try {
+    for (const recipe of [recipes.candidate, recipes.champion])
+      if (recipe !== null) rankers.push(await trainRanker({ recipe, source, beat, allowed: (itemId) => inScope.has(itemId) }));
+    return await measureSplit({ candidate: rankers[0] as Ranker, champion: rankers[1] ?? null, charter, catalog, train, test, seed, beat });
+  } finally {
+    await Promise.all(rankers.map((ranker) => ranker.close()));
+  }
+}
+
+type Training = { recipe: Recipe; source: Parameters<typeof readTrain>[0]; beat: () => void; allowed: (itemId: string) => boolean };
+
+/** Trains as a run does, through the exported graph; nothing of it is kept. */
+async function trainRanker({ recipe, source, beat, allowed }: Training): Promise<Ranker> {
+  const { confidence, repeatPolicy } = recipe;
+  const { interactions, vocabulary } = await readTrain({ ...source, charter: { ...source.charter, confidence, repeatPolicy } });
+  const algorithm = algorithmNamed(recipe.algorithm);
+  const onStep = async () => {
+    await giveWay();
+    beat();
+  };
+  const model = await algorithm.train({ interactions, params: parseParams(algorithm, recipe.params), seed: recipe.seed }, { onStep });
+  const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: vocabulary.length, maxHistory: model.maxHistory });
+  return rankerOf({ graph, vocabulary, allowed });
+}

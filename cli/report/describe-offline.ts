@@ -1,0 +1,53 @@
+import type { Report, ReportPart, Spread } from '../../models/contracts/report.ts';
+import { table } from '../output.ts';
+import { intervalText as shown } from './interval-text.ts';
+
+/** The metric by which parts, splits and weights are shown; the document holds all of them. */
+const shownMetric = 'ndcg@10';
+
+/** What the test part says besides the metrics as a whole. */
+export function describeOffline(report: Report): string[] {
+  return [...leakOf(report), ...partsOf(report), ...originsOf(report)];
+}
+
+function leakOf({ leak }: Report): string[] {
+  if (leak === undefined) return [];
+  const rows = leak.map(({ check, passed, reason }) => [check, passed ? 'no' : 'YES', reason]);
+  return [table(['does it know the test part?', '', 'what was found'], rows)];
+}
+
+/** Slices and segments. Each interval misses by chance one time in twenty, and whoever looks at many finds one that did. */
+function partsOf({ slices = {}, segments = [] }: Report): string[] {
+  const row = ({ users, tooFew, metrics, lift }: ReportPart) =>
+    tooFew === true ? [String(users), 'too few', ''] : [String(users), shown(metrics[shownMetric]), shown(lift?.[shownMetric], true)];
+  const rows = [
+    ...Object.entries(slices).map(([name, one]) => [name, ...row(one)]),
+    ...segments.map(({ by, value, ...one }) => [`${by}: ${value}`, ...row(one)]),
+  ];
+  if (rows.length === 0) return [];
+  const counted = rows.filter(([, , figure]) => figure !== 'too few').length;
+  const note = segments.length > 0 && counted > 0 ? `\nOf ${counted} intervals of 95 % about ${(counted / 20).toFixed(1)} miss by chance.` : '';
+  return [`${table(['users', 'how many', shownMetric, 'lift'], rows)}${note}`];
+}
+
+function originsOf({ origins }: Report): string[] {
+  if (origins === undefined) return [];
+  const { splits, pooled, pooledLift, note } = origins;
+  const days = ({ from, to }: { from: string; to: string }) => `${from} to ${to}`;
+  const rows = splits.map(({ train, test, users, metrics, lift }) => [
+    days(train),
+    days(test),
+    String(users),
+    shown(metrics[shownMetric]),
+    shown(lift?.[shownMetric], true),
+  ]);
+  const pool = `Over ${splits.length} splits: ${shownMetric} ${spreadText(pooled[shownMetric])}${pooledLift === null ? '' : `, lift ${spreadText(pooledLift[shownMetric], true)}`}.`;
+  return [[table(['trained on', 'tested on', 'users', shownMetric, 'lift'], rows), pool, ...(note === undefined ? [] : [`${note}.`])].join('\n')];
+}
+
+function spreadText(spread: Spread | undefined, signed = false): string {
+  if (spread === undefined) return 'not measured';
+  const text = (value: number) => `${signed && value >= 0 ? '+' : ''}${value.toFixed(4)}`;
+  const { mean, deviation, lowest, highest } = spread;
+  return deviation === null ? text(mean) : `${text(mean)} (standard deviation ${deviation.toFixed(4)}, ${text(lowest)} to ${text(highest)})`;
+}
