@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { evaluateRows } from '../../experiments/counterfactual/single-slot/evaluate-rows.ts';
-import { readLog, readOpenBandit } from './read-log.ts';
+import { readLogs, readOpenBandit } from './read-log.ts';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../experiments/counterfactual/fixtures/${name}.csv.gz`, import.meta.url));
 let folder: string;
@@ -65,12 +65,55 @@ it.each([
 });
 
 it('reads Parquet and CSV, clusters and all, to the same answer; --json is one document', async () => {
-  const parquet = evaluateRows(await readLog(at('log.parquet')), { interval: 'bootstrap' });
+  const parquet = evaluateRows(await readLogs([at('log.parquet')]), { interval: 'bootstrap' });
   expect(parquet.diagnostics).toMatchObject({ rows: 400, clusters: 200 });
   expect(Object.keys(parquet.estimators)).toEqual(['ips', 'snips', 'ips-clipped']);
   const rows = Array.from({ length: 400 }, (_, i) => [i % 3 === 0 ? 1 : 0, 0.5, i % 2 === 0 ? 0.7 : 0.3, `u${Math.floor(i / 2)}`].join(','));
   await writeFile(at('log.csv'), `reward,propensity,target,cluster\n${rows.join('\n')}\n`);
   expect(JSON.parse((await ope('--log', 'log.csv', '--json', '--interval', 'bootstrap')).stdout)).toEqual(parquet);
+});
+
+it('pools the logs of several policies, in files of their own or in one', async () => {
+  // One policy shows the first action nine times of ten, the other once; the target half and half.
+  const rowsOf = (policy: number) =>
+    Array.from({ length: 500 }, (_, row) => {
+      const isFirst = row % 10 < (policy === 1 ? 9 : 1);
+      const [one, two] = isFirst ? [0.9, 0.1] : [0.1, 0.9];
+      return { reward: isFirst ? Number(row % 3 === 0) : Number(row % 2), propensity: policy === 1 ? one : two, target: 0.5, one, two, policy };
+    });
+  const csv = (rows: ReturnType<typeof rowsOf>, columns: (keyof ReturnType<typeof rowsOf>[number])[], head: string) =>
+    `${head}\n${rows.map((row) => columns.map((name) => row[name]).join(',')).join('\n')}\n`;
+  for (const policy of [1, 2]) {
+    await writeFile(at(`own-${policy}.csv`), csv(rowsOf(policy), ['reward', 'propensity', 'target'], 'reward,propensity,target'));
+    await writeFile(
+      at(`both-${policy}.csv`),
+      csv(rowsOf(policy), ['target', 'reward', 'propensity', 'one', 'two'], 'target,reward,propensity,propensity_1,propensity_2'),
+    );
+  }
+  await writeFile(
+    at('all.csv'),
+    csv([...rowsOf(1), ...rowsOf(2)], ['reward', 'propensity', 'target', 'one', 'two', 'policy'], 'reward,propensity,target,propensity_1,propensity_2,policy'),
+  );
+  const own = evaluateRows(await readLogs([at('own-1.csv'), at('own-2.csv')]));
+  const both = evaluateRows(await readLogs([at('both-1.csv'), at('both-2.csv')]));
+  // Together they show both actions alike: each row weighs 1, whoever logged it.
+  expect(both.diagnostics).toMatchObject({ rows: 1_000, maxWeight: 1, ess: 1_000 });
+  expect(own.diagnostics.maxWeight).toBeCloseTo(5, 9);
+  expect(both.estimators.ips?.standardError).toBeLessThan(0.7 * (own.estimators.ips?.standardError ?? 0));
+  expect(evaluateRows(await readLogs([at('all.csv')]))).toEqual(both);
+  const { code, stdout } = await ope('--log', 'both-1.csv', 'both-2.csv', '--limit', 'minEss=2000', 'minEssLift=0');
+  expect(code).toBe(0);
+  expect(stdout).toContain('as much about the target as 1000 unweighted rows; 2000 are needed');
+  expect(stdout).toMatch(/No replay: .* of several/);
+});
+
+it('counts rows that are there twice, that have no propensity, and whose propensities do not sum to one', async () => {
+  const rows = Array.from({ length: 200 }, (_, i) => [i % 2, i % 20 === 7 ? '' : 0.5, 0.5, `r${i % 190}`, i < 4 ? 1.2 : 1].join(','));
+  await writeFile(at('dirty.csv'), `reward,propensity,target,id,propensity_sum\n${rows.join('\n')}\n`);
+  const found = evaluateRows(await readLogs([at('dirty.csv')]));
+  expect(found.diagnostics).toMatchObject({ rows: 190, missingShare: 0.05, badSumShare: 4 / 190 });
+  expect(found.diagnostics.duplicateShare).toBeCloseTo(9 / 190, 12);
+  for (const sentence of ['no propensity', 'there twice', 'sum to one']) expect(found.reasons.join()).toContain(sentence);
 });
 
 it('reads a log of any length', async () => {
@@ -99,13 +142,19 @@ it('refuses what is no log, with a code and what to do', async () => {
       () => 'none',
       (error: { code: string; message: string }) => `${error.code}: ${error.message}`,
     );
-  expect(await problem(readLog(at('none.csv')))).toMatch(/^UND-FILE.*none\.csv/);
-  expect(await problem(readLog(folder))).toMatch(/^UND-FILE.*not a file/);
-  expect(await problem(readLog(at('cut.parquet')))).toMatch(/^UND-FILE.*cannot be read/);
-  expect(await problem(readLog(at('lacking.csv')))).toMatch(/^UND-FILE.*no column target/);
-  expect(await problem(readLog(at('zero.csv')).then((rows) => evaluateRows(rows)))).toMatch(/^UND-INPUT: Row 2: the propensity is 0/);
-  expect(await problem(readLog(at('text.csv')).then((rows) => evaluateRows(rows)))).toMatch(/^UND-INPUT: Row 2: the reward/);
+  expect(await problem(readLogs([at('none.csv')]))).toMatch(/^UND-FILE.*none\.csv/);
+  expect(await problem(readLogs([folder]))).toMatch(/^UND-FILE.*not a file/);
+  expect(await problem(readLogs([at('cut.parquet')]))).toMatch(/^UND-FILE.*cannot be read/);
+  expect(await problem(readLogs([at('lacking.csv')]))).toMatch(/^UND-FILE.*no column target/);
+  await writeFile(at('several.csv'), 'reward,propensity,target,propensity_1\n1,0.5,0.5,0.5\n');
+  await writeFile(at('whose.csv'), 'reward,propensity,target,propensity_1,policy\n1,0.5,0.5,0.5,2\n');
+  expect(await problem(readLogs([at('several.csv')]))).toMatch(/^UND-FILE.*column policy/);
+  expect(await problem(readLogs([at('several.csv'), at('several.csv')]))).toMatch(/^UND-FILE.*propensity_1 to propensity_2 are needed/);
+  expect(await problem(readLogs([at('whose.csv')]).then((rows) => evaluateRows(rows)))).toMatch(/^UND-INPUT: Row 1: the logging policy is number 2 of 1/);
+  expect(await problem(readLogs([at('zero.csv')]).then((rows) => evaluateRows(rows)))).toMatch(/^UND-INPUT: Row 2: the propensity is 0/);
+  expect(await problem(readLogs([at('text.csv')]).then((rows) => evaluateRows(rows)))).toMatch(/^UND-INPUT: Row 2: the reward/);
   expect(await problem(readOpenBandit(folder, folder))).toMatch(/^UND-FILE.*one log of impressions/);
+  expect(await ope('--log', 'log.parquet', '--limit', 'minEs=3')).toMatchObject({ code: 2, stderr: expect.stringContaining('NAME one of minEss') });
   const { code, stdout } = await ope('--open-bandit', 'random-men', '--json');
   expect([code, JSON.parse(stdout)]).toEqual([2, expect.objectContaining({ code: 'UND-INPUT', detail: expect.stringContaining('two folders') })]);
 });

@@ -6,39 +6,90 @@ import type { LoggedRows } from '../../experiments/counterfactual/single-slot/lo
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 
 const needed = ['reward', 'propensity', 'target'] as const;
-const optional = ['q_logged', 'q_target', 'position', 'cluster'] as const;
+const optional = ['q_logged', 'q_target', 'position', 'cluster', 'id', 'propensity_sum'] as const;
+/** Numbers of their own: only what is the same counts. */
+const labels: readonly string[] = ['position', 'cluster', 'id'];
 
 /**
- * A log of single decisions from CSV (plain or .gz, with a header) or Parquet, in the file's order: `reward, propensity, target` and, where there are,
- * `q_logged, q_target, position, cluster`; other columns are left alone.
- * @throws UND-FILE when it cannot be read or lacks a column
+ * Logs of single decisions from CSV (plain or .gz, with a header) or Parquet, in the files' order, one after the other: `reward, propensity, target` and,
+ * where there are, the optional columns; others are left alone. Rows without a propensity are left out and counted.
+ *
+ * Of several files, each is the log of a policy of its own, and where all have `propensity_1, propensity_2, ...` (of the row's action under the policy
+ * of the first, the second file) they are pooled. One file may hold the same with a column `policy` that says whose row it is, from 1.
+ * @throws UND-FILE when one cannot be read or lacks a column
  */
-export async function readLog(path: string): Promise<LoggedRows> {
-  return withTable(path, async (duck, from) => {
-    const names = (await duck.rows<{ column_name: string }>(`SELECT column_name FROM (DESCRIBE SELECT * FROM ${from})`)).map((row) => row.column_name);
-    const missing = needed.filter((name) => !names.includes(name));
-    if (missing.length > 0)
-      throw new UnderstudyError('UND-FILE', `${path} has no column ${missing.join(', ')}; it has ${names.join(', ')}. ${needed.join(', ')} are needed`);
-    const wanted = [...needed, ...optional.filter((name) => names.includes(name))];
-    const isLabel = (name: string) => name === 'cluster' || name === 'position';
-    const expressions = wanted.map((name) =>
-      isLabel(name) ? `CAST(dense_rank() OVER (ORDER BY ${column(name)}) - 1 AS INTEGER)` : `TRY_CAST(${column(name)} AS DOUBLE)`,
-    );
-    await duck.run(`CREATE TABLE log AS SELECT row_number() OVER () AS row_in_file, ${wanted.map(column).join(', ')} FROM ${from}`);
-    const read = await duck.columns(`SELECT ${expressions.join(', ')} FROM log ORDER BY row_in_file`);
-    const table: Record<string, readonly unknown[]> = Object.fromEntries(wanted.map((name, index) => [name, read[index] ?? []]));
-    const take = (name: string) =>
-      table[name] === undefined ? undefined : Float64Array.from(table[name], (value) => (value === null ? Number.NaN : Number(value)));
-    return {
-      reward: take('reward') as Float64Array,
-      propensity: take('propensity') as Float64Array,
-      target: take('target') as Float64Array,
-      qLogged: take('q_logged'),
-      qTarget: take('q_target'),
-      position: table.position === undefined ? undefined : Int32Array.from(table.position, Number),
-      cluster: table.cluster === undefined ? undefined : Int32Array.from(table.cluster, Number),
-    };
+export async function readLogs(paths: readonly string[]): Promise<LoggedRows> {
+  return withTables(paths, async (duck, tables) => {
+    const columns = await Promise.all(tables.map((from) => columnsOf(duck, from)));
+    for (const [file, names] of columns.entries()) {
+      const missing = needed.filter((name) => !names.includes(name));
+      if (missing.length > 0)
+        throw new UnderstudyError(
+          'UND-FILE',
+          `${paths[file]} has no column ${missing.join(', ')}; it has ${names.join(', ')}. ${needed.join(', ')} are needed`,
+        );
+    }
+    const inAll = (name: string) => columns.every((names) => names.includes(name));
+    const policies = policiesOf({ files: paths.length, inAll });
+    const ofPolicies = Array.from({ length: policies }, (_, place) => `propensity_${place + 1}`);
+    const wanted = [...needed, ...optional.filter(inAll), ...ofPolicies];
+    const policy = (file: number) => (policies === 0 ? '0' : paths.length > 1 ? String(file) : 'TRY_CAST(policy AS INTEGER) - 1');
+    const files = tables.map((from, file) => `SELECT ${wanted.map(column).join(', ')}, ${policy(file)} AS of_policy FROM ${from}`);
+    await duck.run(`CREATE TABLE log AS SELECT row_number() OVER () AS row_in_log, * FROM (${files.join(' UNION ALL ')})`);
+    return readColumns(duck, { wanted, policies });
   });
+}
+
+async function readColumns(duck: Duck, { wanted, policies }: { wanted: readonly string[]; policies: number }): Promise<LoggedRows> {
+  const [{ missing } = { missing: 0 }] = await duck.rows<{ missing: number }>('SELECT CAST(count(*) AS INTEGER) AS missing FROM log WHERE propensity IS NULL');
+  const expressions = wanted.map((name) =>
+    labels.includes(name) ? `CAST(dense_rank() OVER (ORDER BY ${column(name)}) - 1 AS INTEGER)` : `TRY_CAST(${column(name)} AS DOUBLE)`,
+  );
+  const ofPolicy = policies === 0 ? [] : ['of_policy'];
+  const read = await duck.columns(`SELECT ${[...expressions, ...ofPolicy].join(', ')} FROM log WHERE propensity IS NOT NULL ORDER BY row_in_log`);
+  const table: Record<string, readonly unknown[]> = Object.fromEntries([...wanted, ...ofPolicy].map((name, index) => [name, read[index] ?? []]));
+  const numbers = (name: string) =>
+    table[name] === undefined ? undefined : Float64Array.from(table[name], (value) => (value === null ? Number.NaN : Number(value)));
+  // What is no number of a policy is the number of none.
+  const whole = (name: string) => (table[name] === undefined ? undefined : Int32Array.from(table[name], (value) => (value === null ? -1 : Number(value))));
+  return {
+    reward: numbers('reward') as Float64Array,
+    propensity: numbers('propensity') as Float64Array,
+    target: numbers('target') as Float64Array,
+    qLogged: numbers('q_logged'),
+    qTarget: numbers('q_target'),
+    position: whole('position'),
+    cluster: whole('cluster'),
+    id: whole('id'),
+    propensitySum: numbers('propensity_sum'),
+    withoutPropensity: missing,
+    pooled:
+      policies === 0
+        ? undefined
+        : {
+            policy: whole('of_policy') as Int32Array,
+            propensities: Array.from({ length: policies }, (_, place) => numbers(`propensity_${place + 1}`) as Float64Array),
+          },
+  };
+}
+
+async function columnsOf(duck: Duck, from: string): Promise<string[]> {
+  return (await duck.rows<{ column_name: string }>(`SELECT column_name FROM (DESCRIBE SELECT * FROM ${from})`)).map((row) => row.column_name);
+}
+
+/** How many policies the rows tell of; 0 where each row tells of its own only. */
+function policiesOf({ files, inAll }: { files: number; inAll: (name: string) => boolean }): number {
+  let count = 0;
+  while (inAll(`propensity_${count + 1}`)) count += 1;
+  if (count === 0) return 0;
+  if (files > 1 && count !== files)
+    throw new UnderstudyError(
+      'UND-FILE',
+      `${files} logs of ${files} policies have the propensities of ${count}: propensity_1 to propensity_${files} are needed in all of them`,
+    );
+  if (files === 1 && !inAll('policy'))
+    throw new UnderstudyError('UND-FILE', `Propensities of ${count} policies need a column policy that says whose row it is, from 1`);
+  return count;
 }
 
 type Impression = { item: number; position: string; click: number; propensity: number };
@@ -91,7 +142,7 @@ async function bandIn(folder: string): Promise<string> {
 }
 
 async function readImpressions(path: string): Promise<Impression[]> {
-  return withTable(path, async (duck, from) => {
+  return withTables([path], async (duck, [from = '']) => {
     const [items = [], positions = [], clicks = [], propensities = []] = await duck.columns(
       `SELECT CAST(item_id AS INTEGER), CAST(position AS VARCHAR), CAST(click AS DOUBLE), CAST(propensity_score AS DOUBLE) FROM ${from}`,
     );
@@ -104,18 +155,21 @@ async function readImpressions(path: string): Promise<Impression[]> {
   });
 }
 
-async function withTable<T>(path: string, use: (duck: Duck, from: string) => Promise<T>): Promise<T> {
+async function withTables<T>(paths: readonly string[], use: (duck: Duck, from: string[]) => Promise<T>): Promise<T> {
+  const tables = await Promise.all(paths.map(tableOf));
+  try {
+    return await withDuck({ workDir: tmpdir() }, (duck) => use(duck, tables));
+  } catch (error) {
+    if (error instanceof UnderstudyError) throw error;
+    const what = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+    throw new UnderstudyError('UND-FILE', `${paths.join(', ')} cannot be read: ${what}`, { cause: error });
+  }
+}
+
+async function tableOf(path: string): Promise<string> {
   const found = await stat(path).catch((cause) => {
     throw new UnderstudyError('UND-FILE', `There is no ${path}`, { cause });
   });
   if (!found.isFile()) throw new UnderstudyError('UND-FILE', `${path} is not a file`);
-  const from = /\.parquet$/i.test(path) ? `read_parquet(${text(path)})` : `read_csv(${text(path)}, header = true, sample_size = 20000)`;
-  try {
-    return await withDuck({ workDir: tmpdir() }, (duck) => use(duck, from));
-  } catch (error) {
-    if (error instanceof UnderstudyError) throw error;
-    throw new UnderstudyError('UND-FILE', `${path} cannot be read: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`, {
-      cause: error,
-    });
-  }
+  return /\.parquet$/i.test(path) ? `read_parquet(${text(path)})` : `read_csv(${text(path)}, header = true, sample_size = 20000)`;
 }

@@ -122,7 +122,8 @@ function byPosition(position: Int32Array | undefined, weights: Float64Array): Di
  * Shape k of a generalized Pareto distribution over what the largest min(n / 5, 3 sqrt n) weights exceed the next one by, as Pareto smoothed importance
  * sampling has it (Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto smoothed importance sampling", JMLR 2024, sec. 2 and app. C): the fit of Zhang and
  * Stephens (Technometrics 2009), drawn to .5 as ten observations would. Below 0 the weights have an end; from .5 on they have no variance,
- * from 1 on no mean. 0 where less than five exceed.
+ * from 1 on no mean. 0 where less than five exceed. Where the largest weight came five times the weights have steps and an end, whatever the fit makes
+ * of the steps: 0 at most.
  */
 export function tailIndex(weights: Float64Array): number {
   const size = Math.floor(Math.min(weights.length / 5, 3 * Math.sqrt(weights.length)));
@@ -144,7 +145,8 @@ export function tailIndex(weights: Float64Array): number {
   const best = likelihoods.reduce((all, one) => Math.max(all, one), Number.NEGATIVE_INFINITY);
   const parts = likelihoods.map((one) => Math.exp(one - best));
   const slope = slopes.reduce((sum, one, place) => sum + one * (parts[place] as number), 0) / parts.reduce((sum, one) => sum + one, 0);
-  return (shapeAt(slope) * count + 0.5 * 10) / (count + 10);
+  const shape = (shapeAt(slope) * count + 0.5 * 10) / (count + 10);
+  return over[count - 5] === most ? Math.min(0, shape) : shape;
 }
 
 /** The `size` largest, ascending: a binary heap, since sorting millions for a few thousand is slow. */

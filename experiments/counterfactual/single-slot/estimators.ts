@@ -58,6 +58,7 @@ export function scoreRows(
   let weightSum = 0;
   for (let row = 0; row < count; row += 1) {
     const weight = form.weight(weights[row] as number, parameters);
+    scores[row] = weight;
     const predicted = useModel ? (qLogged[row] as number) : 0;
     if (useModel) baseline += qTarget[row] as number;
     correction += weight * ((reward[row] as number) - predicted);
@@ -69,9 +70,8 @@ export function scoreRows(
   const meanCorrection = divisor === 0 ? 0 : correction / count / divisor;
   const centre = form.selfNormalized === true ? meanCorrection : 0;
   for (let row = 0; row < count; row += 1) {
-    const weight = form.weight(weights[row] as number, parameters);
     const predicted = useModel ? (qLogged[row] as number) : 0;
-    const own = divisor === 0 ? 0 : (weight * ((reward[row] as number) - predicted - centre)) / divisor;
+    const own = divisor === 0 ? 0 : ((scores[row] as number) * ((reward[row] as number) - predicted - centre)) / divisor;
     scores[row] = (useModel ? (qTarget[row] as number) : 0) + own + centre;
   }
   return meanBaseline + meanCorrection;

@@ -101,7 +101,7 @@ type Judged = Pick<RowsEvaluation, 'lift' | 'logged' | 'diagnostics'> & { limits
 
 function judge({ lift, logged, diagnostics, limits }: Judged): { verdict: Verdict; reasons: string[] } {
   const against = objections(diagnostics, limits);
-  if (against.length > 0) return { verdict: 'not-enough-evidence', reasons: against };
+  if (against.length > 0) return { verdict: 'not-enough-evidence', reasons: against.map(({ sentence }) => sentence) };
   const range = `the target earns ${lift.low.toPrecision(4)} to ${lift.high.toPrecision(4)} more a row than what was logged (${lift.estimator})`;
   const nothing = rounding * Math.abs(logged.value);
   if (lift.low > nothing) return { verdict: 'better', reasons: [range] };

@@ -46,7 +46,8 @@ export function checkRows(rows: LoggedRows): void {
   if ((qLogged === undefined) !== (qTarget === undefined))
     throw new UnderstudyError('UND-INPUT', 'A reward model needs both columns: the prediction for the logged action and the one under the target policy');
   const refuse = (row: number, what: string): never => {
-    throw new UnderstudyError('UND-INPUT', `Row ${row + 1}: ${what}`);
+    const among = (rows.withoutPropensity ?? 0) > 0 ? ' of those with a propensity' : '';
+    throw new UnderstudyError('UND-INPUT', `Row ${row + 1}${among}: ${what}`);
   };
   for (const [name, values] of Object.entries({ propensity, target, qLogged, qTarget, position, cluster, propensitySum, id, policy: pooled?.policy })) {
     if (values !== undefined && values.length !== count) throw new UnderstudyError('UND-INPUT', `${values.length} values of ${name} for ${count} rows`);
@@ -103,7 +104,8 @@ export function weightsOf({ propensity, target, pooled }: Pick<LoggedRows, 'prop
     return weights;
   }
   const parts = new Float64Array(pooled.propensities.length);
-  for (const own of pooled.policy) parts[own] = (parts[own] as number) + 1 / weights.length;
+  for (const own of pooled.policy) parts[own] = (parts[own] as number) + 1;
+  for (let policy = 0; policy < parts.length; policy += 1) parts[policy] = (parts[policy] as number) / weights.length;
   for (let row = 0; row < weights.length; row += 1) {
     let mixture = 0;
     for (let policy = 0; policy < parts.length; policy += 1) mixture += (parts[policy] as number) * (pooled.propensities[policy]?.[row] as number);
