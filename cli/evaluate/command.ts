@@ -2,22 +2,39 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { algorithmNamed, algorithms, parseParams } from '../../models/algorithms/registry.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import type { Spread } from '../../models/contracts/report.ts';
 import type { ColumnOptions } from './columns.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
+import { evaluateOrigins, type OriginsEvaluation } from './evaluate-origins.ts';
 import { readInteractions } from './read-interactions.ts';
+import type { SplitSettings } from './split-rows.ts';
 
 /** The cutoffs that are always there, so that two results can be compared whatever `--k` they were made with. */
 const standardCutoffs = [10, 20];
 
-type Options = ColumnOptions & { train: string; test: string; model: string; params?: string; k: string; seed: string; json?: boolean };
+type Options = ColumnOptions & { model: string; params?: string; k: string; seed: string; json?: boolean } & Source;
+type Source = {
+  train?: string;
+  test?: string;
+  interactions?: string;
+  origins?: string;
+  testDays?: string;
+  gapDays?: string;
+  trainDays?: string;
+};
 type Surroundings = { cwd: string; stdout: (text: string) => void; stderr: (text: string) => void; isTerminal: boolean; nowMs: () => number };
 
-/** `understudy evaluate`: one model on two files, without any server. */
+/** `understudy evaluate`: one model on two files, or on one that is cut by time, without any server. */
 export function evaluateCommandIn(surroundings: Surroundings): Command {
   return new Command('evaluate')
-    .description('Train a model on one file and measure its ranking on another: full catalog, seen items excluded. Needs no server.')
-    .requiredOption('--train <file>', 'user,item[,timestamp] as CSV (plain or .gz, header or not) or Parquet')
-    .requiredOption('--test <file>', 'the same for what users did afterwards')
+    .description('Train a model on one file and measure its ranking on another, or cut one file by time: full catalog, seen items excluded. Needs no server.')
+    .option('--train <file>', 'user,item[,timestamp] as CSV (plain or .gz, header or not) or Parquet')
+    .option('--test <file>', 'the same for what users did afterwards')
+    .option('--interactions <file>', 'instead of the two: one file with timestamps, whose last days are the test')
+    .option('--test-days <number>', 'with --interactions: days to test on (default: 14)')
+    .option('--gap-days <number>', 'with --interactions: days left out before them (default: 1)')
+    .option('--train-days <number>', 'with --interactions: days to train on (default: all before)')
+    .option('--origins <number>', 'with --interactions: so many splits, each a test earlier than the one after it (default: 1)')
     .requiredOption('--model <name>', `one of: ${Object.keys(algorithms).join(', ')}`)
     .option('--params <json>', "the model's parameters, such as '{\"factors\":128}'")
     .option('--k <number>', 'one more cutoff besides 10 and 20', '20')
@@ -41,13 +58,15 @@ Rules
   Columns are those that are said, then those with a name that is known (user_id, sku, timestamp, ...), then the first, the second and the
   third that are left. stderr says which were taken.
 
-Example
-  understudy evaluate --train train.csv --test test.csv --model ials --params '{"factors":64}' --json`;
+Examples
+  understudy evaluate --train train.csv --test test.csv --model ials --params '{"factors":64}' --json
+  understudy evaluate --interactions purchases.csv --test-days 14 --origins 4 --model item-knn`;
 
 async function run(options: Options, surroundings: Surroundings): Promise<void> {
   const cutoff = wholeNumber('--k', options.k, { min: 1, max: 10_000 });
   const seed = wholeNumber('--seed', options.seed, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const params = parseJson(options.params);
+  const source = sourceOf(options);
   // Mistakes on the command line come before minutes of reading.
   parseParams(algorithmNamed(options.model), params);
 
@@ -59,18 +78,45 @@ async function run(options: Options, surroundings: Surroundings): Promise<void> 
     const { header, user, item, time } = options;
     return readInteractions(resolve(surroundings.cwd, file), { options: { header, user, item, time }, say });
   };
-  const evaluation = await evaluate({
-    train: await read(options.train),
-    test: await read(options.test),
+  const settings = {
     model: options.model,
     params,
     cutoffs: [...new Set([...standardCutoffs, cutoff])].sort((a, b) => a - b),
     seed,
     nowMs: surroundings.nowMs,
     report,
-  });
+  };
+  const answer =
+    source.kind === 'files'
+      ? await evaluate({ ...settings, train: await read(source.train), test: await read(source.test) })
+      : await evaluateOrigins({ ...settings, rows: await read(source.file), split: source.split });
   if (surroundings.isTerminal) surroundings.stderr('\r\x1b[2K');
-  surroundings.stdout(options.json ? `${JSON.stringify(evaluation)}\n` : table(evaluation));
+  surroundings.stdout(options.json ? `${JSON.stringify(answer)}\n` : 'origins' in answer ? originsTable(answer) : table(answer));
+}
+
+type Sources = { kind: 'files'; train: string; test: string } | { kind: 'interactions'; file: string; split: SplitSettings };
+
+/** @throws UND-INPUT where neither or both of the two ways are given, or an option of the one with the other. */
+function sourceOf({ train, test, interactions, ...split }: Source): Sources {
+  const given = (['origins', 'testDays', 'gapDays', 'trainDays'] as const).filter((name) => split[name] !== undefined);
+  const option = (name: string) => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  if (interactions === undefined) {
+    if (train === undefined || test === undefined) throw new UnderstudyError('UND-INPUT', 'Give --train and --test, or one file by --interactions');
+    if (given.length > 0) throw new UnderstudyError('UND-INPUT', `${given.map(option).join(', ')}: only with --interactions, which is cut by time`);
+    return { kind: 'files', train, test };
+  }
+  if (train !== undefined || test !== undefined) throw new UnderstudyError('UND-INPUT', '--interactions is instead of --train and --test');
+  const days = (name: (typeof given)[number], otherwise: string, min: number) => wholeNumber(option(name), split[name] ?? otherwise, { min, max: 36_500 });
+  return {
+    kind: 'interactions',
+    file: interactions,
+    split: {
+      origins: wholeNumber('--origins', split.origins ?? '1', { min: 1, max: 100 }),
+      testDays: days('testDays', '14', 1),
+      gapDays: days('gapDays', '1', 0),
+      trainDays: split.trainDays === undefined ? undefined : days('trainDays', '', 1),
+    },
+  };
 }
 
 function wholeNumber(option: string, text: string, { min, max }: { min: number; max: number }): number {
@@ -109,4 +155,24 @@ function table({ model, users, metrics, trainSeconds }: Evaluation): string {
   return [`${model}: ${users} users, trained in ${trainSeconds.toFixed(1)} s`, '', line(['', ...cutoffs.map((cutoff) => `@${cutoff}`)]), ...rows, ''].join(
     '\n',
   );
+}
+
+function originsTable({ model, origins, pooled }: OriginsEvaluation): string {
+  const names = ['ndcg@10', 'recall@20', 'mrr@20', 'hit-rate@10', 'coverage@10'];
+  const line = (cells: readonly string[]): string => cells.map((cell, column) => (column < 2 ? cell.padEnd(26) : cell.padStart(13))).join('');
+  const rows = origins.map(({ train, test, users, metrics }) =>
+    line([`${train.from} to ${train.to}`, `${test.from} to ${test.to}`, String(users), ...names.map((name) => (metrics[name] ?? 0).toFixed(4))]),
+  );
+  const pool = (what: string, of: (spread: Spread) => number | null) =>
+    line([what, '', '', ...names.map((name) => (pooled[name] === undefined ? '-' : (of(pooled[name])?.toFixed(4) ?? '-')))]);
+  const seconds = origins.reduce((sum, { trainSeconds }) => sum + trainSeconds, 0);
+  return [
+    `${model}: ${origins.length} origins, trained in ${seconds.toFixed(1)} s`,
+    '',
+    line(['trained on', 'tested on', 'users', ...names]),
+    ...rows,
+    pool('mean', ({ mean }) => mean),
+    pool('standard deviation', ({ deviation }) => deviation),
+    '',
+  ].join('\n');
 }
