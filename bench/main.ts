@@ -1,14 +1,15 @@
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchLoop, printLoopBench } from './loop.ts';
+import { benchOpe, printOpeBench } from './ope.ts';
 import { benchServing, printServingBench } from './serving.ts';
 
-/** `npm run bench [-- serving|loop] [--json]`: ratios against a named peer in the same run, medians of several rounds. */
+/** `npm run bench [-- serving|loop|ope] [--json]`: ratios against a named peer in the same run, medians of several rounds. */
 const { values, positionals } = parseArgs({ args: process.argv.slice(2), options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
-const names = ['serving', 'loop'] as const;
+const names = ['serving', 'loop', 'ope'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
-  process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(' and ')}\n`);
+  process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
   process.exit(2);
 }
 const wanted = (name: (typeof names)[number]) => positionals.length === 0 || positionals.includes(name);
@@ -19,5 +20,7 @@ say(`${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GiB, Node ${ma
 const serving = wanted('serving') ? await benchServing() : undefined;
 if (serving !== undefined) say(`${printServingBench(serving)}\n`);
 const loop = wanted('loop') ? await benchLoop() : undefined;
-if (loop !== undefined) say(printLoopBench(loop));
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop })}\n`);
+if (loop !== undefined) say(`${printLoopBench(loop)}\n`);
+const ope = wanted('ope') ? await benchOpe() : undefined;
+if (ope !== undefined) say(printOpeBench(ope));
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope })}\n`);

@@ -24,6 +24,7 @@ export function planOf({ root, args, env, cwd }) {
   const inRoot = (/** @type {string[]} */ ...command) => ({ command, cwd: root });
   if (first === '--test') return { servers: 'all', ...inRoot(join('node_modules', 'vitest', 'vitest.mjs'), 'run', ...rest), env: own };
   if (first === '--bench') return { servers: 'all', ...inRoot(join('bench', 'main.ts'), ...rest), env: own };
+  if (first === '--study') return { servers: 'none', ...inRoot(join('bench', 'study.ts'), ...rest), env: own };
   if (first === '--check') return { servers: 'none', ...inRoot(join('bootstrap', 'check.mjs'), ...rest), env: common };
   if (first === '--format')
     return { servers: 'none', ...inRoot(join('node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '--write', '.', ...rest), env: common };

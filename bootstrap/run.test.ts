@@ -125,6 +125,7 @@ describe('the plan of a start', () => {
     [[], 'none'],
     [['--test'], 'all'],
     [['--bench'], 'all'],
+    [['--study'], 'none'],
     [['--check'], 'none'],
   ])('%j needs the servers: %s', (args, servers) => {
     expect(plan(args).servers).toBe(servers);

@@ -1,5 +1,6 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { createRandom, type Random } from '../../models/random.ts';
+import { createRandom } from '../../models/random.ts';
+import { normals } from './normals.ts';
 
 /** What is drawn, and how; every share and factor is exact, so that values are known and not sampled. */
 export type DecisionWorldSettings = {
@@ -268,9 +269,4 @@ function targetPolicy({ logging, otherBelief, worth, shape, shares, settings: { 
     else high = middle;
   }
   return tilted(high)?.policy ?? logging;
-}
-
-/** Standard normal numbers (Box and Muller 1958). */
-function normals(random: Random): () => number {
-  return () => Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float());
 }

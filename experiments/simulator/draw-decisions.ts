@@ -1,9 +1,7 @@
 import { createRandom, type Random } from '../../models/random.ts';
 import type { LoggedRows } from '../counterfactual/single-slot/logged-rows.ts';
+import { type Alias, aliasOf, pick, scale } from './alias.ts';
 import type { DecisionWorld } from './decision-world.ts';
-
-/** Walker's alias table of one context's policy: an item in two numbers, however many items there are (Walker 1977; Vose 1991). */
-type Alias = { chance: Float64Array; other: Int32Array };
 
 /**
  * Logs of a world: the same seed, the same log. Arrays are reused: a log is gone when the next one is drawn.
@@ -61,9 +59,6 @@ export function decisionLogs(world: DecisionWorld): (seed: number) => LoggedRows
   };
 }
 
-/** Of a draw of 32 bits, in [0, 1). */
-const scale = 1 / 0x1_0000_0000;
-
 type VisitorType = { segment: number; factor: number; probability: number };
 
 function visitorTypes({ segmentShares, keen: { share, factor } }: DecisionWorld): VisitorType[] {
@@ -114,27 +109,4 @@ function learnFromLog({ world, rows, places }: { world: DecisionWorld; rows: Log
     (rows.qLogged as Float64Array)[row] = byPlace[place] as number;
     (rows.qTarget as Float64Array)[row] = expected[Math.floor(place / items)] as number;
   }
-}
-
-function pick({ chance, other }: Alias, bits: number): number {
-  const point = bits * scale * chance.length;
-  const place = Math.floor(point);
-  return point - place < (chance[place] as number) ? place : (other[place] as number);
-}
-
-function aliasOf(policy: Float64Array): Alias {
-  const count = policy.length;
-  const chance = policy.map((one) => one * count);
-  const other = Int32Array.from({ length: count }, (_, place) => place);
-  const small = [...chance.keys()].filter((place) => (chance[place] as number) < 1);
-  const large = [...chance.keys()].filter((place) => (chance[place] as number) >= 1);
-  while (small.length > 0 && large.length > 0) {
-    const [less, more] = [small.pop() as number, large.at(-1) as number];
-    other[less] = more;
-    chance[more] = (chance[more] as number) - (1 - (chance[less] as number));
-    if ((chance[more] as number) < 1) small.push(large.pop() as number);
-  }
-  // What rounding left over is certain.
-  for (const place of [...small, ...large]) chance[place] = 1;
-  return { chance, other };
 }
