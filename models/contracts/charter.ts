@@ -211,6 +211,7 @@ const fields = z.strictObject({
       inconclusive: z.enum(['roll-back', 'promote']).default('roll-back'),
       /** Users of all variants together who are expected by then, where known: the test then aims at having its verdict with them. */
       plannedUsers: z.number().int().min(100).optional(),
+      /** Error rate of a release: all reasons for a rollback share it, from the shadow stage on; promotion has as much of its own. */
       alpha: z.number().gt(0).lt(0.5).default(0.01),
       /** Non-inferiority margin of `refresh`, as a share of the champion's reward a unit. */
       refreshMargin: share.default(0.1),
