@@ -40,7 +40,7 @@ export function canaryCommand(): Command {
       new Option('--intent <intent>', 'replace: must be better; refresh: must not be worse than the margin').choices(['replace', 'refresh']).default('replace'),
     )
     .option('--margin <share>', "of refresh, as a share of the champion's rate", cap, 0.1)
-    .option('--alpha <p>', 'error rate of each verdict', cap, 0.01)
+    .option('--alpha <p>', 'error rate: of all rollbacks together, and of promotion', cap, 0.01)
     .option('--horizon-bounded', 'the number of users is known before, and the test aims at having its verdict with them (the charter: plannedUsers)')
     .option('--runs <n>', 'canaries', wholeNumber, 1_000)
     .option('--seed <n>', 'same seed, same runs', wholeNumber, 1)
@@ -85,7 +85,7 @@ function planCommand(): Command {
     .option('--lift <share>', 'replace: how much better the challenger is', cap, 0.1)
     .option('--margin <share>', "refresh: the margin, as a share of the champion's rate", cap, 0.1)
     .option('--share-cap <share>', "the challenger's share at most", cap, 0.5)
-    .option('--alpha <p>', 'error rate of each verdict', cap, 0.01)
+    .option('--alpha <p>', 'error rate: of all rollbacks together, and of promotion', cap, 0.01)
     .option('--days <n>', 'what is thought too long', wholeNumber, 14)
     .option('--runs <n>', 'canaries for each intent', wholeNumber, 20)
     .option('--seed <n>', 'same seed, same plan', wholeNumber, 1)
