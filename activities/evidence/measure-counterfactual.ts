@@ -1,4 +1,5 @@
-import { estimateCounterfactual } from '../../experiments/counterfactual/estimate-counterfactual.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { estimationSteps } from '../../experiments/counterfactual/estimate-counterfactual.ts';
 import type { LoggedSlate } from '../../experiments/counterfactual/logged-slate.ts';
 import { attributeReward } from '../../experiments/reward/attribute-reward.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
@@ -74,7 +75,7 @@ export async function measureCounterfactual(state: State, input: Input): Promise
       if (number % 200 === 0) beat();
     }
     const { logLimits, minEffectiveSampleSize } = charter.gates;
-    const result = estimateCounterfactual({
+    const steps = estimationSteps({
       log,
       voidedBy,
       size: charter.slate.size,
@@ -83,9 +84,15 @@ export async function measureCounterfactual(state: State, input: Input): Promise
       seed: input.seed,
       group: embedding,
     });
+    // Whoever watches this work must hear of it meanwhile.
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) {
+      beat();
+      await nextTurn();
+    }
     const seen = new Set(events.flatMap(({ kind, requestId }) => (kind === 'impression' && requestId !== undefined ? [requestId] : [])));
     const impressed = usable.filter(({ record }) => seen.has(record.requestId)).length / usable.length;
-    return { result: { ...result, impressed }, absent: null };
+    return { result: { ...step.value, impressed }, absent: null };
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));
   }

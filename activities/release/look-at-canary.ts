@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ArmTally, createArmTally } from '../../experiments/canary/arm-tally.ts';
 import { quietAfterMs } from '../../experiments/canary/conditions.ts';
 import { decideCanary } from '../../experiments/canary/decide-canary.ts';
@@ -37,7 +38,13 @@ export function createCanaryWatch(context: Context): CanaryWatch {
   const phases = new Map<string, Phase<unknown>>();
 
   /** Brings the phase's count up to the log's end, then reads it. Looks at one phase go one after the other: a retried one may overlap. */
-  async function follow<T, R>(key: string, source: Source, make: () => T, add: (counted: T, fresh: Fresh) => void, read: (counted: T) => R): Promise<R> {
+  async function follow<T, R>(
+    key: string,
+    source: Source,
+    make: () => T,
+    add: (counted: T, fresh: Fresh) => void,
+    read: (counted: T) => R | Promise<R>,
+  ): Promise<R> {
     const phase = (phases.get(key) ?? { counted: make(), slates: {}, events: {}, turn: Promise.resolve() }) as Phase<T>;
     phases.delete(key);
     phases.set(key, phase);
@@ -95,7 +102,7 @@ export function createCanaryWatch(context: Context): CanaryWatch {
 
   type Counted = { surface: string; releaseId: string; startedAtMs: number; reward: Charter['reward']; canary: Charter['release']['canary'] };
 
-  function counted<T>({ surface, releaseId, startedAtMs, reward, canary }: Counted, read: (tally: ArmTally) => T): Promise<T> {
+  function counted<T>({ surface, releaseId, startedAtMs, reward, canary }: Counted, read: (tally: ArmTally) => T | Promise<T>): Promise<T> {
     return follow(
       `canary/${releaseId}/${startedAtMs}`,
       { surface, sinceMs: startedAtMs, containing: releaseId, wanted: (slate) => slate.releaseId === releaseId && (slate.stage ?? -1) >= 0, events: true },
@@ -130,14 +137,26 @@ export function createCanaryWatch(context: Context): CanaryWatch {
       challenger: challenger.ripe,
       lift,
     });
-    const before = await counted({ surface, releaseId, startedAtMs, reward, canary: release.canary }, (tally) =>
-      Array.from({ length: pointsOfPicture - 1 }, (_, place) => {
-        const atMs = startedAtMs + Math.round(((endedAtMs - startedAtMs) * (place + 1)) / pointsOfPicture);
-        const arms = tally.summarize({ nowMs: atMs });
-        const asked = { charter, intent, releaseId, look: 1, stage: 0, share: shareAt(atMs), elapsedMs: atMs - startedAtMs, arms };
-        return pointOf(atMs, decideCanary(asked));
-      }),
-    );
+    const before = await counted({ surface, releaseId, startedAtMs, reward, canary: release.canary }, async (tally) => {
+      const points: CanaryPoint[] = [];
+      for (let place = 1; place < pointsOfPicture; place += 1) {
+        const atMs = startedAtMs + Math.round(((endedAtMs - startedAtMs) * place) / pointsOfPicture);
+        const asked = {
+          charter,
+          intent,
+          releaseId,
+          look: 1,
+          stage: 0,
+          share: shareAt(atMs),
+          elapsedMs: atMs - startedAtMs,
+          arms: tally.summarize({ nowMs: atMs }),
+        };
+        points.push(pointOf(atMs, decideCanary(asked)));
+        // Each takes as long as a look; whoever watches this work must hear of it meanwhile.
+        await nextTurn();
+      }
+      return points;
+    });
     return [...before, pointOf(endedAtMs, canary.decision)];
   }
 

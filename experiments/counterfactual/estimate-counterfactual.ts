@@ -32,6 +32,7 @@ const examinationPart = 0.1;
 /** What the first values' variance is believed to be is worth so many of them. */
 const beliefSlates = 100;
 const beliefRate = 0.05;
+const slatesOfStep = 2_000;
 
 /**
  * Reward a slate that candidate and champion would have earned on the log's own requests, and their difference, by the item-position model (see
@@ -43,9 +44,22 @@ const beliefRate = 0.05;
  * intervals are clustered by user, as of users drawn from many.
  */
 export function estimateCounterfactual(input: CounterfactualInput): CounterfactualResult {
+  const steps = estimationSteps(input);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps of parts of a second, for whoever must do something else between them. */
+export function* estimationSteps(input: CounterfactualInput): Generator<void, CounterfactualResult, void> {
   const { log, size, maxReward, limits, seed, level = 0.95, group } = input;
   const examination = estimateExamination({ explored: exploredSlotsOf(log), size, seed });
-  const slates = log.map((slate) => weighSlate(slate, { examination: examination.value, maxItemWeight: limits.maxItemWeight }));
+  const slates: WeighedSlate[] = [];
+  for (const slate of log) {
+    slates.push(weighSlate(slate, { examination: examination.value, maxItemWeight: limits.maxItemWeight }));
+    if (slates.length % slatesOfStep === 0) yield;
+  }
   const { cluster, clusters } = clustersOf(log);
   const common = { slates, cluster, clusters, examination: examination.value };
   const slots = log.reduce((most, slate) => Math.max(most, slate.exploredSlots.length), 0);
@@ -55,17 +69,20 @@ export function estimateCounterfactual(input: CounterfactualInput): Counterfactu
 
   const values = valuesOf((slate) => slate.rewards, maxReward);
   const { lift, widenedBy } = liftOf({ values, slates, examination, maxReward, level });
+  yield;
   const diagnostics = diagnoseSlates({ ...common, limits });
   const checks = checkAssumptions({ slates, examination: examination.value, maxReward, maxWeight: limits.maxItemWeight * size, error: limits.checkError });
-  const kpis = Object.keys(log[0]?.kpis ?? {}).map((name) => {
+  const kpis: [string, NonNullable<CounterfactualResult['kpis']>[string]][] = [];
+  for (const name of Object.keys(log[0]?.kpis ?? {})) {
+    yield;
     const own = valuesOf((slate) => slate.kpis?.[name] ?? [], 1);
-    return [
-      name,
-      { candidate: describe(own.candidate), champion: describe(own.champion), lift: liftOf({ values: own, slates, examination, maxReward: 1, level }).lift },
-    ] as const;
-  });
+    const { lift: ofKpi } = liftOf({ values: own, slates, examination, maxReward: 1, level });
+    kpis.push([name, { candidate: describe(own.candidate), champion: describe(own.champion), lift: ofKpi }]);
+  }
   const totalExamination = examination.value.reduce((sum, one) => sum + one, 0);
   const sensitivityInput = { log, cluster, clusters, examination: examination.value, maxReward, maxWeight: limits.maxItemWeight * size, level };
+  const sensitivity = yield* sensitivityOf({ ...sensitivityInput, embedding: group });
+  yield;
   const figure = (name: string) => diagnostics.find((one) => one.name === name)?.value ?? 0;
   return {
     slates: log.length,
@@ -84,7 +101,7 @@ export function estimateCounterfactual(input: CounterfactualInput): Counterfactu
     support: figure('support'),
     diagnostics,
     checks,
-    sensitivity: sensitivityOf({ ...sensitivityInput, embedding: group }),
+    sensitivity,
     ...(group === undefined ? {} : { exposure: exposureBias({ log, examination: examination.value, group }) }),
     ...(kpis.length === 0 ? {} : { kpis: Object.fromEntries(kpis) }),
     voided: Object.values(input.voidedBy).reduce((sum, count) => sum + count, 0),

@@ -16,20 +16,24 @@ type Input = {
   embedding?: ((itemId: string) => string) | undefined;
 };
 
+const slatesOfStep = 2_000;
+
 /** The lift by estimators with other assumptions. They decide nothing: where they differ much from the verdict's, a person should know. */
-export function sensitivityOf(input: Input): Sensitivity {
-  return { marginalized: marginalized(input), pseudoInverse: pseudoInverse(input) };
+export function* sensitivityOf(input: Input): Generator<void, Sensitivity, void> {
+  return { marginalized: yield* marginalized(input), pseudoInverse: pseudoInverse(input) };
 }
 
 /**
  * Marginalized IPS (Saito and Joachims, "Off-policy evaluation for large action spaces via embeddings", ICML 2022), the item-position way: for each
  * shown item w(g) = sum_k e_k pi_t(g, k) / sum_k e_k pi_0(g, k), g its embedding. Unbiased if items of one embedding are worth the same, so that it needs less support.
  */
-function marginalized(input: Input): Sensitivity['marginalized'] {
+function* marginalized(input: Input): Generator<void, Sensitivity['marginalized'], void> {
   const { log, examination, maxReward, embedding } = input;
   if (embedding === undefined || log.length === 0) return null;
   const rate = rateOf(input);
-  const values = Float64Array.from(log, (slate) => {
+  const values = new Float64Array(log.length);
+  for (const [index, slate] of log.entries()) {
+    if (index % slatesOfStep === 0) yield;
     const reach = new Map<string, number>();
     for (const item of [...slate.base, ...slate.pool]) {
       const group = embedding(item);
@@ -42,12 +46,12 @@ function marginalized(input: Input): Sensitivity['marginalized'] {
       [slate.champion, -1],
     ] as const)
       for (const [slot, item] of policy.entries()) wanted.set(embedding(item), (wanted.get(embedding(item)) ?? 0) + sign * (examination[slot] ?? 0));
-    return slate.items.reduce((sum, item, slot) => {
+    values[index] = slate.items.reduce((sum, item, slot) => {
       const group = embedding(item);
       const [mass, reached] = [wanted.get(group) ?? 0, reach.get(group) ?? 0];
       return reached === 0 ? sum : sum + (mass / reached) * (Math.min(maxReward, slate.rewards[slot] ?? 0) - rate * (examination[slot] ?? 0));
     }, 0);
-  });
+  }
   return { lift: normalInterval(values, input) };
 }
 
