@@ -4,6 +4,7 @@ import type { CatalogItem } from '../models/contracts/catalog-item.ts';
 import { parseCharter } from '../models/contracts/charter.ts';
 import { recommendRequest, recommendResponse, slateRecord } from '../models/contracts/slate.ts';
 import { createRandom } from '../models/random.ts';
+import { itemWords } from '../models/slate/item-words.ts';
 import { scopeOf } from '../models/slate/scope.ts';
 import { createEnrolments } from './enrolments.ts';
 import { rungsBelowModel } from './fallback/chain.ts';
@@ -32,6 +33,7 @@ const anyCase = fc.record({
   count: fc.integer({ min: 1, max: 20 }),
   slots: fc.integer({ min: 0, max: 3 }),
   floor: fc.constantFrom(0, 0.02, 1),
+  weight: fc.constantFrom(0, 0.4, 1),
   own: anyAnswer,
   other: anyAnswer,
   mode: fc.constantFrom('none', 'shadow', 'canary'),
@@ -47,6 +49,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         ...testCharter,
         repeatPolicy: 'exclude-purchased',
         exploration: { slots: given.slots, poolDepth: 12, floor: given.floor },
+        slate: { diversity: { weight: given.weight, depth: 12 } },
       });
       const catalog: CatalogItem[] = ids.map((itemId) => ({ itemId, title: itemId, inStock: !given.soldOut.includes(itemId) }));
       const scope = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
@@ -90,6 +93,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         charter,
         scope,
         inCatalog: () => true,
+        words: given.weight > 0 ? itemWords(catalog) : null,
         rulesDigest: digest('e'),
         models: new Map(given.hosted ? [champion, challenger].map((name) => [name, model(name)]) : []),
         host: given.hosted ? host : null,

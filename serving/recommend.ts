@@ -1,7 +1,9 @@
 import { unitOf } from '../models/contracts/event.ts';
 import type { RecommendRequest, RecommendResponse, SlateRecord } from '../models/contracts/slate.ts';
 import type { Random } from '../models/random.ts';
+import { diversify, rankingDepth } from '../models/slate/diversify.ts';
 import { exploreSlate } from '../models/slate/explore.ts';
+import { wordDistance } from '../models/slate/item-words.ts';
 import type { Assignment, Enrolments } from './enrolments.ts';
 import { runChain } from './fallback/chain.ts';
 import { modelRung } from './fallback/model.ts';
@@ -61,9 +63,11 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   });
   const artifact = assignment.variant === 'challenger' ? (spec.canary?.artifact ?? spec.champion) : spec.champion;
   const other = otherArtifact(snapshot, assignment);
-  const depth = Math.max(visit.count, charter.exploration.poolDepth);
+  const needed = rankingDepth({ size: visit.count, diversity: charter.slate.diversity });
+  const depth = Math.max(needed, charter.exploration.poolDepth);
   const shadowed = spec.canary?.mode === 'shadow';
-  const extra = other === null ? null : askExtra(snapshot, visit, { artifact: other, count: visit.count + charter.exploration.challengerDepth });
+  const extra =
+    other === null ? null : askExtra(snapshot, visit, { artifact: other, count: Math.max(needed, visit.count + charter.exploration.challengerDepth) });
   const own = await askModel(snapshot, visit, { artifact, count: depth });
   const soon = extra === null ? null : await extra.soon;
   const ranked = await runChain({
@@ -71,10 +75,11 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     request: { history: visit.history, historyWeights: visit.historyWeights, excluded: visit.excluded, scope, depth },
     size: visit.count,
   });
+  const arranged = arrange(snapshot, ranked.items, visit.count);
   const explored = exploreSlate({
-    baseItems: ranked.items.slice(0, visit.count),
-    nextItems: ranked.items.slice(visit.count),
-    challengerItems: soon?.ranking.items ?? [],
+    baseItems: arranged.slice(0, visit.count),
+    nextItems: arranged.slice(visit.count),
+    challengerItems: arrange(snapshot, soon?.ranking.items ?? [], visit.count),
     scope,
     excluded: visit.excluded,
     settings: charter.exploration,
@@ -128,6 +133,12 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   };
   const whole = shadowed && extra !== null ? extra.whole.then((answered) => ({ ...record, ...shadowOf(snapshot, answered, visit.count) })) : record;
   return { response, record: whole, modelLatencyMs: own.answer.error === null ? own.answer.latencyMs : null };
+}
+
+/** A ranking with a slate of it in front, as the charter makes slates. */
+function arrange({ charter, words }: Snapshot, ranked: readonly string[], size: number): readonly string[] {
+  if (words === null) return ranked;
+  return diversify({ ranked, size, diversity: charter.slate.diversity, distance: (one, other) => wordDistance(words.get(one), words.get(other)) });
 }
 
 /** Twelve decimals: exact for every use, and half the bytes of a slate record. */
@@ -222,12 +233,13 @@ function answeredOf(answer: ModelAnswer, model: ServedModel | undefined): Answer
   return { answer, ranking: { items: answer.items.map((index) => model.vocabulary[index] as string), scores: answer.scores } };
 }
 
-function shadowOf({ spec }: Snapshot, { answer, ranking }: Answered, count: number): Pick<SlateRecord, 'shadow'> {
-  if (spec.canary === null) return {};
+function shadowOf(snapshot: Snapshot, { answer, ranking }: Answered, count: number): Pick<SlateRecord, 'shadow'> {
+  const { canary } = snapshot.spec;
+  if (canary === null) return {};
   return {
     shadow: {
-      artifact: spec.canary.artifact,
-      items: ranking.items.slice(0, count),
+      artifact: canary.artifact,
+      items: arrange(snapshot, ranking.items, count).slice(0, count),
       latencyMs: Math.round(answer.latencyMs * 1000) / 1000,
       error: answer.error,
     },

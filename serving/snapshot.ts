@@ -2,6 +2,7 @@ import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts
 import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
 import { digestJson } from '../models/contracts/digest.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
+import type { ItemWords } from '../models/slate/item-words.ts';
 import type { Scope } from '../models/slate/scope.ts';
 import { type LoadedArtifact, loadArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
@@ -20,6 +21,8 @@ export type Snapshot = {
   scope: Scope;
   /** Also for items that are out of scope now. */
   inCatalog: (itemId: string) => boolean;
+  /** What the items in scope are compared by; null where the charter makes slates by relevance alone. */
+  words: ItemWords | null;
   /** Of the charter and the scope: what a slate was allowed to be. */
   rulesDigest: string;
   models: ReadonlyMap<string, ServedModel>;
@@ -100,13 +103,14 @@ export function readSpec(document: unknown): DeploymentSpec {
   return parsed.data;
 }
 
-type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'rulesDigest'>;
-const rulesOf = ({ charter, scope, inCatalog, rulesDigest }: Rules): Rules => ({ charter, scope, inCatalog, rulesDigest });
+type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'words' | 'rulesDigest'>;
+const rulesOf = ({ charter, scope, inCatalog, words, rulesDigest }: Rules): Rules => ({ charter, scope, inCatalog, words, rulesDigest });
 
 async function loadRules(blobs: BlobStore, spec: DeploymentSpec, signal?: AbortSignal): Promise<Rules> {
   const charter = await getDocument(blobs, spec.charter, { parse: parseStoredCharter });
-  const { scope, inCatalog } = await readCatalog({ blobs, digest: spec.catalog, rules: charter.scope, signal });
-  return { charter, scope, inCatalog, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
+  const withWords = charter.slate.diversity.weight > 0;
+  const { scope, inCatalog, words } = await readCatalog({ blobs, digest: spec.catalog, rules: charter.scope, withWords, signal });
+  return { charter, scope, inCatalog, words, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
 }
 
 async function loadServable(blobs: BlobStore, generations: GenerationStore, digest: string, surface: string): Promise<LoadedArtifact> {

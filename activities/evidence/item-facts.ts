@@ -1,5 +1,6 @@
 import { type ItemFacts, longTail } from '../../experiments/ranking/catalog.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
+import { itemWords, wordDistance } from '../../models/slate/item-words.ts';
 import type { TestUser } from '../windows/read-test.ts';
 import type { TrainData } from '../windows/read-window.ts';
 
@@ -18,28 +19,16 @@ export function itemFacts({ interactions, vocabulary }: Pick<TrainData, 'interac
     for (const item of row) events[item] = (events[item] as number) + 1;
     for (const item of new Set(row)) usersOfItem[item] = (usersOfItem[item] as number) + 1;
   }
-  const words = new Map(catalog.map(({ itemId, title, category, brand }) => [itemId, wordsOf(title, category, brand)]));
-  const wordsOfItem = vocabulary.map((itemId) => words.get(itemId) ?? new Set<string>());
+  const words = itemWords(catalog);
+  const wordsOfItem = vocabulary.map((itemId) => words.get(itemId));
   return {
     usersOfItem,
     userCount: interactions.userCount,
     tail: longTail(events),
     popular: vocabulary.map((_, item) => item).sort((a, b) => (events[b] as number) - (events[a] as number) || a - b),
     isCold: (item) => (events[item] as number) < coldBelow,
-    distance: (one, other) => jaccardDistance(wordsOfItem[one] as Set<string>, wordsOfItem[other] as Set<string>),
+    distance: (one, other) => wordDistance(wordsOfItem[one], wordsOfItem[other]),
   };
-}
-
-function wordsOf(...texts: (string | undefined)[]): Set<string> {
-  return new Set(texts.flatMap((text) => text?.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []));
-}
-
-/** One minus shared words over all words; items of which nothing is known are as far apart as can be. */
-function jaccardDistance(one: ReadonlySet<string>, other: ReadonlySet<string>): number {
-  let shared = 0;
-  for (const word of one) if (other.has(word)) shared += 1;
-  const all = one.size + other.size - shared;
-  return all === 0 ? 1 : 1 - shared / all;
 }
 
 /** What popularity would answer: in scope, and not what may not be shown again. */

@@ -7,12 +7,14 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import type { CounterfactualResult } from '../../models/contracts/counterfactual.ts';
 import { type Event, type EventKind, event as eventSchema } from '../../models/contracts/event.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
+import { rankingDepth } from '../../models/slate/diversify.ts';
 import type { SlotPropensities } from '../../models/slate/explore.ts';
 import type { LogReader, SealedSegment } from '../../stores/event-log.ts';
 import type { State } from '../context.ts';
 import type { LogSegments } from '../release/seal-log.ts';
 import { itemGroups } from './item-groups.ts';
 import { type Ranker, openRanker } from './ranker.ts';
+import { slateMaker } from './slate-maker.ts';
 import { siftSlates } from './sift-slates.ts';
 
 type Input = {
@@ -64,13 +66,14 @@ export async function measureCounterfactual(state: State, input: Input): Promise
   }
   const outcomes = outcomesOf({ records, events, reward: charter.reward });
   const { embedding, known } = { embedding: itemGroups(input.catalog), known: (record: SlateRecord) => new Set(record.history) };
+  const slateOf = slateMaker({ charter, catalog: input.catalog });
   const rankers = await Promise.all([input.candidate, input.champion].map((artifact) => openRanker(state, { artifact, allowed: input.allowed })));
   const [candidate, champion] = rankers as [Ranker, Ranker];
   try {
     const log: LoggedSlate[] = [];
     for (const [number, { record, slots }] of usable.entries()) {
-      const request = { history: record.history, historyWeights: record.historyWeights, exclude: record.excluded, count: charter.slate.size };
-      const answers = { candidate: await candidate.rank(request), champion: await champion.rank(request) };
+      const request = { history: record.history, historyWeights: record.historyWeights, exclude: record.excluded, count: rankingDepth(charter.slate) };
+      const answers = { candidate: slateOf(await candidate.rank(request)), champion: slateOf(await champion.rank(request)) };
       log.push({ ...loggedSlateOf(record, slots), ...outcomes(record), known: known(record), ...answers });
       if (number % 200 === 0) beat();
     }

@@ -6,11 +6,13 @@ import type { State } from '../context.ts';
 import { readTest } from '../windows/read-test.ts';
 import { readTrain } from '../windows/read-window.ts';
 import { checkLeak } from './check-leak.ts';
+import { itemFacts } from './item-facts.ts';
+import { measureFrontier } from './measure-frontier.ts';
 import { measureOrigins } from './measure-origins.ts';
 import { measureSplit, type SplitEvidence } from './measure-split.ts';
 import { openRanker, type Ranker } from './ranker.ts';
 
-export type OfflineEvidence = SplitEvidence & Pick<Report, 'leak' | 'origins'>;
+export type OfflineEvidence = SplitEvidence & Pick<Report, 'leak' | 'origins' | 'frontier'>;
 
 export type OfflineInput = {
   window: WindowManifest;
@@ -29,16 +31,18 @@ export async function measureOffline(state: State, input: OfflineInput): Promise
   const source = { window, blobs: state.blobs, charter, signal };
   const train = await readTrain(source);
   const test = await readTest({ ...source, ...train });
+  const items = itemFacts(train, catalog);
   const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
   const open = (artifact: string) => openRanker(state, { artifact, allowed: (itemId) => inScope.has(itemId) });
   const candidate = await open(input.candidate);
   let champion: Ranker | null = null;
   try {
     champion = input.champion === null ? null : await open(input.champion);
-    const own = await measureSplit({ candidate, champion, charter, catalog, train, test, seed, beat });
+    const own = await measureSplit({ candidate, champion, charter, catalog, train, test, items, seed, beat });
     const leak = await checkLeak(state, { window, charter, catalog, train, test, artifact: input.candidate, ranker: candidate, seed, beat });
+    const frontier = await measureFrontier({ ranker: candidate, charter, train, test, items, seed, beat });
     const origins = await measureOrigins(state, { ...input, own });
-    return { ...own, leak, ...(origins === undefined ? {} : { origins }) };
+    return { ...own, leak, ...(frontier === undefined ? {} : { frontier }), ...(origins === undefined ? {} : { origins }) };
   } finally {
     await Promise.all([candidate.close(), champion?.close()]);
   }

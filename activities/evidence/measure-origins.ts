@@ -11,6 +11,7 @@ import { getDocument } from '../../stores/blobs.ts';
 import type { State } from '../context.ts';
 import { readTest } from '../windows/read-test.ts';
 import { readTrain } from '../windows/read-window.ts';
+import { itemFacts } from './item-facts.ts';
 import type { OfflineInput } from './measure-offline.ts';
 import { measureSplit, type SplitEvidence } from './measure-split.ts';
 import { type Ranker, rankerOf } from './ranker.ts';
@@ -84,7 +85,8 @@ async function measureThen(state: State, { window, charter, catalog, recipes, se
   try {
     for (const recipe of [recipes.candidate, recipes.champion])
       if (recipe !== null) rankers.push(await trainRanker({ recipe, source, beat, allowed: (itemId) => inScope.has(itemId) }));
-    return await measureSplit({ candidate: rankers[0] as Ranker, champion: rankers[1] ?? null, charter, catalog, train, test, seed, beat });
+    const items = itemFacts(train, catalog);
+    return await measureSplit({ candidate: rankers[0] as Ranker, champion: rankers[1] ?? null, charter, catalog, train, test, items, seed, beat });
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));
   }

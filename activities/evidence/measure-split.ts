@@ -5,7 +5,7 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import type { Report, ReportPart } from '../../models/contracts/report.ts';
 import type { TestData } from '../windows/read-test.ts';
 import type { TrainData } from '../windows/read-window.ts';
-import { itemFacts, mostPopular } from './item-facts.ts';
+import { type Facts, mostPopular } from './item-facts.ts';
 import { beyondCutoff, openArm, sliceNames } from './offline-arm.ts';
 import type { Ranker } from './ranker.ts';
 import { userFacts } from './user-facts.ts';
@@ -19,21 +19,22 @@ type Input = {
   catalog: readonly CatalogItem[];
   train: TrainData;
   test: TestData;
+  items: Facts;
   seed: number;
   beat: () => void;
 };
 
 /** Ranks the full catalog for the test part's users, with candidate and champion, and compares them user by user. */
-export async function measureSplit({ candidate, champion, charter, catalog, train, test, seed, beat }: Input): Promise<SplitEvidence> {
-  const items = itemFacts(train, catalog);
+export async function measureSplit({ candidate, champion, charter, catalog, train, test, items, seed, beat }: Input): Promise<SplitEvidence> {
   const { segments, ofUser } = segmentUsers({ segmentations: charter.evaluation.segments, users: userFacts({ train, users: test.users, catalog }) });
-  const mine = openArm({ ranker: candidate, train, test, segments: segments.length });
-  const theirs = champion === null ? undefined : openArm({ ranker: champion, train, test, segments: segments.length });
+  const about = { train, test, items, slate: charter.slate, segments: segments.length };
+  const mine = openArm({ ranker: candidate, ...about });
+  const theirs = champion === null ? undefined : openArm({ ranker: champion, ...about });
   for (const [number, user] of test.users.entries()) {
     const baseline = mostPopular({ popular: items.popular, user, scopeBias: test.scopeBias, count: beyondCutoff });
-    const about = { baseline, items, segments: ofUser[number] ?? [] };
-    await mine.add(user, about);
-    await theirs?.add(user, about);
+    const own = { baseline, segments: ofUser[number] ?? [] };
+    await mine.add(user, own);
+    await theirs?.add(user, own);
     if (number % 200 === 0) beat();
   }
   for (const [number, user] of test.newUsers.entries()) {

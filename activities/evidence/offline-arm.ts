@@ -1,7 +1,9 @@
 import { beyondAccuracy, beyondNames, ExposureTally } from '../../experiments/ranking/catalog.ts';
 import { type BootstrapSettings, GroupedMeans } from '../../experiments/ranking/grouped-means.ts';
 import { measureUser, metricNames } from '../../experiments/ranking/metrics.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
+import { diversify, rankingDepth } from '../../models/slate/diversify.ts';
 import type { TestData, TestUser } from '../windows/read-test.ts';
 import type { TrainData } from '../windows/read-window.ts';
 import { coldBelow, type Facts } from './item-facts.ts';
@@ -12,14 +14,31 @@ export const beyondCutoff = 10;
 export const sliceNames = ['cold-users', 'cold-items', 'new-users'] as const;
 type Slices = Record<(typeof sliceNames)[number], GroupedMeans>;
 
-type Input = { ranker: Ranker; train: Pick<TrainData, 'vocabulary'>; test: Pick<TestData, 'scopeBias'>; segments: number };
-type About = { baseline: readonly number[]; items: Facts /** That hold the user. */; segments: ArrayLike<number> };
+type Input = {
+  ranker: Ranker;
+  train: Pick<TrainData, 'vocabulary'>;
+  test: Pick<TestData, 'scopeBias'>;
+  items: Facts;
+  slate: Charter['slate'];
+  segments: number;
+};
+type About = { baseline: readonly number[] /** That hold the user. */; segments: ArrayLike<number> };
 
 export type OfflineArm = ReturnType<typeof openArm>;
 
-/** One model's way through the test users: what it answers is measured as it comes, and nothing is kept of the lists. */
-export function openArm({ ranker, train: { vocabulary }, test, segments: segmentCount }: Input) {
+/** A user's ranking in indexes of the vocabulary: only what is in the scope of the evaluation is answered, so each has one. */
+export function rankUser({ ranker, vocabulary }: { ranker: Ranker; vocabulary: readonly string[] }) {
   const indexOf = new Map(vocabulary.map((itemId, index) => [itemId, index]));
+  const ids = (indexes: readonly number[]) => indexes.map((index) => vocabulary[index] ?? '');
+  return async ({ history, historyWeight, exclude }: TestUser, count: number): Promise<number[]> => {
+    const ranked = await ranker.rank({ history: ids(history), historyWeights: historyWeight, exclude: ids(exclude), count });
+    return ranked.map((itemId) => indexOf.get(itemId) as number);
+  };
+}
+
+/** One model's way through the test users: what it answers is measured as it comes, and nothing is kept of the lists. */
+export function openArm({ ranker, train: { vocabulary }, test, items, slate, segments: segmentCount }: Input) {
+  const rank = rankUser({ ranker, vocabulary });
   const inScope = test.scopeBias.reduce((count, bias) => count + (bias === 0 ? 1 : 0), 0);
   const names = metricNames(cutoffs);
   const allNames = [...names, ...beyondNames(beyondCutoff)];
@@ -28,13 +47,12 @@ export function openArm({ ranker, train: { vocabulary }, test, segments: segment
   const segments = Array.from({ length: segmentCount }, () => new GroupedMeans({ names: allNames, groups: 1024 }));
   const exposure = new ExposureTally({ itemCount: vocabulary.length, cutoff: 10 });
   const values = new Float64Array(names.length);
-  const ids = (indexes: readonly number[]) => indexes.map((index) => vocabulary[index] ?? '');
-  let toStrangers: number[] | undefined;
+  let toStrangers: readonly number[] | undefined;
 
-  async function answer({ history, historyWeight, exclude }: TestUser): Promise<number[]> {
-    const ranked = await ranker.rank({ history: ids(history), historyWeights: historyWeight, exclude: ids(exclude), count: Math.max(...cutoffs) });
-    // Only what is in the scope of this evaluation is answered, so each has its index.
-    return ranked.map((itemId) => indexOf.get(itemId) as number);
+  /** As it would be shown. */
+  async function answer(user: TestUser): Promise<readonly number[]> {
+    const ranked = await rank(user, rankingDepth({ size: Math.max(slate.size, ...cutoffs), diversity: slate.diversity }));
+    return diversify({ ranked, size: slate.size, diversity: slate.diversity, distance: items.distance });
   }
 
   return {
@@ -45,12 +63,12 @@ export function openArm({ ranker, train: { vocabulary }, test, segments: segment
       const list = await answer(user);
       const wanted = new Set(user.relevant);
       measureUser({ list, wanted, cutoffs, values });
-      const all = [...values, ...beyondAccuracy({ list, relevant: wanted, baseline: about.baseline, cutoff: beyondCutoff, items: about.items })];
+      const all = [...values, ...beyondAccuracy({ list, relevant: wanted, baseline: about.baseline, cutoff: beyondCutoff, items })];
       means.add(all);
       for (let place = 0; place < about.segments.length; place += 1) segments[about.segments[place] as number]?.add(all);
       exposure.add(list);
       if (user.history.length < coldBelow) slices['cold-users'].add(values);
-      const cold = new Set(user.relevant.filter(about.items.isCold));
+      const cold = new Set(user.relevant.filter(items.isCold));
       if (cold.size === 0) return;
       measureUser({ list, wanted: cold, cutoffs, values });
       slices['cold-items'].add(values);

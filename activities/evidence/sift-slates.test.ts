@@ -4,7 +4,7 @@ import { exploreSlate } from '../../models/slate/explore.ts';
 import { siftSlates } from './sift-slates.ts';
 
 const ids = Array.from({ length: 30 }, (_, index) => `i${index}`);
-const charter = { reward: { weights: { purchase: 1 }, attributionMs: 1_000, capPerUnit: 1 }, slate: { size: 4 } };
+const charter = { reward: { weights: { purchase: 1 }, attributionMs: 1_000, capPerUnit: 1 }, slate: { size: 4, diversity: { weight: 0, depth: 50 } } };
 
 function recordOf(number: number, over: Partial<SlateRecord> = {}): SlateRecord {
   const { items, propensities, conditionalPropensities, exploration } = exploreSlate({

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { listRuns } from '../../activities/registry/runs.ts';
+import { frontierPlot } from '../../experiments/pictures/frontier-plot.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
@@ -16,7 +17,7 @@ import { describeCounterfactual } from './describe-counterfactual.ts';
 import { describeOffline } from './describe-offline.ts';
 import { intervalText as shown } from './interval-text.ts';
 
-type Options = { run?: string; evidence?: string; svg?: string; state?: string; json?: boolean };
+type Options = { run?: string; evidence?: string; svg?: string; frontier?: string; state?: string; json?: boolean };
 
 /** `understudy report`: the evidence about one candidate on one page. */
 export function reportCommand(context: CommandContext): Command {
@@ -26,6 +27,7 @@ export function reportCommand(context: CommandContext): Command {
     .option('--run <run>', 'of this run of `understudy runs`', someText)
     .option('--evidence <digest>', 'this report', digest)
     .option('--svg <file>', 'write a picture of the lifts', someText)
+    .option('--frontier <file>', 'write a picture (SVG) of NDCG against novelty, serendipity and diversity', someText)
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options: Options) => {
@@ -33,15 +35,23 @@ export function reportCommand(context: CommandContext): Command {
       const state = openState(stateDir);
       const chosen = await choose(context, { state, stateDir, surface, options });
       const report = await getDocument(state.blobs, chosen, reportSchema);
-      if (options.svg !== undefined) {
-        const path = resolve(context.cwd, options.svg);
-        await writeFile(path, pictureOfReport(report)).catch((cause) => {
-          throw new UnderstudyError('UND-FILE', `${path} cannot be written`, { cause });
-        });
-        say(`wrote ${path}`);
-      }
+      if (options.svg !== undefined) await writePicture(resolve(context.cwd, options.svg), pictureOfReport(report));
+      if (options.frontier !== undefined) await writePicture(resolve(context.cwd, options.frontier), pictureOfFrontier(report));
       emit({ json: options.json === true, document: { digest: chosen, ...report }, text: describe(chosen, report) });
     });
+}
+
+async function writePicture(path: string, svg: string): Promise<void> {
+  await writeFile(path, svg).catch((cause) => {
+    throw new UnderstudyError('UND-FILE', `${path} cannot be written`, { cause });
+  });
+  say(`wrote ${path}`);
+}
+
+function pictureOfFrontier({ surface, candidate, frontier }: Report): string {
+  if (frontier === undefined)
+    throw new UnderstudyError('UND-NOT-FOUND', `The report on ${candidate} has no frontier: \`understudy retrain ${surface} --resubmit\` makes one`);
+  return frontierPlot({ title: `${surface}: what diversity costs ${candidate}`, frontier });
 }
 
 async function choose(context: CommandContext, input: { state: State; stateDir: string; surface: string; options: Options }): Promise<string> {

@@ -7,7 +7,7 @@ const shownMetric = 'ndcg@10';
 
 /** What the test part says besides the metrics as a whole. */
 export function describeOffline(report: Report): string[] {
-  return [...leakOf(report), ...partsOf(report), ...originsOf(report)];
+  return [...leakOf(report), ...partsOf(report), ...frontierOf(report), ...originsOf(report)];
 }
 
 function leakOf({ leak }: Report): string[] {
@@ -28,6 +28,18 @@ function partsOf({ slices = {}, segments = [] }: Report): string[] {
   const counted = rows.filter(([, , figure]) => figure !== 'too few').length;
   const note = segments.length > 0 && counted > 0 ? `\nOf ${counted} intervals of 95 % about ${(counted / 20).toFixed(1)} miss by chance.` : '';
   return [`${table(['users', 'how many', shownMetric, 'lift'], rows)}${note}`];
+}
+
+function frontierOf({ frontier }: Report): string[] {
+  if (frontier === undefined) return [];
+  const names = [shownMetric, 'novelty@10', 'serendipity@10', 'diversity@10'];
+  const rows = frontier.points.map(({ weight, metrics, lift }) => [
+    `${weight}${weight === frontier.chosen ? ', the charter' : ''}`,
+    ...names.map((name) => metrics[name]?.value.toFixed(4) ?? '-'),
+    weight === 0 ? '-' : shown(lift[shownMetric], true),
+  ]);
+  const title = `What diversity costs: re-ranking the best ${frontier.depth}, on ${frontier.users} users`;
+  return [`${title}\n${table(['slate.diversity.weight', ...names, `${shownMetric} against 0`], rows)}`];
 }
 
 function originsOf({ origins }: Report): string[] {

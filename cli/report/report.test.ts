@@ -26,6 +26,16 @@ async function open() {
       { by: 'events', value: 'under 5', users: 70, tooFew: false, metrics: { 'ndcg@10': { value: 0.3, low: 0.2, high: 0.4 } }, lift: null },
       { by: 'events', value: '5 and more', users: 3, tooFew: true, metrics: {}, lift: null },
     ],
+    frontier: {
+      users: 70,
+      depth: 50,
+      chosen: 0.3,
+      points: [0, 0.3].map((weight) => {
+        const at = (value: number) => ({ value, low: value - 0.01, high: value + 0.01 });
+        const metrics = { 'ndcg@10': at(0.2 - weight / 10), 'novelty@10': at(4 + weight), 'serendipity@10': at(0.1), 'diversity@10': at(0.5 + weight) };
+        return { weight, metrics, lift: { 'ndcg@10': at(0 - weight / 10) } };
+      }),
+    },
     origins: {
       asked: 3,
       note: 'the data go back for 2 of 3 splits',
@@ -41,6 +51,8 @@ async function open() {
     },
   });
   const digest = await putDocument(state.blobs, document);
+  const { frontier: _frontier, ...older } = document;
+  const before = await putDocument(state.blobs, older);
   const run = async (...args: string[]) => {
     const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
     try {
@@ -52,12 +64,12 @@ async function open() {
       write.mockRestore();
     }
   };
-  return { folder, digest, document, run };
+  return { folder, digest, before, document, run };
 }
 
 it('shows gates, metrics, slices and the charter that changed, as text, as one document and as a picture', async () => {
   const { folder, digest, document, run } = await open();
-  const text = await run('home', '--evidence', digest, '--svg', 'lifts.svg');
+  const text = await run('home', '--evidence', digest, '--svg', 'lifts.svg', '--frontier', 'frontier.svg');
   for (const part of [document.candidate, ...document.gates.map(({ gate }) => gate), 'ndcg@10', 'cold-users', '/gates/minUsers', 'LOOSENS', digest])
     expect(text).toContain(part);
   expect(text).toMatch(/events: under 5 +70 +0\.3000 \[0\.2000, 0\.4000\]/);
@@ -68,11 +80,12 @@ it('shows gates, metrics, slices and the charter that changed, as text, as one d
   expect(text).toContain('the data go back for 2 of 3 splits.');
   expect(text).toContain('Of 2 intervals of 95 % about 0.1 miss by chance');
   expect(JSON.parse(await run('home', '--evidence', digest, '--json'))).toEqual({ digest, ...document });
-  expect(await readFile(join(folder, 'lifts.svg'), 'utf8')).toMatch(/^<svg /);
+  expect(text).toMatch(/0\.3, the charter +0\.1700 +4\.3000 +0\.1000 +0\.8000 +-0\.0300 \[-0\.0400, -0\.0200\]/);
+  for (const file of ['lifts.svg', 'frontier.svg']) expect(await readFile(join(folder, file), 'utf8')).toMatch(/^<svg /);
 });
 
 it('says what is not there, with a code', async () => {
-  const { run, digest } = await open();
+  const { run, digest, before } = await open();
   await expect(run('nowhere', '--evidence', digest)).rejects.toMatchObject({ code: 'UND-UNKNOWN-SURFACE' });
   await expect(run('home', '--run', 'retrain/home/a/b')).rejects.toMatchObject({
     code: 'UND-NOT-FOUND',
@@ -81,4 +94,8 @@ it('says what is not there, with a code', async () => {
   await expect(run('home')).rejects.toMatchObject({ code: 'UND-NOT-FOUND', message: expect.stringContaining('no report yet') });
   await expect(run('home', '--evidence', `sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({ code: 'UND-NOT-FOUND' });
   await expect(run('home', '--evidence', digest, '--svg', 'no/such/folder/x.svg')).rejects.toMatchObject({ code: 'UND-FILE' });
+  await expect(run('home', '--evidence', before, '--frontier', 'x.svg')).rejects.toMatchObject({
+    code: 'UND-NOT-FOUND',
+    message: expect.stringContaining('no frontier'),
+  });
 });

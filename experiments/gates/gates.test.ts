@@ -60,7 +60,7 @@ function input(over: Partial<GateInput['draft']> = {}, artifactBytes = 1e6, gate
       charterDiff: [],
       intent: 'replace',
       users: 500,
-      metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.3) },
+      metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.3), 'diversity@10': at(0.6), 'novelty@10': at(5) },
       championMetrics: { 'ndcg@10': at(0.1) },
       lift: { 'ndcg@10': at(0.1, 0.02) },
       counterfactual: counterfactual('better'),
@@ -69,6 +69,11 @@ function input(over: Partial<GateInput['draft']> = {}, artifactBytes = 1e6, gate
       ...over,
     },
   };
+}
+/** The weight .3 leaves so much of the .2 that there is without. */
+function frontierWith(ndcg: number): NonNullable<Report['frontier']> {
+  const point = (weight: number, value: number) => ({ weight, metrics: { 'ndcg@10': at(value) }, lift: { 'ndcg@10': at(value - 0.2) } });
+  return { users: 500, depth: 50, chosen: 0.3, points: [point(0, 0.2), point(0.3, ndcg)] };
 }
 const refusedBy = (report: Report) => report.gates.filter((gate) => !gate.passed).map((gate) => gate.gate);
 
@@ -85,6 +90,9 @@ describe('gates', () => {
     ['users', input({ users: 99 })],
     ['leak', input({ leak: [{ check: 'train-rows', passed: false, reason: 'some' }] })],
     ['coverage', input({ metrics: { 'ndcg@10': at(0.2), 'coverage@10': at(0.04) } })],
+    ['beyond-accuracy', input({ frontier: frontierWith(0.17) })],
+    ['beyond-accuracy', input({}, 1e6, { ...charter.gates, minDiversity: 0.61 })],
+    ['beyond-accuracy', input({}, 1e6, { ...charter.gates, minNovelty: 5.1 })],
     ['offline-lift', input({ lift: { 'ndcg@10': at(0.01, 0.02) } })],
     ['counterfactual', input({ counterfactual: counterfactual('worse') })],
   ])('%s alone refuses', (gate, one) => {
@@ -104,6 +112,14 @@ describe('gates', () => {
       passed: true,
       verdict: 'not-enough-evidence',
     });
+  });
+
+  it('lets diversity cost what the charter allows, and says what it costs', () => {
+    const report = judgeReport(input({ frontier: frontierWith(0.181) }));
+    expect(report.passed).toBe(true);
+    expect(report.gates.find(({ gate }) => gate === 'beyond-accuracy')?.reason).toBe(
+      'diversity 0.600, novelty 5.00 bits; re-ranking with weight 0.3 costs 9.5 % of NDCG@10',
+    );
   });
 
   it('lets the charter say what missing counterfactual evidence means', () => {

@@ -1,4 +1,5 @@
 import type { ReleaseIntent } from '../../models/contracts/report.ts';
+import { beyondAccuracyGate } from './beyond-accuracy.ts';
 import { counterfactualGate } from './counterfactual.ts';
 import { coverageGate } from './coverage.ts';
 import type { Gate } from './gate.ts';
@@ -9,7 +10,7 @@ import { sizeGate } from './size.ts';
 import { usersGate } from './users.ts';
 
 const always: readonly Gate[] = [parityGate, sizeGate, usersGate, leakGate];
-const againstChampion: readonly Gate[] = [...always, coverageGate, offlineLiftGate, counterfactualGate];
+const againstChampion: readonly Gate[] = [...always, coverageGate, beyondAccuracyGate, offlineLiftGate, counterfactualGate];
 
 /** Which gates stand in the way of which kind of release. With nothing live there is nothing to compare with or to narrow. */
 export const gatesOf: Readonly<Record<ReleaseIntent, readonly Gate[]>> = { bootstrap: always, refresh: againstChampion, replace: againstChampion };

@@ -6,7 +6,7 @@ export type Inconsistency = { path: (string | number)[]; message: string };
  * one mistake hides no other.
  */
 export function inconsistencies(value: unknown): Inconsistency[] {
-  return [candidates, ladder, reward, approvers, waiting, exploration, segments, dataRules, freezeWindows].flatMap((check) => check(value));
+  return [candidates, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap((check) => check(value));
 }
 
 function candidates(value: unknown): Inconsistency[] {
@@ -59,6 +59,13 @@ function exploration(value: unknown): Inconsistency[] {
   if (slots > 0 && depth !== undefined && depth <= size)
     found.push({ path: ['exploration', 'poolDepth'], message: `must be greater than the slate's size, ${size}: the pool begins behind the slate` });
   return found;
+}
+
+function diversity(value: unknown): Inconsistency[] {
+  const where = ['slate', 'diversity'];
+  const [weight, depth, size] = [numberAt(value, ...where, 'weight'), numberAt(value, ...where, 'depth'), numberAt(value, 'slate', 'size')];
+  if (weight === undefined || weight === 0 || depth === undefined || size === undefined || depth > size) return [];
+  return [{ path: [...where, 'depth'], message: `must be greater than the slate's size, ${size}: there would be nothing to choose from` }];
 }
 
 function segments(value: unknown): Inconsistency[] {

@@ -65,6 +65,8 @@ const logLimitDefaults = {
   checkError: 0.001,
 };
 
+const diversityDefaults = { weight: 0, depth: 50 };
+
 /** The configuration of one surface. Every field is read by the code named in its comment, and nowhere is it defined again. */
 const fields = z.strictObject({
   surface: surfaceName,
@@ -94,7 +96,15 @@ const fields = z.strictObject({
       excludeItems: z.array(z.string()).default([]),
     })
     .default({ inStockOnly: true, excludeCategories: [], excludeItems: [] }),
-  slate: z.strictObject({ size: z.number().int().min(1).max(100).default(10) }).default({ size: 10 }),
+  slate: z
+    .strictObject({
+      size: z.number().int().min(1).max(100).default(10),
+      /** How slates are made of a ranking's best `depth`, in serving and in all evaluations: 0 by relevance alone, 1 by difference alone. */
+      diversity: z
+        .strictObject({ weight: share.default(0), depth: z.number().int().min(2).max(500).default(diversityDefaults.depth) })
+        .default(diversityDefaults),
+    })
+    .default({ size: 10, diversity: diversityDefaults }),
   window: z.strictObject({
     trainDays: z.number().int().min(1).max(3650),
     gapDays: z.number().int().min(0).max(365).default(1),
@@ -153,6 +163,11 @@ const fields = z.strictObject({
      * repo that have not seen the test part stay below .7, and one that has memorized it comes to .8 and more.
      */
     maxForeknowledge: z.number().min(0.5).max(1).default(0.75),
+    /** What `slate.diversity` may cost: this share of the NDCG@10 that the candidate has without it. */
+    maxDiversityLoss: share.default(0.1),
+    /** Least mean distance of the items of a slate, and least mean novelty (bits) of an item, as the report has them. */
+    minDiversity: share.default(0),
+    minNovelty: z.number().min(0).default(0),
     /** What the log must carry for a counterfactual verdict, besides. */
     logLimits: z
       .strictObject({

@@ -101,6 +101,7 @@ describe('the charter', () => {
   it.each<[what: string, change: Json, path: string]>([
     ['a rule of the data that never fails', { data: { rules: [rule] } }, '/data/rules/0'],
     ['users parted twice by the same', { evaluation: { segments: [{ by: 'category' }, { by: 'category', atMost: 2 }] } }, '/evaluation/segments/1/by'],
+    ['slates made of no more than they hold', { slate: { size: 50, diversity: { weight: 0.3, depth: 50 } } }, '/slate/diversity/depth'],
     ['bounds that do not rise', { evaluation: { segments: [{ by: 'events', bounds: [5, 5] }] } }, '/evaluation/segments/0/bounds'],
     ['a rule of the data that always fails', { data: { rules: [{ ...rule, min: 2, max: 1 }] } }, '/data/rules/0'],
     ['a reminder after the request has expired', { release: { ...release, remindAfterMs: 2, expireAfterMs: 1 } }, '/release/remindAfterMs'],

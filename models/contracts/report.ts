@@ -74,6 +74,19 @@ export const report = z.strictObject({
       pooledLift: z.record(z.string(), spread).nullable(),
     })
     .optional(),
+  /**
+   * What diversity costs: the candidate's lists as each weight of `slate.diversity` would make them, on a sample of the users. `lift` is against weight 0,
+   * paired by user. Absent in reports from before, and without users.
+   */
+  frontier: z
+    .strictObject({
+      users: z.number().int(),
+      depth: z.number().int(),
+      /** The charter's. */
+      chosen: z.number(),
+      points: z.array(z.strictObject({ weight: z.number(), metrics: metricTable, lift: metricTable })).min(1),
+    })
+    .optional(),
   /** Whether the test part leaked into the model or into the measurement; absent in reports from before. */
   leak: z.array(leakCheck).optional(),
   /** What the replay of the log foretells; null where no slate of it can tell, and why. */

@@ -10,14 +10,16 @@ import { parseCatalog, parseProfiles, type ProfileEntries } from './parse.ts';
  * its requests.
  */
 
-export type DocumentJob = { path: string; digest: string } & ({ kind: 'catalog'; rules: Charter['scope'] } | { kind: 'profiles' });
+export type DocumentJob = { path: string; digest: string } & ({ kind: 'catalog'; rules: Charter['scope']; withWords: boolean } | { kind: 'profiles' });
 export type DocumentPiece =
   | { type: 'allowed' | 'others'; ids: readonly string[] }
+  | { type: 'words'; words: readonly (readonly [string, Uint32Array])[] }
   | { type: 'profiles'; profiles: readonly [string, ProfileEntries][] }
   | { type: 'end'; digest: string }
   | { type: 'refused'; code: ProblemCode; message: string };
 
 const idsPerPiece = 4_000;
+const wordsPerPiece = 1_000;
 const profilesPerPiece = 200;
 
 const port = parentPort;
@@ -28,9 +30,10 @@ async function* piecesOf(job: DocumentJob): AsyncGenerator<DocumentPiece> {
     const bytes = await readFile(job.path);
     if (digestBytes(bytes) !== job.digest) throw new UnderstudyError('UND-DIGEST', `The blob ${job.digest} holds other bytes than its name says`);
     if (job.kind === 'catalog') {
-      const { allowedIds, others, digest } = parseCatalog(bytes, job.rules);
+      const { allowedIds, others, digest, words } = parseCatalog(bytes, job);
       for (const ids of slices(allowedIds, idsPerPiece)) yield { type: 'allowed', ids };
       for (const ids of slices(others, idsPerPiece)) yield { type: 'others', ids };
+      for (const some of slices([...(words ?? [])], wordsPerPiece)) yield { type: 'words', words: some };
       yield { type: 'end', digest };
     } else {
       for (const profiles of slices(parseProfiles(bytes), profilesPerPiece)) yield { type: 'profiles', profiles };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
+import { itemWords } from '../../models/slate/item-words.ts';
 import { scopeOf } from '../../models/slate/scope.ts';
 import { type BlobStore, putDocument } from '../../stores/blobs.ts';
 import { openBlobDirectory } from '../../stores/blobs-directory.ts';
@@ -35,6 +36,14 @@ it.each([0, Number.POSITIVE_INFINITY])('a catalog is the same read in place and 
   expect(scope.digest).toBe(expected.digest);
   for (const { itemId } of items) expect(inCatalog(itemId) && scope.allowed(itemId) === expected.allowed(itemId)).toBe(true);
   expect(inCatalog('stranger') || scope.allowed('stranger')).toBe(false);
+});
+
+it.each([0, Number.POSITIVE_INFINITY])('what items are compared by comes along where it is asked for (from %d bytes on)', async (largeBytes) => {
+  const items = itemsOf(3_001);
+  const digest = await putDocument(blobs, items);
+  const { words, scope } = await readCatalog({ blobs, digest, rules, largeBytes, withWords: true });
+  expect(words).toEqual(itemWords(items.filter(({ itemId }) => scope.allowed(itemId))));
+  expect((await readCatalog({ blobs, digest, rules, largeBytes })).words).toBeNull();
 });
 
 it.each([0, Number.POSITIVE_INFINITY])('profiles too (from %d bytes on)', async (largeBytes) => {
