@@ -1,12 +1,15 @@
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { findMlflow } from '../bootstrap/mlflow.mjs';
+import { cacheDirectory } from '../bootstrap/paths.mjs';
 import { benchLoop, printLoopBench } from './loop.ts';
 import { benchOpe, printOpeBench } from './ope.ts';
+import { benchRanking, printRankingBench } from './ranking.ts';
 import { benchServing, printServingBench } from './serving.ts';
 
-/** `npm run bench [-- serving|loop|ope] [--json]`: ratios against a named peer in the same run, medians of several rounds. */
+/** `npm run bench [-- serving|loop|ope|ranking] [--json]`: ratios against a named peer in the same run, medians of several rounds. */
 const { values, positionals } = parseArgs({ args: process.argv.slice(2), options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
-const names = ['serving', 'loop', 'ope'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -22,5 +25,9 @@ if (serving !== undefined) say(`${printServingBench(serving)}\n`);
 const loop = wanted('loop') ? await benchLoop() : undefined;
 if (loop !== undefined) say(`${printLoopBench(loop)}\n`);
 const ope = wanted('ope') ? await benchOpe() : undefined;
-if (ope !== undefined) say(printOpeBench(ope));
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope })}\n`);
+if (ope !== undefined) say(`${printOpeBench(ope)}\n`);
+// scikit-learn comes along with MLflow, where that has been set up.
+const python = findMlflow({ cache: cacheDirectory(process.env), env: process.env });
+const ranking = wanted('ranking') ? await benchRanking({ python }) : undefined;
+if (ranking !== undefined) say(printRankingBench(ranking));
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking })}\n`);

@@ -1,6 +1,6 @@
 import { type ItemFacts, longTail } from '../../experiments/ranking/catalog.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
-import { itemWords, wordDistance } from '../../models/slate/item-words.ts';
+import { itemWords, wordDistances } from '../../models/slate/item-words.ts';
 import type { TestUser } from '../windows/read-test.ts';
 import type { TrainData } from '../windows/read-window.ts';
 
@@ -19,15 +19,13 @@ export function itemFacts({ interactions, vocabulary }: Pick<TrainData, 'interac
     for (const item of row) events[item] = (events[item] as number) + 1;
     for (const item of new Set(row)) usersOfItem[item] = (usersOfItem[item] as number) + 1;
   }
-  const words = itemWords(catalog);
-  const wordsOfItem = vocabulary.map((itemId) => words.get(itemId));
   return {
     usersOfItem,
     userCount: interactions.userCount,
     tail: longTail(events),
     popular: vocabulary.map((_, item) => item).sort((a, b) => (events[b] as number) - (events[a] as number) || a - b),
     isCold: (item) => (events[item] as number) < coldBelow,
-    distance: (one, other) => wordDistance(wordsOfItem[one], wordsOfItem[other]),
+    distance: wordDistances(itemWords(catalog), vocabulary),
   };
 }
 

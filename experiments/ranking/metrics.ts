@@ -12,7 +12,7 @@ type Metric = (user: UserHits, cutoff: number) => number;
  */
 const metrics = {
   /** sum 1/log2(rank + 1) over hits, divided by the same sum of an ideal list of min(k, R) hits. */
-  ndcg: ({ hits, relevantCount }, cutoff) => discounted(hits) / discounted(Array.from({ length: Math.min(cutoff, relevantCount) }, (_, index) => index + 1)),
+  ndcg: ({ hits, relevantCount }, cutoff) => discounted(hits) / idealOf(Math.min(cutoff, relevantCount)),
   /** hits / R */
   recall: ({ hits, relevantCount }) => hits.length / relevantCount,
   /** hits / k, also where the list is shorter than k. */
@@ -93,7 +93,17 @@ function hitRanks<Item>(list: readonly Item[], wanted: ReadonlySet<Item>): numbe
 }
 
 function discounted(ranks: readonly number[]): number {
-  return ranks.reduce((sum, rank) => sum + 1 / Math.log2(rank + 1), 0);
+  let sum = 0;
+  for (const rank of ranks) sum += 1 / Math.log2(rank + 1);
+  return sum;
+}
+
+/** Discounted sums of 0, 1, 2, ... hits in the first places. */
+const ideals = [0];
+
+function idealOf(hits: number): number {
+  for (let rank = ideals.length; rank <= hits; rank += 1) ideals.push((ideals[rank - 1] as number) + 1 / Math.log2(rank + 1));
+  return ideals[hits] as number;
 }
 
 /** Share of the catalog's items that stand in at least one user's first `cutoff` places. */

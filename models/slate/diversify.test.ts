@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diversify, rankingDepth } from './diversify.ts';
-import { itemWords, wordDistance } from './item-words.ts';
+import { itemWords, wordDistance, wordDistances } from './item-words.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
 
@@ -74,7 +74,12 @@ describe('item words', () => {
   });
 
   it('is Jaccard, symmetric and within 0 and 1', () => {
-    const text = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { minLength: 1, maxLength: 6 });
+    // Short ones and long ones are compared in different ways.
+    const text = fc.array(fc.oneof(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), fc.integer({ min: 0, max: 60 }).map(String)), {
+      minLength: 1,
+      maxLength: 60,
+      size: 'max',
+    });
     fc.assert(
       fc.property(text, text, (one, other) => {
         const words = itemWords([one, other].map((list, place) => ({ itemId: String(place), title: list.join(' ') })));
@@ -83,6 +88,8 @@ describe('item words', () => {
         const expected = 1 - shared / new Set([...one, ...other]).size;
         expect(wordDistance(words.get('0'), words.get('1'))).toBeCloseTo(expected, 12);
         expect(wordDistance(words.get('1'), words.get('0'))).toBe(wordDistance(words.get('0'), words.get('1')));
+        const byPlace = wordDistances(words, ['1', 'unknown', '0']);
+        expect([byPlace(0, 2), byPlace(2, 0), byPlace(1, 2), byPlace(1, 1)]).toEqual([expect.closeTo(expected, 12), expect.closeTo(expected, 12), 1, 1]);
       }),
       { seed },
     );
