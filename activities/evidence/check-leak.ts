@@ -42,7 +42,8 @@ export async function checkLeak(state: State, input: Input): Promise<LeakCheck[]
   ];
 }
 
-function factsOfSplit({ window, charter, catalog, train, test }: Split) {
+/** What the split and its scope are, as `checkSplit` judges them. */
+export function factsOfSplit({ window, charter, catalog, train, test }: Split) {
   const { atMs } = train.interactions;
   const day = (ms: number | null) => (ms === null || !Number.isFinite(ms) ? null : dayIn(window.timeZone, ms));
   const lastMs = atMs.reduce((last, one) => Math.max(last, one), Number.NEGATIVE_INFINITY);

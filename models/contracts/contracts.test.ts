@@ -32,10 +32,12 @@ const formats: [name: string, schema: z.ZodType][] = [
   ['ledger', ledgerEntry],
   ['recipe', recipe],
   ['report', report],
+  ['report-offline', report],
   ['run', runRecord],
   ['slate-canary', slateRecord],
   ['slate-shadow', slateRecord],
   ['window', windowManifest],
+  ['window-origins', windowManifest],
 ];
 
 describe('what was recorded stays readable', () => {

@@ -32,11 +32,13 @@ const digests: Record<string, string> = {
   parity: 'sha256:df8aff2ca4e4e10e60a4f99cdf8fff52571db6d4ce7b1cf5bb391f481b60ef1a',
   recipe: 'sha256:bc2e8cb7ed1f92f280e6a61f34ab4f3bd66869687e78abf9c3ca0e072d02af23',
   report: 'sha256:193042e4cf183eb861e7a0b854778e7b05da3327a25b6db5197cfdeacf7b199b',
+  'report-offline': 'sha256:142f47f7d4ef316bd86728aebdd3ea250044ef2ab40e62950c8b435bc193afb2',
   run: 'sha256:8850abb948587531b277647995b54df9d7687f0fa631465eda24fe64dcc466a3',
   'slate-canary': 'sha256:0eb9a7fee5da1b59133b264f74dec2450bc3f3d169f5768645bf49cd9fedf70e',
   'slate-shadow': 'sha256:c7d100e513a91cb43bab64b10ec55d18bff9a00d07f1a638336012ab22e9fbfc',
   vote: 'sha256:f7d334360240652df0e338ea365577dfedc904b54a6a4d0eb0a00aa2f02b5f02',
   window: 'sha256:381088d7474e1e9ed10ec94e7664040358be735e53e135ac3114f828c31df532',
+  'window-origins': 'sha256:7df3ba147d53defb191d6ae49bf595eae313e224f978738ea9fe8d126d3fb323',
 };
 
 describe('recorded documents', () => {
