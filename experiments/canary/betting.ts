@@ -99,7 +99,8 @@ export function logWealth(bets: Bets, hypothesis: Hypothesis): number {
 
 /** log of the weighted mean of exp(logs); weights that sum to 1, equal ones where absent. */
 export function logMeanExp(logs: ArrayLike<number>, weights?: readonly number[]): number {
-  const most = Math.max(...Array.from(logs));
+  let most = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < logs.length; index += 1) most = Math.max(most, logs[index] as number);
   if (!Number.isFinite(most)) return most;
   let sum = 0;
   for (let index = 0; index < logs.length; index += 1) sum += (weights?.[index] ?? 1 / logs.length) * Math.exp((logs[index] as number) - most);

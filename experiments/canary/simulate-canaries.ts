@@ -4,7 +4,7 @@ import { simulateCanary } from './canary-simulation.ts';
 
 /** The real canary looks every few minutes; here often enough that waiting for the next look costs a hundredth of the users. */
 const usersPerLook = 200;
-const growthPerLook = 0.03;
+const growthPerLook = 0.02;
 
 /** What many canaries of one kind come to. Counts, not shares. Of several challengers, users are those of all together. */
 export type CanaryStudy = {

@@ -38,13 +38,10 @@ const marginEffects = (margin: number): Prior => [
   [2 * margin, 0.3],
 ];
 /** What is left beside the bets that aim at a planned end: for differences that are far greater than those it was planned for. */
-const besidePlan: Prior = [
-  [0.19, 0.25],
-  [0.45, 0.75],
-];
-const planWeight = 0.8;
+const besidePlan: Prior = [[0.45, 1]];
+const planWeight = 0.85;
 /** How much bolder than the boldness with which the end can just be reached from the start. Chosen in simulation. */
-const planBoldness = 1.2;
+const planBoldness = 1.05;
 
 export function stakesFor({ hypothesis, plan }: { hypothesis: Hypothesis; plan: Plan | undefined }): Stake[] {
   const { bet, margin = 0 } = hypothesis;
