@@ -22,7 +22,9 @@ type Options = { run?: string; evidence?: string; svg?: string; frontier?: strin
 /** `understudy report`: the evidence about one candidate on one page. */
 export function reportCommand(context: CommandContext): Command {
   return new Command('report')
-    .description('the evidence about a candidate: gates, metrics, lifts, slices, the log; of the one under decision, else of the newest run')
+    .description(
+      'the evidence about a candidate: gates, metrics, lifts, segments, leaks, what diversity costs, earlier splits, the log; of the one under decision, else of the newest run',
+    )
     .argument('<surface>', 'name of the surface', surfaceArgument)
     .option('--run <run>', 'of this run of `understudy runs`', someText)
     .option('--evidence <digest>', 'this report', digest)
