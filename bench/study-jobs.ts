@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { StudyJob } from './study-worker.ts';
 
-type Done = { job: StudyJob; result: unknown };
+type Done = { job: StudyJob; result: unknown; cpuSeconds: number };
 type Input = {
   root: string;
   jobs: readonly StudyJob[];
@@ -37,7 +37,7 @@ export async function runJobs({ root, jobs, workers, onDone }: Input): Promise<u
     const thread = new Worker(new URL('./study-worker.ts', import.meta.url));
     try {
       for (const job of next) {
-        const done = { job, result: await ask(thread, job) };
+        const done = { job, ...(await ask(thread, job)) };
         appendFileSync(path, `${JSON.stringify(done)}\n`);
         take(done);
       }
@@ -50,13 +50,13 @@ export async function runJobs({ root, jobs, workers, onDone }: Input): Promise<u
   return jobs.map((job) => results.get(nameOf(job)));
 }
 
-function ask(thread: Worker, job: StudyJob): Promise<unknown> {
+function ask(thread: Worker, job: StudyJob): Promise<Omit<Done, 'job'>> {
   return new Promise((resolve, reject) => {
     thread.once('error', reject);
-    thread.once('message', ({ result, error }: { result?: unknown; error?: string }) => {
+    thread.once('message', (answer: Omit<Done, 'job'> | { error: string }) => {
       thread.off('error', reject);
-      if (error === undefined) resolve(result);
-      else reject(new Error(`${job.cell}: ${error}`));
+      if ('error' in answer) reject(new Error(`${job.cell}: ${answer.error}`));
+      else resolve(answer);
     });
     thread.postMessage(job);
   });

@@ -1,6 +1,8 @@
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type CanaryStudy, simulateCanaries } from '../canary/simulate-canaries.ts';
 
+import { shortDigest } from './seeds.ts';
+
 type Canary = Charter['release']['canary'];
 
 export type CanaryCell = {
@@ -51,7 +53,7 @@ export const canaryCells: readonly CanaryCell[] = [
     id: 'worse-20',
     what: 'a fifth worse',
     challenger: 0.04,
-    users: 150_000,
+    users: 250_000,
     runs: 200,
     limits: { minRolledBack: 0.95, maxPromoted: alpha, median: 5_000, p95: 12_000 },
   },
@@ -60,7 +62,7 @@ export const canaryCells: readonly CanaryCell[] = [
     id: 'worse-20-bounded',
     what: 'a fifth worse, the number of users known',
     challenger: 0.04,
-    users: 200_000,
+    users: 250_000,
     runs: 200,
     isBounded: true,
     limits: { minRolledBack: 0.95, maxPromoted: alpha, median: 4_600, p95: 9_500 },
@@ -119,6 +121,11 @@ export async function runCanaryCell({ cell, canary, seed }: { cell: CanaryCell; 
   });
   const { runs, promoted, rolledBack, inconclusive, challengerUsersToDecision, usersInAll } = study;
   return { runs, promoted, rolledBack, inconclusive, challengerUsersToDecision, usersInAll };
+}
+
+/** What the first ten canaries of a cell came to, as digestDecisionCell. */
+export async function digestCanaryCell({ cell, ...of }: Parameters<typeof runCanaryCell>[0]): Promise<string> {
+  return shortDigest([JSON.stringify(await runCanaryCell({ ...of, cell: { ...cell, runs: 10 } }))]);
 }
 
 /** A sentence for each limit that is broken. */

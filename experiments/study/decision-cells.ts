@@ -30,7 +30,6 @@ export const decisionCells: readonly DecisionCell[] = [
   supportable('usual-better', 'the same, target better by .3', { lift: 0.3 }),
   supportable('favourites-equal', 'log of a policy with favourites, equal values', { rows: 8_000, temperature: 1 }),
   supportable('favourites-worse', 'the same, target worse by .2', { rows: 8_000, temperature: 1, lift: -0.2 }),
-  supportable('favourites-no-model', 'the same with equal values, without a reward model', { rows: 8_000, temperature: 1, modelError: null }),
   supportable('model-perfect', 'with the true reward model', { modelError: 0 }),
   supportable('model-bad', 'with a reward model that is wrong by a factor of 4 as often as not', { modelError: 1.5 }),
   supportable('model-same-log', 'with a reward model learnt from the log itself', { modelError: 'same-log' }),
@@ -42,7 +41,6 @@ export const decisionCells: readonly DecisionCell[] = [
     keen: { share: 0.1, factor: 1.5 },
   }),
   supportable('users-keen', 'users of five rows each, a tenth of them three times as keen', { rows: 16_000, rowsPerUser: 5, keen: { share: 0.1, factor: 3 } }),
-  supportable('users-better', 'the same, target better by .3', { rows: 16_000, rowsPerUser: 5, keen: { share: 0.1, factor: 3 }, lift: 0.3 }),
   supportable('drift', 'what items are worth, and what the log shows, change in time', { rate: 0.1, drift: 0.5, temperature: 1 }),
   supportable('delay-ripe', 'rewards come late, rows that may still get one are left out', { rate: 0.1, delay: { mean: 0.05, window: 0.2, counted: 'ripe' } }),
   supportable('amounts', 'rewards of two amounts', {

@@ -14,7 +14,7 @@ export function renderStudy(results: StudyResults): string {
   const failures = failuresOf(results);
   return `${[
     '# What the statistics are worth: a study on data whose truth is known',
-    `\`npm run study -- --seed ${results.seed} --replications ${results.replications}\` writes this page; what it says is checked by \`npm test\`, cell by cell on the first ${digestedReplications} logs.`,
+    `\`npm run study -- --seed ${results.seed} --replications ${results.replications}\` writes this page; its figures are in study.json. \`npm run study -- --check\` draws the first ${digestedReplications} logs of each cell again (two of slates, ten canaries) and says where the page is stale, as \`npm test\` does for some; \`--stale\` mends it.`,
     summary(results, failures),
     `## Single decisions\n\n${decisionsText(results)}`,
     `### The logs\n\n${worlds(results)}`,
@@ -212,7 +212,7 @@ function slates(results: StudyResults): string {
 
 function canaries(results: StudyResults): string {
   const rows = canaryCells.flatMap(({ id, what, champion, challenger, intent, shareCap, users }) => {
-    const found = results.canaries[id];
+    const found = results.canaries[id]?.tally;
     if (found === undefined) return [];
     const spread = (value: { median: number; p95: number } | null) => (value === null ? none : `${value.median} (${value.p95})`);
     const share = (count: number) => percent(count / found.runs);

@@ -1,17 +1,17 @@
-import { evaluateRows, scoreLift, type RowsEvaluation } from '../counterfactual/single-slot/evaluate-rows.ts';
+import { boundsOf, evaluateRows, scoreLift, type RowsEvaluation } from '../counterfactual/single-slot/evaluate-rows.ts';
 import { type EstimatorName, estimatorNames } from '../counterfactual/single-slot/estimators.ts';
 import { clusterScores, type IntervalKind, intervalKinds, intervalOf } from '../counterfactual/single-slot/intervals.ts';
 import { defaultLimits, type DiagnosticLimits, objections } from '../counterfactual/single-slot/limits.ts';
 import { type LoggedRows, weightsOf } from '../counterfactual/single-slot/logged-rows.ts';
-import { digestBytes } from '../../models/contracts/digest.ts';
 import { makeDecisionWorld, type DecisionWorld } from '../simulator/decision-world.ts';
 import { decisionLogs } from '../simulator/draw-decisions.ts';
 import type { DecisionCell } from './decision-cells.ts';
+import { seedOf, shortDigest } from './seeds.ts';
 import { type Deviation, deviate, type Misses, miss, noDeviation, noMisses } from './tally.ts';
 
 export const level = 0.95;
 /** The slow kinds of intervals are made for so many logs of a cell only. */
-export const slowReplications = 500;
+export const slowReplications = 200;
 const bootstrapReplications = 200;
 /** So many logs of each cell are named by a digest, so that a change of what comes out is seen without running them all. */
 export const digestedReplications = 50;
@@ -73,13 +73,7 @@ export function digestDecisionCell({ cell, seed }: Pick<Part, 'cell' | 'seed'>):
     // Nine digits: the last ones may differ between processors.
     return `${figures.map((one) => one.toPrecision(9)).join(' ')} ${against.join(' ')}`;
   });
-  return digestBytes(lines.join('\n')).slice('sha256:'.length, 'sha256:'.length + 12);
-}
-
-/** A log's own seed: by the study's, the cell's name and its place. */
-export function seedOf({ cell, seed, replication }: { cell: string; seed: number; replication: number }): number {
-  const named = Number.parseInt(digestBytes(`${seed}/${cell}`).slice('sha256:'.length, 'sha256:'.length + 8), 16);
-  return named * 2 ** 20 + replication;
+  return shortDigest(lines);
 }
 
 type Counted = { tally: DecisionTally; world: DecisionWorld; found: RowsEvaluation; rows: LoggedRows; replication: number };
@@ -103,19 +97,17 @@ function count({ tally, world: { truth }, found, rows, replication }: Counted): 
   if (found.verdict === 'worse') tally.worse += 1;
   deviate(tally.lift, found.lift.value - truth.lift);
   miss(tally.intervals.verdict, found.lift, truth.lift);
+  const { sample, value } = sampleOfLift({ rows, found });
+  const bounds = boundsOf(sample.scores);
   for (const kind of intervalKinds) {
     if ((kind === 'bootstrap' || kind === 'betting') && replication >= slowReplications) continue;
-    miss(tally.intervals[kind], intervalOfLift({ kind, rows, found, seed: replication + 1 }), truth.lift);
+    const interval = intervalOf(kind, { sample, value, level, seed: replication + 1, replications: bootstrapReplications, bounds });
+    miss(tally.intervals[kind], interval, truth.lift);
   }
 }
 
-function intervalOfLift({ kind, rows, found, seed }: { kind: IntervalKind; rows: LoggedRows; found: RowsEvaluation; seed: number }) {
+function sampleOfLift({ rows, found }: { rows: LoggedRows; found: RowsEvaluation }) {
   const scores = new Float64Array(rows.reward.length);
   const { value } = scoreLift({ rows, weights: weightsOf(rows), parameters: found.hyperparameters, scores });
-  const sample = clusterScores({ scores, cluster: rows.cluster, clusters: found.diagnostics.clusters });
-  const bounds = sample.scores.reduce(({ low, high }, one) => ({ low: Math.min(low, one), high: Math.max(high, one) }), {
-    low: Number.POSITIVE_INFINITY,
-    high: Number.NEGATIVE_INFINITY,
-  });
-  return intervalOf(kind, { sample, value, level, seed, replications: bootstrapReplications, bounds });
+  return { sample: clusterScores({ scores, cluster: rows.cluster, clusters: found.diagnostics.clusters }), value };
 }

@@ -15,8 +15,8 @@ export type StudyResults = {
   limits: DiagnosticLimits;
   /** `digest` names what the first logs came to: see digestDecisionCell. */
   decisions: Record<string, { truth: DecisionWorld['truth']; tally: DecisionTally; digest: string }>;
-  slates: Record<string, { truth: SlateWorld['truth']; tally: SlateTally }>;
-  canaries: Record<string, CanaryResult>;
+  slates: Record<string, { truth: SlateWorld['truth']; tally: SlateTally; digest: string }>;
+  canaries: Record<string, { tally: CanaryResult; digest: string }>;
 };
 
 export const required = {
@@ -43,8 +43,8 @@ export function failuresOf(results: StudyResults): string[] {
     return tally === undefined ? [] : verdictFailures({ id, mark, replications: tally.replications, verdicts: tally.verdicts, interval: tally.interval });
   });
   const canaries = canaryCells.flatMap((cell) => {
-    const found = results.canaries[cell.id];
-    return found === undefined ? [] : canaryFailures(cell, found);
+    const tally = results.canaries[cell.id]?.tally;
+    return tally === undefined ? [] : canaryFailures(cell, tally);
   });
   return [...decisions, ...slates, ...canaries];
 }

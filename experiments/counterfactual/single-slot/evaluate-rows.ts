@@ -110,7 +110,7 @@ function judge({ lift, logged, diagnostics, limits }: Judged): { verdict: Verdic
 }
 
 /** Of the scores that are there: an estimate of the a priori bounds, which the log does not know. */
-function boundsOf(scores: Float64Array): { low: number; high: number } {
+export function boundsOf(scores: Float64Array): { low: number; high: number } {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let index = 0; index < scores.length; index += 1) {
     low = Math.min(low, scores[index] as number);
