@@ -39,6 +39,18 @@ describe('what the log can carry', () => {
     expect(found.reasons.join('; ')).toContain(sentence);
   });
 
+  it('sees drift in time, whatever users are numbered by', () => {
+    const rows = sample(even, 4_000, 7);
+    const drifting = { ...rows, propensity: rows.propensity.map((value, row) => (row < 2_000 ? value * 0.8 : value * 1.25)) };
+    // Users of two rows each, numbered from all over the log.
+    const cluster = Int32Array.from({ length: 4_000 }, (_, row) => ((row >> 1) * 37) % 2_000);
+    expect(verdictOf({ ...drifting, cluster }).reasons.join()).toContain('drift');
+    expect(verdictOf({ ...rows, cluster }).diagnostics.driftP).toBeGreaterThan(0.001);
+    // Users who come back in both halves.
+    const returning = Int32Array.from({ length: 4_000 }, (_, row) => row % 2_000);
+    expect(verdictOf({ ...drifting, cluster: returning }).reasons.join()).toContain('drift');
+  });
+
   it('is judged by the rewards of what the target does otherwise, not by their luck', () => {
     // The target differs in one action of a hundredth; the log is rich in rewards of the others.
     const rare: World = { actions: 2, contexts: [{ logging: [0.99, 0.01], target: [0.9, 0.1], worth: [0.3, 0.3], predicted: [0.3, 0.3] }] };

@@ -61,19 +61,32 @@ export function diagnose({ rows, weights, weightSample }: { rows: LoggedRows; we
     positions: byPosition(rows.position, weights),
     meanWeightP: twoSided((mean - 1) / standardError),
     unsupportedMass: Math.max(0, 1 - mean - 2 * (Number.isFinite(standardError) ? standardError : 1)),
-    driftP: driftOf(rows, weightSample),
+    driftP: driftOf({ rows, weights, clusters: weightSample.scores.length }),
     badSumShare: shareWhere(rows.propensitySum, (sum) => !(Math.abs(sum - 1) <= 1e-3)),
     duplicateShare: duplicates(rows.id) / count,
     missingShare: (rows.withoutPropensity ?? 0) / (count + (rows.withoutPropensity ?? 0)),
   };
 }
 
-/** Of several policies, each by itself: their weights by the mixture need not have the same mean, and they may have logged one after the other. */
-function driftOf({ pooled, cluster }: LoggedRows, { scores }: ScoreSample): number {
-  const centred = pooled === undefined || cluster !== undefined ? scores : withoutMeans(scores, pooled.policy);
+/**
+ * Of the first and the second half of the rows; a cluster counts in both, whatever its number. Of several policies each by itself: their weights by the
+ * mixture need not have the same mean, and they may have logged one after the other.
+ */
+function driftOf({ rows, weights, clusters }: { rows: LoggedRows; weights: Float64Array; clusters: number }): number {
+  const { pooled, cluster } = rows;
+  const centred = pooled === undefined ? weights : withoutMeans(weights, pooled.policy);
   const half = Math.floor(centred.length / 2);
   const [before, after] = [momentsOf(centred, 0, half), momentsOf(centred, half, centred.length)];
-  return twoSided((before.mean - after.mean) / Math.sqrt(before.variance + after.variance));
+  if (cluster === undefined) return twoSided((before.mean - after.mean) / Math.sqrt(before.variance + after.variance));
+  const influence = new Float64Array(clusters);
+  for (let row = 0; row < centred.length; row += 1) {
+    const own = cluster[row] as number;
+    const part = row < half ? ((centred[row] as number) - before.mean) / half : (after.mean - (centred[row] as number)) / (centred.length - half);
+    influence[own] = (influence[own] as number) + part;
+  }
+  let variance = 0;
+  for (let own = 0; own < clusters; own += 1) variance += (influence[own] as number) ** 2;
+  return twoSided((before.mean - after.mean) / Math.sqrt(variance));
 }
 
 function withoutMeans(scores: Float64Array, group: Int32Array): Float64Array {
