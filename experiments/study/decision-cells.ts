@@ -68,6 +68,7 @@ export const decisionCells: readonly DecisionCell[] = [
   unsupportable('nearly-deterministic', 'log of a nearly deterministic policy, common rewards', { rate: 0.3, temperature: 0.3 }),
   unsupportable('deterministic', 'log of a policy that shows the rest once in a million', { rate: 0.3, temperature: 0.12 }),
   unsupportable('missing-actions', 'the two items that the target likes best are never logged', { rate: 0.1, neverLogged: 2 }),
+  unsupportable('missing-one', 'one item that the target likes is never logged: a fiftieth of what it does', { rate: 0.1, distance: 0.05, neverLogged: 1 }),
   unsupportable('wrong-propensities', 'the recorded propensities are those of a policy with weaker favourites', {
     rate: 0.1,
     temperature: 1,
