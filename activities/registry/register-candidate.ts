@@ -1,4 +1,5 @@
 import { evaluationWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
+import { frontierPlot } from '../../experiments/pictures/frontier-plot.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
@@ -53,6 +54,10 @@ export async function registerCandidate(context: Context, input: Finished): Prom
   const { files } = JSON.parse(Buffer.from(manifest).toString('utf8')) as { files: Record<string, string> };
   await mlflow.uploadArtifact({ runId: run.runId, path: 'report.json', bytes: await blobs.get(evaluated.report) });
   await mlflow.uploadArtifact({ runId: run.runId, path: 'report.svg', bytes: Buffer.from(pictureOfReport(report)) });
+  if (report.frontier !== undefined) {
+    const svg = frontierPlot({ title: `${retrain.surface}: what diversity costs ${retrain.candidate}`, frontier: report.frontier });
+    await mlflow.uploadArtifact({ runId: run.runId, path: 'frontier.svg', bytes: Buffer.from(svg) });
+  }
   await mlflow.uploadArtifact({ runId: run.runId, path: 'model/artifact.json', bytes: manifest });
   for (const [name, digest] of Object.entries(files)) await mlflow.uploadArtifact({ runId: run.runId, path: `model/${name}`, bytes: await blobs.get(digest) });
   await mlflow.createRegisteredModel({ model: modelName(retrain.surface) });

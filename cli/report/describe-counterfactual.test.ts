@@ -34,7 +34,7 @@ it('shows the estimates, what widens them, each diagnostic and check, the indica
     'Examined by place',
   ])
     expect(text).toContain(part);
-  expect(text).toMatch(/lift over the champion +\+0\.\d{4} \[\+0\.\d{4}, \+0\.\d{4}\]/);
+  expect(text).toMatch(/lift over the champion \(empirical-likelihood\) +\+0\.\d{4} \[\+0\.\d{4}, \+0\.\d{4}\]/);
   expect(text).toMatch(/rest +25 +\d+ % +\d+ %/);
   expect(text).toContain(
     'in 2 canaries of this surface so far, what was seen lay within what the log foretold 1 times; of 1 verdicts 1 came true; seen minus foretold was −25.0 %',

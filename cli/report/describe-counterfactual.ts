@@ -25,11 +25,11 @@ function estimates(result: CounterfactualResult): string {
     ['of the candidate: self-normalized (SNIPS)', interval(result.snips)],
     ['of the candidate: plain (IPS)', interval(result.ips)],
     ['of the champion: doubly robust', interval(result.champion)],
-    ['lift over the champion', interval(result.lift, true)],
+    [`lift over the champion${result.liftInterval === undefined ? '' : ` (${result.liftInterval})`}`, interval(result.lift, true)],
   ];
   if (widenedBy !== undefined)
     rows.push([
-      'of its width: examination; what has no support',
+      'in its width: examination; what has no support',
       `±${widenedBy.examination.toFixed(4)}; −${widenedBy.unsupportedBelow.toFixed(4)} +${widenedBy.unsupportedAbove.toFixed(4)}`,
     ]);
   if (sensitivity !== undefined) {

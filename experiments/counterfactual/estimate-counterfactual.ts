@@ -3,10 +3,10 @@ import type { AssumptionCheck, CounterfactualResult, LogDiagnostic } from '../..
 import type { Interval, Verdict } from '../../models/contracts/verdict.ts';
 import { normalQuantile } from '../normal.ts';
 import { checkAssumptions } from './assumption-checks.ts';
-import { type Examination, type ExploredSlot, estimateExamination } from './examination.ts';
+import { type ExploredSlot, estimateExamination } from './examination.ts';
 import { exposureBias } from './exposure-bias.ts';
+import { liftOfSlates } from './lift-of-slates.ts';
 import { type LoggedSlate, type WeighedSlate, weighSlate } from './logged-slate.ts';
-import { meanInterval } from './mean-interval.ts';
 import { type PairedValues, pairedValues } from './paired-values.ts';
 import { sensitivityOf } from './sensitivity.ts';
 import { clusterScores } from './single-slot/intervals.ts';
@@ -27,21 +27,12 @@ export type CounterfactualInput = {
   group?: (itemId: string) => string;
 };
 
-/** This part of the error that the lift may have is examination's, the rest is the draws'. */
-const examinationPart = 0.1;
-/** What the first values' variance is believed to be is worth so many of them. */
-const beliefSlates = 100;
-const beliefRate = 0.05;
 const slatesOfStep = 2_000;
 
 /**
  * Reward a slate that candidate and champion would have earned on the log's own requests, and their difference, by the item-position model (see
- * logged-slate.ts and paired-values.ts). The lift's interval says three things, added up: what the draws of exploration leave open (meanInterval, for
- * whatever rewards, however rare), what the log leaves open of examination (the lift's slope by e, Cov(e) of examination.ts), and the worst case of what has
- * no support: the candidate's could be worth nothing or all, and the champion's too.
- *
- * Exploration draws each slate anew, so that the draws' part speaks of the log's own requests, whoever sent them. Standard errors and the other
- * intervals are clustered by user, as of users drawn from many.
+ * logged-slate.ts and paired-values.ts; lift-of-slates.ts for the interval that decides). Intervals and standard errors are clustered by user, as of users
+ * drawn from many.
  */
 export function estimateCounterfactual(input: CounterfactualInput): CounterfactualResult {
   const steps = estimationSteps(input);
@@ -68,15 +59,16 @@ export function* estimationSteps(input: CounterfactualInput): Generator<void, Co
   const describe = (scores: Float64Array) => normalInterval({ scores, cluster, clusters, level });
 
   const values = valuesOf((slate) => slate.rewards, maxReward);
-  const { lift, widenedBy } = liftOf({ values, slates, examination, maxReward, level });
+  const liftOf = (own: PairedValues, cap: number) => liftOfSlates({ values: own, slates, cluster, clusters, examination, maxReward: cap, level });
+  const { lift, liftInterval, widenedBy, rewards } = liftOf(values, maxReward);
   yield;
-  const diagnostics = diagnoseSlates({ ...common, limits });
+  const diagnostics = diagnoseSlates({ ...common, rewards, limits });
   const checks = checkAssumptions({ slates, examination: examination.value, maxReward, maxWeight: limits.maxItemWeight * size, error: limits.checkError });
   const kpis: [string, NonNullable<CounterfactualResult['kpis']>[string]][] = [];
   for (const name of Object.keys(log[0]?.kpis ?? {})) {
     yield;
     const own = valuesOf((slate) => slate.kpis?.[name] ?? [], 1);
-    const { lift: ofKpi } = liftOf({ values: own, slates, examination, maxReward: 1, level });
+    const { lift: ofKpi } = liftOf(own, 1);
     kpis.push([name, { candidate: describe(own.candidate), champion: describe(own.champion), lift: ofKpi }]);
   }
   const totalExamination = examination.value.reduce((sum, one) => sum + one, 0);
@@ -93,6 +85,7 @@ export function* estimationSteps(input: CounterfactualInput): Generator<void, Co
     champion: describe(values.champion),
     logged: describe(values.logged),
     lift,
+    liftInterval,
     standardError: finite(clusterScores({ scores: values.lift, cluster, clusters }).standardError),
     widenedBy,
     examination: examination.intervals,
@@ -107,46 +100,6 @@ export function* estimationSteps(input: CounterfactualInput): Generator<void, Co
     voided: Object.values(input.voidedBy).reduce((sum, count) => sum + count, 0),
     voidedBy: { ...input.voidedBy },
     ...judge({ lift, diagnostics, checks }),
-  };
-}
-
-type LiftInput = { values: PairedValues; slates: readonly WeighedSlate[]; examination: Examination; maxReward: number; level: number };
-
-function liftOf({ values, slates, examination, maxReward, level }: LiftInput): Pick<Required<CounterfactualResult>, 'lift' | 'widenedBy'> {
-  const count = Math.max(1, slates.length);
-  const error = 1 - level;
-  const meanScale = values.scales.reduce((sum, one) => sum + one, 0) / count;
-  const drawn = meanInterval({
-    values: values.lift,
-    ...values.bounds,
-    level: 1 - error * (1 - examinationPart),
-    scales: values.scales,
-    belief: { factor: beliefRate * maxReward, scale: beliefSlates * meanScale },
-  });
-  const size = values.slope.length;
-  let variance = 0;
-  for (let row = 0; row < size; row += 1)
-    for (let column = 0; column < size; column += 1)
-      variance += (values.slope[row] as number) * (values.slope[column] as number) * (examination.covariance[row * size + column] as number);
-  const ofExamination = normalQuantile(1 - (error * examinationPart) / 2) * Math.sqrt(Math.max(0, variance));
-  // A slate's reward is not more than all of it, however many of its items have no support.
-  const worst = (policy: 'candidate' | 'champion') =>
-    slates.reduce(
-      (sum, { wanted }) =>
-        sum +
-        Math.min(
-          1,
-          wanted.reduce((all, one) => all + (one.supported ? 0 : one.examined[policy]), 0),
-        ),
-      0,
-    ) *
-    (maxReward / count);
-  const [unsupportedBelow, unsupportedAbove] = [worst('champion'), worst('candidate')];
-  const assumed = values.unsupported.reduce((sum, one) => sum + one, 0) / count;
-  const value = drawn.value + Math.max(-unsupportedBelow, Math.min(unsupportedAbove, assumed));
-  return {
-    lift: { value, low: drawn.low - ofExamination - unsupportedBelow, high: drawn.high + ofExamination + unsupportedAbove },
-    widenedBy: { examination: ofExamination, unsupportedBelow, unsupportedAbove },
   };
 }
 

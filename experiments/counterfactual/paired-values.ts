@@ -26,8 +26,12 @@ export type PairedValues = {
   bounds: { low: number; high: number };
   /** Variance of each value of `lift`, up to the rate of rewards, by requests and propensities alone. */
   scales: Float64Array;
+  /** [slates] The fourth moment likewise. */
+  fourths: Float64Array;
   /** [slots] Derivative of the mean of `lift` by examination. */
   slope: Float64Array;
+  /** Reward by examination in the slots that exploration drew. */
+  drawnRate: number;
   /** [slates] The model's difference for what has no support. */
   unsupported: Float64Array;
 };
@@ -53,18 +57,26 @@ export function pairedValues({ slates, rewardsOf, examination, maxReward, slots 
     logged: array(),
     bounds: { low: 0, high: 0 },
     scales: array(),
+    fourths: array(),
     slope: new Float64Array(examination.length),
+    drawnRate: 0,
     unsupported: array(),
   };
   const model = new ItemValues(maxReward / 20);
+  const drawn = { reward: 0, examined: 0 };
   slates.forEach((weighed, index) => {
     const { slate } = weighed;
     const given = rewardsOf(slate);
     const rewards = Float64Array.from(slate.items, (_, slot) => Math.min(maxReward, given[slot] ?? 0));
     const q = new Map(weighed.wanted.map((one) => [one, Math.min(maxReward, model.of(one.item, slate))]));
     oneSlate({ found, index, weighed, q, rewards, examination, maxReward, slots });
+    for (const slot of slate.exploredSlots) {
+      drawn.reward += rewards[slot] ?? 0;
+      drawn.examined += examination[slot] ?? 0;
+    }
     model.learn(slate, { rewards, examination });
   });
+  found.drawnRate = drawn.examined === 0 ? 0 : drawn.reward / drawn.examined;
   for (let slot = 0; slot < found.slope.length; slot += 1) found.slope[slot] = (found.slope[slot] as number) / Math.max(1, count);
   return found;
 }
@@ -79,7 +91,7 @@ type One = {
 
 function oneSlate({ found, index, weighed, q, rewards, examination, maxReward, slots }: One): void {
   const { slate, wanted, shown } = weighed;
-  const sums = { candidate: 0, champion: 0, lift: 0, weighted: 0, weight: 0, logged: 0, scale: 0, unsupported: 0 };
+  const sums = { candidate: 0, champion: 0, lift: 0, weighted: 0, weight: 0, logged: 0, scale: 0, fourth: 0, unsupported: 0 };
   for (const one of wanted) {
     const worth = q.get(one) as number;
     const difference = worth * (one.examined.candidate - one.examined.champion);
@@ -90,7 +102,9 @@ function oneSlate({ found, index, weighed, q, rewards, examination, maxReward, s
       continue;
     }
     sums.lift += difference;
-    sums.scale += (one.weight.candidate - one.weight.champion) ** 2 * one.reach;
+    const square = (one.weight.candidate - one.weight.champion) ** 2;
+    sums.scale += square * one.reach;
+    sums.fourth += square * square * one.reach;
     addDirectSlope(found.slope, { one, slate, worth });
   }
   const bounds = boundsOf({ weighed, q, maxReward, slots, direct: sums.lift });
@@ -109,6 +123,7 @@ function oneSlate({ found, index, weighed, q, rewards, examination, maxReward, s
   }
   for (const key of ['candidate', 'champion', 'lift', 'weighted', 'weight', 'logged', 'unsupported'] as const) found[key][index] = sums[key];
   found.scales[index] = sums.scale * maxReward;
+  found.fourths[index] = sums.fourth * maxReward ** 3;
   found.bounds = { low: Math.min(found.bounds.low, bounds.low), high: Math.max(found.bounds.high, bounds.high) };
 }
 

@@ -13,16 +13,17 @@ type Input = {
   cluster: Int32Array;
   clusters: number;
   examination: Float64Array;
+  /** Rewards of equal weight that would leave as much open of the lift: see liftOfSlates. */
+  rewards: number;
   limits: Limits;
 };
 
 /** What the log can carry, each figure with its limit and a sentence for a person. One that has not passed: no verdict. */
-export function diagnoseSlates({ slates, cluster, clusters, examination, limits }: Input): LogDiagnostic[] {
+export function diagnoseSlates({ slates, cluster, clusters, examination, rewards, limits }: Input): LogDiagnostic[] {
   const weights = slotWeights(slates, examination);
   const found = {
     support: supportOf(slates),
     ess: effectiveSampleSize(weights.learning),
-    essRewarded: effectiveSampleSize(weights.rewarded),
     maxWeight: weights.learning.reduce((most, one) => Math.max(most, one), 0),
     tail: weights.candidate.length === 0 ? 0 : tailIndex(Float64Array.from(weights.candidate)),
     ...meanWeights({ slates, cluster, clusters, examination }),
@@ -54,10 +55,10 @@ export function diagnoseSlates({ slates, cluster, clusters, examination, limits 
     ),
     row(
       'effective-rewarded-sample-size',
-      found.essRewarded,
+      rewards,
       limits.minRewardedSampleSize,
-      found.essRewarded >= limits.minRewardedSampleSize,
-      `the difference rests on as much as ${Math.floor(found.essRewarded)} unweighted rewards; ${limits.minRewardedSampleSize} are needed`,
+      rewards >= limits.minRewardedSampleSize,
+      `the difference rests on as much as ${rewards.toFixed(1)} rewards of equal weight; ${limits.minRewardedSampleSize} are needed`,
     ),
     row(
       'largest-weight-share',
@@ -104,21 +105,19 @@ export function supportOf(slates: readonly WeighedSlate[]): number {
 /** The lift is learnt where a policy's own choices were shown; what both show alike says nothing of it. */
 function slotWeights(slates: readonly WeighedSlate[], examination: Float64Array) {
   const learning: number[] = [];
-  const rewarded: number[] = [];
   const candidate: number[] = [];
-  for (const { slate, shown } of slates)
+  for (const { shown } of slates)
     for (const [slot, one] of shown.entries()) {
       if (one === null) continue;
       const difference = one.weight.candidate - one.weight.champion;
       if (one.weight.candidate > 0) candidate.push(one.weight.candidate);
       if (difference > 0) learning.push(difference * (examination[slot] ?? 0));
-      if (difference !== 0 && (slate.rewards[slot] ?? 0) > 0) rewarded.push(Math.abs(difference));
     }
-  return { learning, rewarded, candidate };
+  return { learning, candidate };
 }
 
 /** Of the candidate: sum_k e_k w(a_k) has the expectation sum_j e_j over what has support, if the propensities are right. */
-function meanWeights({ slates, cluster, clusters, examination }: Omit<Input, 'limits'>): { meanRatio: number; meanP: number; driftP: number } {
+function meanWeights({ slates, cluster, clusters, examination }: Omit<Input, 'limits' | 'rewards'>): { meanRatio: number; meanP: number; driftP: number } {
   const excess = new Float64Array(slates.length);
   let expected = 0;
   slates.forEach(({ wanted, shown }, index) => {

@@ -57,7 +57,7 @@ const evaluationDefaults = {
 const logLimitDefaults = {
   maxItemWeight: 200,
   minSupport: 0.8,
-  minRewardedSampleSize: 10,
+  minRewardedSampleSize: 1,
   maxWeightShare: 0.1,
   maxTailIndex: 1.5,
   minMeanWeightP: 0.001,
@@ -175,8 +175,8 @@ const fields = z.strictObject({
         maxItemWeight: z.number().min(1).default(200),
         /** Share of what the candidate would show that has support. */
         minSupport: share.default(0.8),
-        /** Effective sample size of the rewards that tell the two policies apart. */
-        minRewardedSampleSize: z.number().min(0).default(10),
+        /** Rewards of equal weight that would tell as much of the difference. Few of them make the interval wide; fewer than these make no verdict. */
+        minRewardedSampleSize: z.number().min(0).default(1),
         /** Of one slot, in the weight of what the candidate does otherwise. */
         maxWeightShare: share.default(0.1),
         /** Weights of slates are bounded by `maxItemWeight`, so that a heavy tail costs width and no more. */

@@ -56,13 +56,15 @@ export const counterfactualResult = z.strictObject({
   /** The same log's own mean reward a slate: what the logging policy earned. */
   logged: interval,
   /**
-   * Candidate minus champion, reward a slate, paired on the same slates: betting interval, wider by what is not known of examination and by the worst case
+   * Candidate minus champion, reward a slate, paired on the same slates: the interval of its draws, wider by what is not known of examination and by the worst case
    * of what has no support. The verdict reads its ends.
    */
   lift: interval,
+  /** How its draws were judged: by their likelihood, or by bets where too few rewards carry the lift. */
+  liftInterval: z.enum(['empirical-likelihood', 'betting']).optional(),
   /** Of the lift, clustered by user. */
   standardError: z.number().optional(),
-  /** By how much examination's error widened the lift to either side, and the worst case of what has no support. */
+  /** Half-width of examination's error, which adds to that of the draws as independent errors do, and the worst case of what has no support. */
   widenedBy: z.strictObject({ examination: z.number(), unsupportedBelow: z.number(), unsupportedAbove: z.number() }).optional(),
   /** [slots] how far each is examined, of the first. */
   examination: z.array(interval).optional(),
