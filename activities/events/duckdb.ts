@@ -11,9 +11,13 @@ export type Duck = {
   rows<Row extends Record<string, unknown>>(sql: string): Promise<Row[]>;
   /** Large answers, one array a column; only DOUBLE, INTEGER, UINTEGER, FLOAT, BOOLEAN and VARCHAR columns. */
   columns(sql: string): Promise<unknown[][]>;
+  /** Answers of any length, without holding them: part by part, in order. A part is good until the next one. */
+  parts(sql: string, take: (part: AnswerPart) => void): Promise<void>;
   /** Scratch folder of this database; gone when it closes. Empty without a `workDir`. */
   scratch: string;
 };
+
+export type AnswerPart = { rows: number; columns: readonly { getItem(row: number): unknown }[] };
 
 /** Without a `workDir` nothing is written to disk: what does not fit into memory fails. */
 type Options = { workDir: string | undefined; signal?: AbortSignal | undefined };
@@ -62,6 +66,15 @@ function duckOver({ connection, scratch, signal }: { connection: DuckDBConnectio
       signal?.throwIfAborted();
       const reader = await connection.runAndReadAll(sql);
       return reader.getColumnsJS() as unknown[][];
+    },
+    async parts(sql, take) {
+      const answer = await connection.stream(sql);
+      for (;;) {
+        signal?.throwIfAborted();
+        const chunk = await answer.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return;
+        take({ rows: chunk.rowCount, columns: Array.from({ length: chunk.columnCount }, (_, column) => chunk.getColumnVector(column)) });
+      }
     },
   };
 }

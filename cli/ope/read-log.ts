@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Duck, name as column, text, withDuck } from '../../activities/events/duckdb.ts';
+import { type AnswerPart, type Duck, name as column, text, withDuck } from '../../activities/events/duckdb.ts';
 import type { LoggedRows } from '../../experiments/counterfactual/single-slot/logged-rows.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 
@@ -33,44 +33,98 @@ export async function readLogs(paths: readonly string[]): Promise<LoggedRows> {
     const policies = policiesOf({ files: paths.length, inAll });
     const ofPolicies = Array.from({ length: policies }, (_, place) => `propensity_${place + 1}`);
     const wanted = [...needed, ...optional.filter(inAll), ...ofPolicies];
-    const policy = (file: number) => (policies === 0 ? '0' : paths.length > 1 ? String(file) : 'TRY_CAST(policy AS INTEGER) - 1');
-    const files = tables.map((from, file) => `SELECT ${wanted.map(column).join(', ')}, ${policy(file)} AS of_policy FROM ${from}`);
-    await duck.run(`CREATE TABLE log AS SELECT row_number() OVER () AS row_in_log, * FROM (${files.join(' UNION ALL ')})`);
-    return readColumns(duck, { wanted, policies });
+    const log = newLog({ wanted, policies });
+    for (const [file, from] of tables.entries()) {
+      const policy = paths.length > 1 || policies === 0 ? String(file) : 'COALESCE(TRY_CAST(policy AS INTEGER), 0) - 1';
+      await duck.parts(`SELECT ${wanted.map(expressionOf).join(', ')}, CAST(${policy} AS DOUBLE) FROM ${from}`, log.take);
+    }
+    return log.finish();
   });
 }
 
-async function readColumns(duck: Duck, { wanted, policies }: { wanted: readonly string[]; policies: number }): Promise<LoggedRows> {
-  const [{ missing } = { missing: 0 }] = await duck.rows<{ missing: number }>('SELECT CAST(count(*) AS INTEGER) AS missing FROM log WHERE propensity IS NULL');
-  const expressions = wanted.map((name) =>
-    labels.includes(name) ? `CAST(dense_rank() OVER (ORDER BY ${column(name)}) - 1 AS INTEGER)` : `TRY_CAST(${column(name)} AS DOUBLE)`,
+/** NULL is left for what is not there at all; what is there and is no number is NaN. */
+function expressionOf(name: string): string {
+  if (labels.includes(name)) return `CAST(${column(name)} AS VARCHAR)`;
+  const number = `COALESCE(TRY_CAST(${column(name)} AS DOUBLE), 'NaN'::DOUBLE)`;
+  return name === 'propensity' ? `CASE WHEN ${column(name)} IS NULL THEN NULL ELSE ${number} END` : number;
+}
+
+/** Columns that grow with what is read: a log may be of any length, and is held once. */
+function newLog({ wanted, policies }: { wanted: readonly string[]; policies: number }) {
+  const names = [...wanted, 'of_policy'];
+  const numbers = new Map(names.filter((name) => !labels.includes(name)).map((name) => [name, new Float64Array(1 << 16)]));
+  const numbered = new Map(
+    names.filter((name) => labels.includes(name)).map((name) => [name, { known: new Map<unknown, number>(), values: new Int32Array(1 << 16) }]),
   );
-  const ofPolicy = policies === 0 ? [] : ['of_policy'];
-  const read = await duck.columns(`SELECT ${[...expressions, ...ofPolicy].join(', ')} FROM log WHERE propensity IS NOT NULL ORDER BY row_in_log`);
-  const table: Record<string, readonly unknown[]> = Object.fromEntries([...wanted, ...ofPolicy].map((name, index) => [name, read[index] ?? []]));
-  const numbers = (name: string) =>
-    table[name] === undefined ? undefined : Float64Array.from(table[name], (value) => (value === null ? Number.NaN : Number(value)));
-  // What is no number of a policy is the number of none.
-  const whole = (name: string) => (table[name] === undefined ? undefined : Int32Array.from(table[name], (value) => (value === null ? -1 : Number(value))));
-  return {
-    reward: numbers('reward') as Float64Array,
-    propensity: numbers('propensity') as Float64Array,
-    target: numbers('target') as Float64Array,
-    qLogged: numbers('q_logged'),
-    qTarget: numbers('q_target'),
-    position: whole('position'),
-    cluster: whole('cluster'),
-    id: whole('id'),
-    propensitySum: numbers('propensity_sum'),
-    withoutPropensity: missing,
-    pooled:
-      policies === 0
-        ? undefined
-        : {
-            policy: whole('of_policy') as Int32Array,
-            propensities: Array.from({ length: policies }, (_, place) => numbers(`propensity_${place + 1}`) as Float64Array),
-          },
+  const propensity = names.indexOf('propensity');
+  let rows = 0;
+  let withoutPropensity = 0;
+  const take = (part: AnswerPart): void => {
+    if (rows + part.rows > (numbers.get('propensity') as Float64Array).length) {
+      for (const [name, values] of numbers) numbers.set(name, grown(values, new Float64Array(2 * values.length)));
+      for (const one of numbered.values()) one.values = grown(one.values, new Int32Array(2 * one.values.length));
+    }
+    const isThere = Uint8Array.from({ length: part.rows }, (_, row) => (part.columns[propensity]?.getItem(row) === null ? 0 : 1));
+    for (const [index, name] of names.entries()) {
+      const read = part.columns[index] as AnswerPart['columns'][number];
+      const [own, label] = [numbers.get(name), numbered.get(name)];
+      let at = rows;
+      for (let row = 0; row < part.rows; row += 1) {
+        if (isThere[row] === 0) continue;
+        if (own !== undefined) own[at] = read.getItem(row) as number;
+        if (label !== undefined) label.values[at] = numberOf(label.known, read.getItem(row));
+        at += 1;
+      }
+    }
+    const kept = isThere.reduce((sum, one) => sum + one, 0);
+    rows += kept;
+    withoutPropensity += part.rows - kept;
   };
+  const finish = (): LoggedRows => {
+    const column = (name: string) => numbers.get(name)?.subarray(0, rows);
+    const label = (name: string) => numbered.get(name)?.values.subarray(0, rows);
+    const position = numbered.get('position');
+    return {
+      reward: column('reward') as Float64Array,
+      propensity: column('propensity') as Float64Array,
+      target: column('target') as Float64Array,
+      qLogged: column('q_logged'),
+      qTarget: column('q_target'),
+      position: position === undefined ? undefined : inOrder(position.known, position.values.subarray(0, rows)),
+      cluster: label('cluster'),
+      id: label('id'),
+      propensitySum: column('propensity_sum'),
+      withoutPropensity,
+      pooled:
+        policies === 0
+          ? undefined
+          : {
+              policy: Int32Array.from(column('of_policy') as Float64Array),
+              propensities: Array.from({ length: policies }, (_, place) => column(`propensity_${place + 1}`) as Float64Array),
+            },
+    };
+  };
+  return { take, finish };
+}
+
+function grown<T extends Float64Array | Int32Array>(values: T, into: T): T {
+  into.set(values);
+  return into;
+}
+
+function numberOf(known: Map<unknown, number>, value: unknown): number {
+  const found = known.get(value);
+  if (found !== undefined) return found;
+  known.set(value, known.size);
+  return known.size - 1;
+}
+
+/** Slots are shown in their own order: by number where they are numbers. */
+function inOrder(known: ReadonlyMap<unknown, number>, values: Int32Array): Int32Array {
+  const sorted = [...known].sort(([a], [b]) => Number(a) - Number(b) || String(a).localeCompare(String(b)));
+  const place = Int32Array.from(known, () => 0);
+  for (const [index, [, number]] of sorted.entries()) place[number] = index;
+  return values.map((number) => place[number] as number);
 }
 
 async function columnsOf(duck: Duck, from: string): Promise<string[]> {
