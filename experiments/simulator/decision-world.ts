@@ -96,22 +96,8 @@ export function makeDecisionWorld(settings: DecisionWorldSettings): DecisionWorl
   } = settings;
   const segments = segmentShares.length;
   const contexts = periods * segments;
-  const random = createRandom(seed);
-  const noise = normals(random);
-  const popularity = Float64Array.from({ length: items }, (_, rank) => -zipf * Math.log(rank + 1));
-  const table = () => new Float64Array(contexts * items);
-  const [belief, otherBelief, logWorth] = [table(), table(), table()];
-  const bySegment = Array.from({ length: segments * items }, () => ({ taste: noise(), believed: noise(), other: noise(), trend: noise() }));
-  for (let context = 0; context < contexts; context += 1) {
-    const moved = (drift * Math.floor(context / segments)) / (periods - 1);
-    for (let item = 0; item < items; item += 1) {
-      const { taste, believed, other, trend } = bySegment[(context % segments) * items + item] as (typeof bySegment)[number];
-      const place = context * items + item;
-      logWorth[place] = 0.3 * (popularity[item] as number) + 0.5 * taste + moved * trend;
-      belief[place] = (popularity[item] as number) + 0.5 * believed + moved * trend;
-      otherBelief[place] = (popularity[item] as number) + other;
-    }
-  }
+  const noise = normals(createRandom(seed));
+  const { belief, otherBelief, logWorth } = drawBeliefs({ items, segments, zipf, drift, noise });
   const shape = { contexts, items };
   const logging = softmax(belief, { ...shape, temperature: settings.temperature, without: favourites(otherBelief, { ...shape, count: neverLogged }) });
   const logged = settings.delay?.counted === 'ripe' ? Math.floor(settings.rows * (1 - settings.delay.window)) : settings.rows;
@@ -130,29 +116,51 @@ export function makeDecisionWorld(settings: DecisionWorldSettings): DecisionWorl
     typeof modelError === 'number'
       ? worth.map((one, place) => one * Math.exp(modelError * (errors[place % (segments * items)] as number) - modelError ** 2 / 2))
       : null;
-  const of = (policy: Float64Array) => expectationOf(policy, worth, { ...shape, shares }) * meanExamination;
-  const weights = target.map((one, place) => (logging[place] === 0 ? 0 : one / (logging[place] as number)));
-  const squares = expectationOf(
-    logging,
-    weights.map((one) => one * one),
-    { ...shape, shares },
-  );
+  const recorded =
+    settings.recordedTemperature === undefined ? logging : softmax(belief, { ...shape, temperature: settings.recordedTemperature, without: null });
   return {
     settings,
-    ...{ items, contexts, segments, periods, segmentShares, examination, amounts, keen, logging, target, worth, predicted, logged },
-    recorded: settings.recordedTemperature === undefined ? logging : softmax(belief, { ...shape, temperature: settings.recordedTemperature, without: null }),
-    truth: {
-      target: of(target),
-      logging: of(logging),
-      lift: of(target) - of(logging),
-      essShare: 1 / squares,
-      maxWeight: weights.reduce((most, one) => Math.max(most, one), 0),
-      unsupportedMass: expectationOf(
-        target,
-        logging.map((one) => (one === 0 ? 1 : 0)),
-        { ...shape, shares },
-      ),
-    },
+    ...{ items, contexts, segments, periods, segmentShares, examination, amounts, keen, logging, recorded, target, worth, predicted, logged },
+    truth: truthOf({ logging, target, worth, meanExamination, weighted: { ...shape, shares } }),
+  };
+}
+
+type BeliefsInput = { items: number; segments: number; zipf: number; drift: number; noise: () => number };
+
+/** [contexts * items] What the logging policy, the other one and the truth have for each item, as logarithms. */
+function drawBeliefs({ items, segments, zipf, drift, noise }: BeliefsInput) {
+  const contexts = periods * segments;
+  const table = () => new Float64Array(contexts * items);
+  const [belief, otherBelief, logWorth] = [table(), table(), table()];
+  const bySegment = Array.from({ length: segments * items }, () => ({ taste: noise(), believed: noise(), other: noise(), trend: noise() }));
+  for (let context = 0; context < contexts; context += 1) {
+    const moved = (drift * Math.floor(context / segments)) / (periods - 1);
+    for (let item = 0; item < items; item += 1) {
+      const { taste, believed, other, trend } = bySegment[(context % segments) * items + item] as (typeof bySegment)[number];
+      const place = context * items + item;
+      const popularity = -zipf * Math.log(item + 1);
+      logWorth[place] = 0.3 * popularity + 0.5 * taste + moved * trend;
+      belief[place] = popularity + 0.5 * believed + moved * trend;
+      otherBelief[place] = popularity + other;
+    }
+  }
+  return { belief, otherBelief, logWorth };
+}
+
+type TruthInput = { logging: Float64Array; target: Float64Array; worth: Float64Array; meanExamination: number; weighted: Weighted };
+
+function truthOf({ logging, target, worth, meanExamination, weighted }: TruthInput): DecisionWorld['truth'] {
+  const earned = (policy: Float64Array) => expectationOf(policy, worth, weighted) * meanExamination;
+  const weights = target.map((one, place) => (logging[place] === 0 ? 0 : one / (logging[place] as number)));
+  const squares = weights.map((one) => one * one);
+  const unseen = logging.map((one) => (one === 0 ? 1 : 0));
+  return {
+    target: earned(target),
+    logging: earned(logging),
+    lift: earned(target) - earned(logging),
+    essShare: 1 / expectationOf(logging, squares, weighted),
+    maxWeight: weights.reduce((most, one) => Math.max(most, one), 0),
+    unsupportedMass: expectationOf(target, unseen, weighted),
   };
 }
 
