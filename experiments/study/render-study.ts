@@ -30,7 +30,7 @@ export function renderStudy(results: StudyResults): string {
 
 function summary(results: StudyResults, failures: readonly string[]): string {
   const asked = [
-    `Asked of every interval of 95 %: given that the diagnostics do not object, it holds the truth in ${percent(required.coverage, 0)} of the logs or more, and misses on either side in ${percent(required.tail, 0)} at most.`,
+    `Asked of every interval of 95 %: given that the diagnostics do not object, it holds the truth in ${percent(required.coverage, 0)} of the logs or more, and misses on either side in ${percent(required.tail, 0)} at most; two standard errors are let pass where less than ${required.manyVerdicts} logs have a verdict.`,
     `A log that can carry a verdict must give one in ${percent(required.verdicts, 0)} of its draws, so that refusing everything fails; one that cannot, in ${percent(required.wrongVerdicts, 0)} at most.`,
     'A canary of a variant against itself is rolled back in 1 % of the canaries at most, and promoted in 1 % at most.',
   ];

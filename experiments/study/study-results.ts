@@ -27,7 +27,9 @@ export const required = {
   verdicts: 0.9,
   wrongVerdicts: 0.05,
   /** Fewer logs with a verdict say nothing of its coverage. */
-  leastVerdicts: 200,
+  leastVerdicts: 50,
+  /** Fewer than these may miss by chance: two standard errors are let pass. */
+  manyVerdicts: 4_000,
 } as const;
 
 /** A sentence for each requirement that a cell does not meet; none: all hold. */
@@ -60,11 +62,12 @@ function verdictFailures({ id, mark, replications, verdicts, interval }: Judged)
   if (mark === 'unsupportable' && share > required.wrongVerdicts)
     failures.push(`${id}: the log cannot carry a verdict, and gives one in ${percent(share)} of the logs; ${percent(required.wrongVerdicts)} at most.`);
   // The few logs that slip through where none should are counted above.
-  if (mark === 'unsupportable' || interval.count < Math.min(required.leastVerdicts, 0.9 * replications)) return failures;
+  if (mark === 'unsupportable' || interval.count < required.leastVerdicts) return failures;
   const [coverage, below, above] = [coverageOf(interval), interval.below / interval.count, interval.above / interval.count];
-  if (coverage < required.coverage)
+  const slack = (rate: number) => (interval.count < required.manyVerdicts ? 2 * Math.sqrt((rate * (1 - rate)) / interval.count) : 0);
+  if (coverage + slack(required.coverage) < required.coverage)
     failures.push(`${id}: the interval holds the true lift in ${percent(coverage)} of the logs with a verdict; ${percent(required.coverage)} are required.`);
-  if (Math.max(below, above) > required.tail)
+  if (Math.max(below, above) - slack(required.tail) > required.tail)
     failures.push(
       `${id}: the true lift lies below the interval in ${percent(below)} of the logs with a verdict, above it in ${percent(above)}; ${percent(required.tail)} at most.`,
     );
