@@ -55,6 +55,7 @@ const limits: Readonly<Record<string, Loosens>> = {
   '/release/canary/shadowSlates': lower,
   '/release/canary/minUnits': lowerAnywhere,
   '/release/canary/alpha': higher,
+  '/release/canary/inconclusive': becomes('promote'),
   '/release/canary/refreshMargin': higher,
   '/release/canary/maxErrorShare': higher,
   '/release/canary/maxFallbackShare': higher,
