@@ -207,7 +207,7 @@ function slates(results: StudyResults): string {
     'better',
     'worse',
   ];
-  return `Slates of ten of which exploration draws one slot, by the charter's defaults, and the lift of candidate over champion as the gate estimates it: item-position DR with the betting interval, wider by what is not known of examination and by the worst case of what has no support. It holds at any sample size, and is wide for it.\n\n${markdown(head, rows)}`;
+  return `Slates of ten of which exploration draws one slot, by the charter's defaults, and the lift of candidate over champion as the gate estimates it: item-position DR, its draws by empirical likelihood with Student's quantile where eight rewards of equal weight or more carry the lift and by a bet where not, with what is not known of examination and the worst case of what has no support.\n\n${markdown(head, rows)}`;
 }
 
 function canaries(results: StudyResults): string {
