@@ -103,12 +103,19 @@ async function study(wanted: (id: string) => boolean, { seed, replications }: Pi
 const readResults = () => JSON.parse(readFileSync(join(docs, 'study.json'), 'utf8')) as StudyResults;
 const known = [...decisionCells, ...slateCells, ...canaryCells].map(({ id }) => id);
 
-/** The cells whose first draws come to something else than the page says. */
+/** The cells whose first draws come to something else than the page says, or that are to have other numbers of them. */
 async function staleCells(): Promise<string[]> {
   const page = readResults();
   const cells: Record<string, { digest: string }> = { ...page.decisions, ...page.slates, ...page.canaries };
+  const isShort = (id: string): boolean => {
+    const slate = slateCells.find((cell) => cell.id === id);
+    if (slate !== undefined) return page.slates[id]?.tally.replications !== Math.min(slate.replications, page.replications);
+    const canary = canaryCells.find((cell) => cell.id === id);
+    if (canary !== undefined) return page.canaries[id]?.tally.runs !== Math.min(canary.runs, page.replications);
+    return page.decisions[id]?.tally.replications !== page.replications;
+  };
   const stale: string[] = [];
-  for (const id of known) if (cells[id]?.digest !== (await digestOf(id, page.seed))) stale.push(id);
+  for (const id of known) if (isShort(id) || cells[id]?.digest !== (await digestOf(id, page.seed))) stale.push(id);
   return stale;
 }
 
