@@ -31,16 +31,16 @@ const cell = (mark: Mark, id: string, what: string, over: Partial<SlateWorldSett
 export const slateCells: readonly SlateCell[] = [
   cell('supportable', 'slates-equal', 'equal values', {}),
   cell('supportable', 'slates-better', 'better by a fifth', { lift: 0.2 }),
-  cell('supportable', 'slates-long', 'better by a fifth, as many slates as are replayed at most', { slates: 20_000, lift: 0.2 }, 60),
+  cell('supportable', 'slates-long', 'better by a fifth, as many slates as are replayed at most', { slates: 20_000, lift: 0.2 }, 120),
   cell('supportable', 'slates-users', 'users of four slates each, a tenth of them three times as keen', { slatesPerUser: 4, keen: { share: 0.1, factor: 3 } }),
-  cell('supportable', 'slates-rare', 'a reward in every twentieth slate', { rate: 0.05 }),
+  cell('supportable', 'slates-rare', 'a reward in every twentieth slate', { rate: 0.05 }, 150),
   cell('unsupportable', 'slates-short', '300 slates, a reward in every twentieth', { slates: 300, rate: 0.05 }),
   cell(
     'unsupportable',
     'slates-unregistered',
     'a candidate with other favourites among 2,000 items, not registered: exploration hardly shows them',
     { items: 2_000, isRegistered: false, distance: 4 },
-    60,
+    40,
   ),
 ];
 
