@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { evaluateRows } from '../experiments/counterfactual/single-slot/evaluate-rows.ts';
 import { makeDecisionWorld } from '../experiments/simulator/decision-world.ts';
 import { decisionLogs } from '../experiments/simulator/draw-decisions.ts';
+import { measuredInChild } from './measured-in-child.ts';
 
 export type OpeBench = {
   rows: number;
@@ -18,15 +18,7 @@ const limits = { limitSeconds: 10, limitMemoryMb: 1_500 };
 
 /** All estimators of single decisions with intervals, diagnostics and the verdict on one core, in a process of its own: its memory is the log's, too. */
 export function benchOpe({ rows = 10_000_000 } = {}): Promise<OpeBench> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), String(rows)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const chunks: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code) =>
-      code === 0 ? resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')) as OpeBench) : reject(new Error(`ope ended with ${code}`)),
-    );
-  });
+  return measuredInChild<OpeBench>({ file: fileURLToPath(import.meta.url), argument: String(rows) });
 }
 
 function measure(rows: number): OpeBench {

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { beyondAccuracy, beyondNames, ExposureTally, type ItemFacts, longTail } from '../experiments/ranking/catalog.ts';
 import { GroupedMeans } from '../experiments/ranking/grouped-means.ts';
@@ -7,6 +7,7 @@ import { segmentUsers, type UserFacts } from '../experiments/ranking/segments.ts
 import { createRandom } from '../models/random.ts';
 import { diversify } from '../models/slate/diversify.ts';
 import { itemWords, wordDistances } from '../models/slate/item-words.ts';
+import { measuredInChild } from './measured-in-child.ts';
 
 export type RankingBench = { users: number; metrics: number } & Measured & {
     /** The same on a tenth of the users: memory must not grow with them. */
@@ -28,15 +29,7 @@ export async function benchRanking({ users = 1_000_000, python }: { users?: numb
 }
 
 function inChild(users: number): Promise<Measured> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), String(users)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const chunks: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code) =>
-      code === 0 ? resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')) as Measured) : reject(new Error(`ranking ended with ${code}`)),
-    );
-  });
+  return measuredInChild<Measured>({ file: fileURLToPath(import.meta.url), argument: String(users) });
 }
 
 /** Titles of six words, each item's own choice of a few thousand. */

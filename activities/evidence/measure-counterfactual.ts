@@ -65,7 +65,6 @@ export async function measureCounterfactual(state: State, input: Input): Promise
     return { result: null, absent: `none of ${records.length} slates can tell (${why.join('; ')})` };
   }
   const outcomes = outcomesOf({ records, events, reward: charter.reward });
-  const { embedding, known } = { embedding: itemGroups(input.catalog), known: (record: SlateRecord) => new Set(record.history) };
   const slateOf = slateMaker({ charter, catalog: input.catalog });
   const rankers = await Promise.all([input.candidate, input.champion].map((artifact) => openRanker(state, { artifact, allowed: input.allowed })));
   const [candidate, champion] = rankers as [Ranker, Ranker];
@@ -74,7 +73,7 @@ export async function measureCounterfactual(state: State, input: Input): Promise
     for (const [number, { record, slots }] of usable.entries()) {
       const request = { history: record.history, historyWeights: record.historyWeights, exclude: record.excluded, count: rankingDepth(charter.slate) };
       const answers = { candidate: slateOf(await candidate.rank(request)), champion: slateOf(await champion.rank(request)) };
-      log.push({ ...loggedSlateOf(record, slots), ...outcomes(record), known: known(record), ...answers });
+      log.push({ ...loggedSlateOf(record, slots), ...outcomes(record), known: new Set(record.history), ...answers });
       if (number % 200 === 0) beat();
     }
     const { logLimits, minEffectiveSampleSize } = charter.gates;
@@ -85,7 +84,7 @@ export async function measureCounterfactual(state: State, input: Input): Promise
       maxReward: charter.reward.capPerUnit,
       limits: { ...logLimits, minEffectiveSampleSize },
       seed: input.seed,
-      group: embedding,
+      group: itemGroups(input.catalog),
     });
     // Whoever watches this work must hear of it meanwhile.
     let step = steps.next();

@@ -1,36 +1,18 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, onTestFinished, vi } from 'vitest';
-import { openState } from '../../activities/context.ts';
+import { expect, it } from 'vitest';
 import { canaryDecided } from '../../activities/registry/agreements.ts';
-import { registerCharter } from '../../activities/registry/charters.ts';
-import example from '../../examples/online-retail/understudy.config.ts';
 import { canaryDecision } from '../../models/contracts/canary.ts';
 import { canaryRecord } from '../../models/contracts/canary-record.ts';
 import { putDocument } from '../../stores/blobs.ts';
 import { appendLedger } from '../../stores/ledger.ts';
-import { readEnvironment } from '../environment.ts';
 import { agreementCommand } from './agreement.ts';
+import { openSurface } from './testing.ts';
 
 async function open() {
-  const folder = await mkdtemp(join(tmpdir(), 'understudy-agreement-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const state = openState(folder);
-  await registerCharter(state, example, 1);
+  const { folder, state, run } = await openSurface(agreementCommand);
   const fixture = await readFile(new URL('../../models/contracts/fixtures/v1/canary-decision.json', import.meta.url), 'utf8');
   const decision = canaryDecision.parse(JSON.parse(fixture));
-  const run = async (...args: string[]) => {
-    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-    try {
-      await agreementCommand({ env: readEnvironment({}), cwd: folder, now: () => 1 })
-        .exitOverride()
-        .parseAsync(['home', ...args, '--state', folder], { from: 'user' });
-      return write.mock.calls.map(([text]) => String(text)).join('');
-    } finally {
-      write.mockRestore();
-    }
-  };
   const decide = async (releaseId: string, foretold: number | null) => {
     const lift = (value: number) => ({ value, low: value - 0.1, high: value + 0.1 });
     const record = canaryRecord.parse({
@@ -62,7 +44,7 @@ async function open() {
       detail: { outcome: 'promoted', record: await putDocument(state.blobs, record) },
     });
   };
-  return { folder, run, decide };
+  return { folder, run: (...args: string[]) => run('home', ...args), decide };
 }
 
 it('lists what was foretold and what was seen, sums it up, and draws one canary', async () => {

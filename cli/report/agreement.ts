@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { openState } from '../../activities/context.ts';
@@ -6,11 +5,13 @@ import { canaryRecordsOf, type RecordedCanary } from '../../activities/registry/
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { trackRecordOf } from '../../experiments/counterfactual/agreement.ts';
 import { canaryPlot } from '../../experiments/pictures/canary-plot.ts';
+import { signedPercent } from '../../experiments/percent.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { someText, surface as surfaceArgument } from '../option-values.ts';
-import { emit, say, table } from '../output.ts';
+import { emit, table } from '../output.ts';
+import { writePicture } from './write-picture.ts';
 
 type Options = { release?: string; svg?: string; state?: string; json?: boolean };
 
@@ -44,10 +45,7 @@ async function draw(path: string, canary: RecordedCanary | undefined, surface: s
     points: record.points,
     outcome: `${outcome}: ${record.decision.reasons.join('; ')}`,
   });
-  await writeFile(path, svg).catch((cause) => {
-    throw new UnderstudyError('UND-FILE', `${path} cannot be written`, { cause });
-  });
-  say(`wrote ${path}`);
+  await writePicture(path, svg);
 }
 
 function describe(surface: string, canaries: readonly RecordedCanary[], sentence: string | undefined): string {
@@ -55,14 +53,14 @@ function describe(surface: string, canaries: readonly RecordedCanary[], sentence
   const rows = canaries.map(({ outcome, record: { releaseId, decision, agreement } }) => [
     releaseId,
     outcome,
-    agreement === null ? 'the log had no estimate' : `${percent(agreement.predicted.lift)}, ${agreement.predicted.verdict}`,
-    agreement === null ? decision.verdict : `${percent(agreement.observed.lift)}, ${agreement.observed.verdict}`,
+    agreement === null ? 'the log had no estimate' : `${percents(agreement.predicted.lift)}, ${agreement.predicted.verdict}`,
+    agreement === null ? decision.verdict : `${percents(agreement.observed.lift)}, ${agreement.observed.verdict}`,
   ]);
   const shown = table(['release', 'outcome', "foretold lift, of the champion's mean", 'seen'], rows);
   return sentence === undefined ? shown : `${shown}\n\nIn short: ${sentence}.`;
 }
 
-function percent({ value, low, high }: Interval): string {
-  const text = (share: number) => `${share < 0 ? '−' : '+'}${Math.abs(share * 100).toFixed(0)} %`;
+function percents({ value, low, high }: Interval): string {
+  const text = (share: number) => signedPercent(share, 0);
   return `${text(value)} [${text(low)}, ${text(high)}]`;
 }

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
@@ -11,9 +10,10 @@ import { type Report, report as reportSchema } from '../../models/contracts/repo
 import { getDocument } from '../../stores/blobs.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
-import { emit, say, table } from '../output.ts';
+import { emit, table } from '../output.ts';
 import { surfaceStatus } from '../commands/status.ts';
 import { describeCounterfactual } from './describe-counterfactual.ts';
+import { writePicture } from './write-picture.ts';
 import { describeOffline } from './describe-offline.ts';
 import { intervalText as shown } from './interval-text.ts';
 
@@ -41,13 +41,6 @@ export function reportCommand(context: CommandContext): Command {
       if (options.frontier !== undefined) await writePicture(resolve(context.cwd, options.frontier), pictureOfFrontier(report));
       emit({ json: options.json === true, document: { digest: chosen, ...report }, text: describe(chosen, report) });
     });
-}
-
-async function writePicture(path: string, svg: string): Promise<void> {
-  await writeFile(path, svg).catch((cause) => {
-    throw new UnderstudyError('UND-FILE', `${path} cannot be written`, { cause });
-  });
-  say(`wrote ${path}`);
 }
 
 function pictureOfFrontier({ surface, candidate, frontier }: Report): string {

@@ -1,3 +1,4 @@
+import { percent } from '../../experiments/percent.ts';
 import type { CounterfactualResult } from '../../models/contracts/counterfactual.ts';
 import type { Report } from '../../models/contracts/report.ts';
 import { table } from '../output.ts';
@@ -38,7 +39,7 @@ function estimates(result: CounterfactualResult): string {
     rows.push(['lift of the whole slate (pseudo-inverse)', lift === null ? sentence : `${interval(lift, true)} ${sentence}`]);
   }
   rows.push(['slates, users', `${result.slates}, ${result.users}`]);
-  if (result.impressed !== undefined) rows.push(['slates that the client says were seen', percent(result.impressed)]);
+  if (result.impressed !== undefined) rows.push(['slates that the client says were seen', percent(result.impressed, 0)]);
   for (const [reason, count] of Object.entries(result.voidedBy ?? {})) rows.push(['left out', `${count}: ${reason}`]);
   return table(['reward a slate', ''], rows);
 }
@@ -77,8 +78,8 @@ function exposure({ exposure: found }: CounterfactualResult): string[] {
   const rows = found.groups.map((one) => [
     one.group,
     String(one.items),
-    percent(one.exposureShare),
-    percent(one.engagementShare),
+    percent(one.exposureShare, 0),
+    percent(one.engagementShare, 0),
     rate(one.rate),
     rate(one.rateWhenDrawn),
   ]);
@@ -86,8 +87,4 @@ function exposure({ exposure: found }: CounterfactualResult): string[] {
     table(['exposure bias: group', 'items', 'of exposure', 'of clicks', 'clicks an examination', 'where chance drew'], rows),
     `Over ${found.items} items, exposure and clicks have a rank correlation of ${correlation}.`,
   ];
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`;
 }

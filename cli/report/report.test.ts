@@ -1,20 +1,13 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, onTestFinished, vi } from 'vitest';
-import { openState } from '../../activities/context.ts';
-import { registerCharter } from '../../activities/registry/charters.ts';
-import example from '../../examples/online-retail/understudy.config.ts';
+import { expect, it } from 'vitest';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { putDocument } from '../../stores/blobs.ts';
-import { readEnvironment } from '../environment.ts';
 import { reportCommand } from './command.ts';
+import { openSurface } from './testing.ts';
 
 async function open() {
-  const folder = await mkdtemp(join(tmpdir(), 'understudy-report-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const state = openState(folder);
-  await registerCharter(state, example, 1);
+  const { folder, state, run } = await openSurface(reportCommand);
   const fixture = JSON.parse(await readFile(new URL('../../models/contracts/fixtures/v1/report.json', import.meta.url), 'utf8'));
   const document = reportSchema.parse({
     ...fixture,
@@ -53,17 +46,6 @@ async function open() {
   const digest = await putDocument(state.blobs, document);
   const { frontier: _frontier, ...older } = document;
   const before = await putDocument(state.blobs, older);
-  const run = async (...args: string[]) => {
-    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-    try {
-      await reportCommand({ env: readEnvironment({}), cwd: folder, now: () => 1 })
-        .exitOverride()
-        .parseAsync([...args, '--state', folder], { from: 'user' });
-      return write.mock.calls.map(([text]) => String(text)).join('');
-    } finally {
-      write.mockRestore();
-    }
-  };
   return { folder, digest, before, document, run };
 }
 

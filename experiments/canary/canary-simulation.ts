@@ -141,6 +141,7 @@ function noFailures(): Failing {
   return { errors: 0, fallbacks: 0, slow: 0 };
 }
 
+/** Units with a reward of 0, and of 1. */
 export function armOf([none, converted]: [number, number]): Stratum['champion'] {
   const ripe = (
     [

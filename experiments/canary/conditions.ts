@@ -2,7 +2,7 @@ import type { CanaryCondition } from '../../models/contracts/canary.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { VariantName } from '../../models/contracts/deployment.ts';
 import type { ArmData } from './arm-data.ts';
-import { percent } from './percent.ts';
+import { percent } from '../percent.ts';
 
 type Canary = Charter['release']['canary'];
 type Input = { arms: ArmData; canary: Canary; capPerUnit: number; elapsedMs: number };

@@ -1,21 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { simulateAmong, type SimulatedAmong } from './among-simulation.ts';
+import { armOf } from './canary-simulation.ts';
 import { type AmongInput, decideAmong, pairOf, type SharedStratum } from './decide-among.ts';
 import { decideCanary } from './decide-canary.ts';
 import { canary } from './testing.ts';
 import { alpha, charter } from './testing-canaries.ts';
 
 type Counts = [units: number, converted: number];
-const arm = ([units, converted]: Counts) => ({
-  enrolled: units,
-  ripe: (
-    [
-      [0, units - converted],
-      [1, converted],
-    ] as [number, number][]
-  ).filter(([, count]) => count > 0),
-});
+const arm = ([units, converted]: Counts) => armOf([units - converted, converted]);
 const stratumOf = (champion: Counts, challengers: Record<string, [share: number, counts: Counts]>): SharedStratum => ({
   generation: 1,
   shares: Object.fromEntries(Object.entries(challengers).map(([name, [share]]) => [name, share])),

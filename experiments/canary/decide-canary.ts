@@ -9,7 +9,7 @@ import { activeMs, conditionsOf, withholdsKeeping, withholdsVerdict } from './co
 import { rollbackAlpha } from './error-budget.ts';
 import { brokenGuardrails, sampleRatioPValue } from './guardrails.ts';
 import { liftInterval } from './lift.ts';
-import { percent } from './percent.ts';
+import { percent } from '../percent.ts';
 import { reportedMeans } from './reported-means.ts';
 import { segmentShares } from './segment-shares.ts';
 import type { Plan } from './stakes.ts';

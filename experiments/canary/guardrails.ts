@@ -3,7 +3,7 @@ import type { ArmCounts } from '../../models/contracts/canary.ts';
 import type { ArmData, Stratum } from './arm-data.ts';
 import { logMeanExp } from './betting.ts';
 import { rollbackAlpha } from './error-budget.ts';
-import { percent } from './percent.ts';
+import { percent } from '../percent.ts';
 
 /** A handful of slates in one bad second is no rate. */
 const slatesAtLeast = 20;

@@ -1,4 +1,5 @@
 import { type ArmData, noArmData, noCounts, type Stratum } from './arm-data.ts';
+import { armOf } from './canary-simulation.ts';
 import { type CanaryInput, decideCanary } from './decide-canary.ts';
 
 export const canary = {
@@ -17,15 +18,7 @@ export const canary = {
 type Arm = { units: number; converted: number };
 /** Units with a reward of 0 or 1. */
 export function stratum({ share, champion, challenger, generation = 1 }: { share: number; champion: Arm; challenger: Arm; generation?: number }): Stratum {
-  const arm = ({ units, converted }: Arm) => ({
-    enrolled: units,
-    ripe: (
-      [
-        [0, units - converted],
-        [1, converted],
-      ] as [number, number][]
-    ).filter(([, count]) => count > 0),
-  });
+  const arm = ({ units, converted }: Arm) => armOf([units - converted, converted]);
   return { generation, share, champion: arm(champion), challenger: arm(challenger) };
 }
 

@@ -2,6 +2,7 @@ import type { Agreement, TrackRecord } from '../../models/contracts/agreement.ts
 import type { CanaryDecision } from '../../models/contracts/canary.ts';
 import type { CounterfactualResult } from '../../models/contracts/counterfactual.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
+import { signedPercent } from '../percent.ts';
 
 type Lifts = Pick<Agreement, 'predicted' | 'observed'>;
 
@@ -30,14 +31,10 @@ export function trackRecordOf(agreements: readonly Lifts[]): TrackRecord | undef
   const sameVerdict = decided.filter(({ predicted, observed }) => predicted.verdict === observed.verdict).length;
   const meanGap = agreements.reduce((sum, { predicted, observed }) => sum + observed.lift.value - predicted.lift.value, 0) / canaries;
   const both = decided.length === 0 ? 'it never came to a verdict where the canary did' : `of ${decided.length} verdicts ${sameVerdict} came true`;
-  const sentence = `in ${canaries} ${canaries === 1 ? 'canary' : 'canaries'} of this surface so far, what was seen lay within what the log foretold ${compatible} times; ${both}; seen minus foretold was ${signed(meanGap)} of the champion's mean on average`;
+  const sentence = `in ${canaries} ${canaries === 1 ? 'canary' : 'canaries'} of this surface so far, what was seen lay within what the log foretold ${compatible} times; ${both}; seen minus foretold was ${signedPercent(meanGap)} of the champion's mean on average`;
   return { canaries, compatible, bothDecided: decided.length, sameVerdict, meanGap, sentence };
 }
 
 function shareOf({ value, low, high }: Interval, whole: number): Interval {
   return { value: value / whole, low: low / whole, high: high / whole };
-}
-
-function signed(share: number): string {
-  return `${share < 0 ? '−' : '+'}${Math.abs(share * 100).toFixed(1)} %`;
 }

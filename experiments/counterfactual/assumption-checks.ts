@@ -1,12 +1,10 @@
 import type { AssumptionCheck } from '../../models/contracts/counterfactual.ts';
-import type { WeighedSlate } from './logged-slate.ts';
-import { rejectsMean } from './mean-interval.ts';
+import { percent } from '../percent.ts';
+import { rewardByExamination, type WeighedSlate } from './logged-slate.ts';
+import { rareRewards, rejectsMean } from './mean-interval.ts';
 
 /** Fewer rewards behind a check than this, and it is silent. */
 const rewardsToSpeak = 20;
-/** What rewards' variance is believed to be before there are any, and how many slates that is worth. */
-const beliefRate = 0.05;
-const beliefSlates = 100;
 
 type Input = {
   slates: readonly WeighedSlate[];
@@ -39,13 +37,7 @@ const nothingSaid = (): Said => ({ own: 0, model: 0, share: 0, rewards: 0, most:
  */
 export function checkAssumptions(input: Input): AssumptionCheck[] {
   const { slates, examination, maxReward } = input;
-  let [reward, examined] = [0, 0];
-  for (const { slate } of slates)
-    for (let slot = 0; slot < slate.items.length; slot += 1) {
-      reward += Math.min(maxReward, slate.rewards[slot] ?? 0);
-      examined += examination[slot] ?? 0;
-    }
-  const rate = examined === 0 ? 0 : reward / examined;
+  const rate = rewardByExamination({ log: slates.map(({ slate }) => slate), examination, maxReward });
   return [
     check('slot-ips', input, (weighed) => bySlot(weighed, input)),
     check('reward-interaction-ips', input, (weighed) => byBeginning(weighed, input, 0)),
@@ -129,7 +121,7 @@ function check(name: AssumptionCheck['name'], input: Input, sayOf: (weighed: Wei
   const share = examined === 0 ? 0 : total((one) => one.share) / count / examined;
   const rewards = total((one) => one.rewards);
   if (rewards < rewardsToSpeak) {
-    const sentence = `too few rewards (${rewards}) stand where ${name} can speak, which is ${percent(share)} of the candidate's slate`;
+    const sentence = `too few rewards (${rewards}) stand where ${name} can speak, which is ${percent(share, 0)} of the candidate's slate`;
     return { name, share, itemPosition: null, own: null, passed: true, sentence };
   }
   const scales = Float64Array.from(said, (one) => one.scale);
@@ -140,14 +132,10 @@ function check(name: AssumptionCheck['name'], input: Input, sayOf: (weighed: Wei
     high: most((one) => one.most.own + maxReward),
     level: 1 - error,
     scales,
-    belief: { factor: beliefRate * maxReward * maxReward, scale: (beliefSlates * total((one) => one.scale)) / count },
+    belief: rareRewards({ scales, unit: maxReward * maxReward }),
   });
   const [own, model] = [total((one) => one.own) / count, total((one) => one.model) / count];
-  const figures = `on ${percent(share)} of the candidate's slate ${name} finds ${own.toFixed(4)} and the item-position model ${model.toFixed(4)}`;
+  const figures = `on ${percent(share, 0)} of the candidate's slate ${name} finds ${own.toFixed(4)} and the item-position model ${model.toFixed(4)}`;
   const sentence = `${figures}, which ${passed ? 'may be chance' : 'is no chance: the model does not hold, and what rests on it is no evidence'}`;
   return { name, share, itemPosition: model, own, passed, sentence };
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`;
 }

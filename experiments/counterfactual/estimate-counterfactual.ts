@@ -1,12 +1,12 @@
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { AssumptionCheck, CounterfactualResult, LogDiagnostic } from '../../models/contracts/counterfactual.ts';
 import type { Interval, Verdict } from '../../models/contracts/verdict.ts';
-import { normalQuantile } from '../normal.ts';
 import { checkAssumptions } from './assumption-checks.ts';
 import { type ExploredSlot, estimateExamination } from './examination.ts';
 import { exposureBias } from './exposure-bias.ts';
 import { liftOfSlates } from './lift-of-slates.ts';
 import { type LoggedSlate, type WeighedSlate, weighSlate } from './logged-slate.ts';
+import { normalInterval } from './normal-interval.ts';
 import { type PairedValues, pairedValues } from './paired-values.ts';
 import { sensitivityOf } from './sensitivity.ts';
 import { clusterScores } from './single-slot/intervals.ts';
@@ -111,13 +111,6 @@ function selfNormalized({ weighted, weight }: PairedValues, totalExamination: nu
   const ratio = sum(weighted) / whole;
   const mean = whole / weighted.length;
   return weighted.map((one, index) => totalExamination * (ratio + (one - ratio * (weight[index] as number)) / mean));
-}
-
-function normalInterval({ scores, cluster, clusters, level }: { scores: Float64Array; cluster: Int32Array; clusters: number; level: number }): Interval {
-  if (scores.length === 0) return { value: 0, low: 0, high: 0 };
-  const { mean, standardError } = clusterScores({ scores, cluster, clusters });
-  const half = normalQuantile((1 + level) / 2) * finite(standardError);
-  return { value: mean, low: mean - half, high: mean + half };
 }
 
 function clustersOf(log: readonly LoggedSlate[]): { cluster: Int32Array; clusters: number } {

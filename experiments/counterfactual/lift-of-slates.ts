@@ -3,15 +3,12 @@ import type { Interval } from '../../models/contracts/verdict.ts';
 import { normalQuantile } from '../normal.ts';
 import type { Examination } from './examination.ts';
 import type { WeighedSlate } from './logged-slate.ts';
-import { meanInterval } from './mean-interval.ts';
+import { meanInterval, rareRewards } from './mean-interval.ts';
 import type { PairedValues } from './paired-values.ts';
 import { clusterScores, intervalOf } from './single-slot/intervals.ts';
 
 /** With fewer rewards behind the lift than this, its distribution is not known well enough for anything but bets. */
 const rewardsForLikelihood = 8;
-/** What the first values' variance is believed to be is worth so many slates, at this rate. */
-const beliefSlates = 100;
-const beliefRate = 0.05;
 
 type Input = {
   values: PairedValues;
@@ -51,7 +48,7 @@ export function liftOfSlates({ values, slates, cluster, clusters, examination, m
           ...values.bounds,
           level,
           scales: values.scales,
-          belief: { factor: beliefRate * maxReward, scale: (beliefSlates * sum(values.scales)) / count },
+          belief: rareRewards({ scales: values.scales, unit: maxReward }),
         })
       : byLikelihood({ values, cluster, clusters, level, freedom: rewards });
   const ofExamination = normalQuantile((1 + level) / 2) * Math.sqrt(Math.max(0, varianceAlong(values.slope, examination.covariance)));

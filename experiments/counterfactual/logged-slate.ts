@@ -61,3 +61,14 @@ export function weighSlate(slate: LoggedSlate, { examination, maxItemWeight }: {
   }
   return { slate, wanted: [...found.values()], shown: slate.items.map((item) => found.get(item) ?? null) };
 }
+
+/** What the log earned by examination, whatever stood where. */
+export function rewardByExamination({ log, examination, maxReward }: { log: readonly LoggedSlate[]; examination: Float64Array; maxReward: number }): number {
+  let [reward, examined] = [0, 0];
+  for (const slate of log)
+    for (let slot = 0; slot < slate.items.length; slot += 1) {
+      reward += Math.min(maxReward, slate.rewards[slot] ?? 0);
+      examined += examination[slot] ?? 0;
+    }
+  return examined === 0 ? 0 : reward / examined;
+}

@@ -5,6 +5,16 @@ const boldest = 0.8;
 /** Halvings of the range of the values: the ends are found to a millionth of it. */
 const halvings = 20;
 
+/** What is believed of a value before there are any: that one in twenty brings a reward; and how many values that is worth. */
+const believedRate = 0.05;
+const believedValues = 100;
+
+/** A belief for values that carry rare rewards. @param unit of a value's variance at a scale of 1 and a rate of 1 */
+export function rareRewards({ scales, unit }: { scales: Float64Array; unit: number }): { factor: number; scale: number } {
+  const total = scales.reduce((sum, one) => sum + one, 0);
+  return { factor: believedRate * unit, scale: (believedValues * total) / Math.max(1, scales.length) };
+}
+
 type Input = {
   /** In the order in which they were drawn. */
   values: Float64Array;

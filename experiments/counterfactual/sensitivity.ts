@@ -1,7 +1,7 @@
 import type { Sensitivity } from '../../models/contracts/counterfactual.ts';
-import { normalQuantile } from '../normal.ts';
-import type { LoggedSlate } from './logged-slate.ts';
-import { clusterScores } from './single-slot/intervals.ts';
+import { percent } from '../percent.ts';
+import { type LoggedSlate, rewardByExamination } from './logged-slate.ts';
+import { normalInterval } from './normal-interval.ts';
 
 type Input = {
   log: readonly LoggedSlate[];
@@ -30,7 +30,7 @@ export function* sensitivityOf(input: Input): Generator<void, Sensitivity, void>
 function* marginalized(input: Input): Generator<void, Sensitivity['marginalized'], void> {
   const { log, examination, maxReward, embedding } = input;
   if (embedding === undefined || log.length === 0) return null;
-  const rate = rateOf(input);
+  const rate = rewardByExamination(input);
   const values = new Float64Array(log.length);
   for (const [index, slate] of log.entries()) {
     if (index % slatesOfStep === 0) yield;
@@ -52,17 +52,7 @@ function* marginalized(input: Input): Generator<void, Sensitivity['marginalized'
       return reached === 0 ? sum : sum + (mass / reached) * (Math.min(maxReward, slate.rewards[slot] ?? 0) - rate * (examination[slot] ?? 0));
     }, 0);
   }
-  return { lift: normalInterval(values, input) };
-}
-
-function rateOf({ log, examination, maxReward }: Input): number {
-  let [reward, examined] = [0, 0];
-  for (const slate of log)
-    for (let slot = 0; slot < slate.items.length; slot += 1) {
-      reward += Math.min(maxReward, slate.rewards[slot] ?? 0);
-      examined += examination[slot] ?? 0;
-    }
-  return examined === 0 ? 0 : reward / examined;
+  return { lift: normalInterval({ scores: values, ...input }) };
 }
 
 /**
@@ -98,8 +88,8 @@ function pseudoInverse(input: Input): Sensitivity['pseudoInverse'] {
     return known;
   });
   const share = values.length / log.length;
-  const lift = normalInterval(Float64Array.from(values), { cluster, clusters: seen.size, level: input.level });
-  return { lift, share, sentence: `on the ${(share * 100).toFixed(0)} % of slates where the log can tell` };
+  const lift = normalInterval({ scores: Float64Array.from(values), cluster, clusters: seen.size, level: input.level });
+  return { lift, share, sentence: `on the ${percent(share, 0)} of slates where the log can tell` };
 }
 
 function weightOf(slate: LoggedSlate, { policy, untouched, maxWeight }: { policy: readonly string[]; untouched: number; maxWeight: number }): number | null {
@@ -111,10 +101,4 @@ function weightOf(slate: LoggedSlate, { policy, untouched, maxWeight }: { policy
   const [slot] = touched as [number];
   const item = slate.items[slot] as string;
   return others.includes(slot) && policy[slot] === item ? 1 / slate.propensity(item, slot) : 0;
-}
-
-function normalInterval(values: Float64Array, { cluster, clusters, level }: Pick<Input, 'cluster' | 'clusters' | 'level'>) {
-  const { mean, standardError } = clusterScores({ scores: values, cluster, clusters });
-  const half = Number.isFinite(standardError) ? normalQuantile((1 + level) / 2) * standardError : 0;
-  return { value: mean, low: mean - half, high: mean + half };
 }

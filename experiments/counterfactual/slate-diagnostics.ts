@@ -1,10 +1,11 @@
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { LogDiagnostic } from '../../models/contracts/counterfactual.ts';
 import { twoSided } from '../normal.ts';
+import { percent } from '../percent.ts';
 import type { WeighedSlate } from './logged-slate.ts';
 import { clusterScores } from './single-slot/intervals.ts';
 import { tailIndex } from './single-slot/diagnostics.ts';
-import { effectiveSampleSize } from './weighted-mean.ts';
+import { effectiveSampleSize } from './effective-sample-size.ts';
 
 type Limits = Charter['gates']['logLimits'] & { minEffectiveSampleSize: number };
 type Input = {
@@ -37,14 +38,14 @@ export function diagnoseSlates({ slates, cluster, clusters, examination, rewards
     passed,
     sentence,
   });
-  const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+  const share = (one: number) => percent(one, one < 0.1 ? 1 : 0);
   return [
     row(
       'support',
       found.support,
       limits.minSupport,
       found.support >= limits.minSupport,
-      `the log could have shown ${percent(found.support)} of what the candidate would show; ${percent(limits.minSupport)} are needed`,
+      `the log could have shown ${share(found.support)} of what the candidate would show; ${share(limits.minSupport)} are needed`,
     ),
     row(
       'effective-sample-size',
@@ -65,7 +66,7 @@ export function diagnoseSlates({ slates, cluster, clusters, examination, rewards
       largestShare,
       limits.maxWeightShare,
       largestShare <= limits.maxWeightShare,
-      `one slot carries ${percent(largestShare)} of the weight of what the candidate does otherwise; ${percent(limits.maxWeightShare)} at most`,
+      `one slot carries ${share(largestShare)} of the weight of what the candidate does otherwise; ${share(limits.maxWeightShare)} at most`,
     ),
     row(
       'tail-index',

@@ -1,3 +1,4 @@
+import { percent } from '../percent.ts';
 import type { Gate } from './gate.ts';
 
 /** What the charter asks for besides accuracy, and what it may cost. */
@@ -6,7 +7,6 @@ export const beyondAccuracyGate: Gate = ({ charter: { gates }, draft: { metrics,
   const plain = frontier?.points.find(({ weight }) => weight === 0)?.metrics['ndcg@10']?.value ?? 0;
   const loss = chosen === undefined || plain === 0 ? 0 : -(chosen.lift['ndcg@10']?.value ?? 0) / plain;
   const [diversity, novelty] = [metrics['diversity@10']?.value ?? 0, metrics['novelty@10']?.value ?? 0];
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const cost = `re-ranking with weight ${frontier?.chosen} costs ${percent(loss)} of NDCG@10`;
   const failed = [
     ...(loss > gates.maxDiversityLoss ? [`${cost}, at most ${percent(gates.maxDiversityLoss)} may be`] : []),

@@ -1,3 +1,4 @@
+import { percent } from '../percent.ts';
 import type { Gate } from './gate.ts';
 
 export const coverageGate: Gate = ({ charter, draft }) => {
@@ -8,6 +9,6 @@ export const coverageGate: Gate = ({ charter, draft }) => {
     passed: coverage >= needed,
     value: coverage,
     threshold: needed,
-    reason: `shows ${(coverage * 100).toFixed(1)} % of the catalog, at least ${(needed * 100).toFixed(1)} % needed`,
+    reason: `shows ${percent(coverage)} of the catalog, at least ${percent(needed)} needed`,
   };
 };

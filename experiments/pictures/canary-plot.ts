@@ -1,3 +1,4 @@
+import { percent } from '../percent.ts';
 import type { CanaryPoint } from '../../models/contracts/canary-record.ts';
 import { colours, escaped, svgPage } from './svg.ts';
 
@@ -54,7 +55,7 @@ export function canaryPlot({ title, points, outcome }: Plot): string {
     `<line x1="${left}" x2="${right}" y1="${y(0)}" y2="${y(0)}" stroke="#9ca3af" stroke-dasharray="4 3"/>`,
     `<polyline points="${points.map((one) => `${x(one.atMs)},${y(one.lift.value)}`).join(' ')}" fill="none" stroke="#111827" stroke-width="1.5"/>`,
     text({ x: 16, y: share.top - 12 }, "challenger's share of new users"),
-    text({ x: left - 8, y: share.top + 10, anchor: 'end' }, `${(mostShare * 100).toFixed(0)} %`),
+    text({ x: left - 8, y: share.top + 10, anchor: 'end' }, percent(mostShare, 0)),
     text({ x: left - 8, y: share.bottom, anchor: 'end' }, '0'),
     `<path d="${steps.join(' ')}" fill="none" stroke="#1d4ed8" stroke-width="2"/>`,
     `<line x1="${left}" x2="${right}" y1="${share.bottom}" y2="${share.bottom}" stroke="#9ca3af"/>`,

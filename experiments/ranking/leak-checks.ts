@@ -1,3 +1,4 @@
+import { percent } from '../percent.ts';
 import type { LeakCheck } from '../../models/contracts/report.ts';
 import type { Foreknowledge } from './foreknowledge.ts';
 
@@ -90,10 +91,9 @@ function foreknowledgeCheck({ train, foreknowledge, maxForeknowledge }: ModelFac
   if (foreknowledge === null) return { check, passed: true, value: null, limit: maxForeknowledge, reason: 'too few wanted items have look-alikes to tell' };
   const { value, low, high, pairs, users } = foreknowledge;
   const passed = low <= maxForeknowledge;
-  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
-  const found = `of items that looked alike on ${train.to}, it puts those that users went on to want first in ${percent(value)} of the cases [${percent(low)}, ${percent(high)}] (${pairs} wanted items of ${users} users)`;
+  const found = `of items that looked alike on ${train.to}, it puts those that users went on to want first in ${percent(value, 0)} of the cases [${percent(low, 0)}, ${percent(high, 0)}] (${pairs} wanted items of ${users} users)`;
   const reason = passed
     ? found
-    : `${found}; a model that has not seen the test part cannot, beyond ${percent(maxForeknowledge)}: train on events through ${train.to}`;
+    : `${found}; a model that has not seen the test part cannot, beyond ${percent(maxForeknowledge, 0)}: train on events through ${train.to}`;
   return { check, passed, value, limit: maxForeknowledge, reason };
 }

@@ -1,3 +1,4 @@
+import { percent } from '../percent.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type CanaryStudy, simulateCanaries } from '../canary/simulate-canaries.ts';
 
@@ -131,7 +132,6 @@ export async function digestCanaryCell({ cell, ...of }: Parameters<typeof runCan
 /** A sentence for each limit that is broken. */
 export function canaryFailures({ id, limits }: CanaryCell, found: CanaryResult): string[] {
   const share = (count: number) => count / found.runs;
-  const percent = (value: number) => `${(value * 100).toFixed(1)} %`;
   const to = found.challengerUsersToDecision;
   const checks: [boolean, string][] = [
     [

@@ -1,10 +1,11 @@
+import { percent } from '../percent.ts';
 import { type EstimatorName, estimatorNames } from '../counterfactual/single-slot/estimators.ts';
 import { intervalKinds } from '../counterfactual/single-slot/intervals.ts';
 import { canaryCells } from './canary-cells.ts';
 import { type DecisionCell, decisionCells, type Mark } from './decision-cells.ts';
 import { digestedReplications, slowReplications } from './run-decision-cell.ts';
 import { slateCells } from './slate-cells.ts';
-import { failuresOf, percent, required, type StudyResults } from './study-results.ts';
+import { failuresOf, required, type StudyResults } from './study-results.ts';
 import { biasOf, coverageOf, type Misses, rootMeanSquareOf } from './tally.ts';
 
 const none = '';

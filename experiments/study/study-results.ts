@@ -1,3 +1,4 @@
+import { percent } from '../percent.ts';
 import type { DiagnosticLimits } from '../counterfactual/single-slot/limits.ts';
 import type { DecisionWorld } from '../simulator/decision-world.ts';
 import type { SlateWorld } from '../simulator/slate-world.ts';
@@ -83,8 +84,4 @@ export function formatResults(results: StudyResults): string {
     return `${JSON.stringify(name)}: {${own.length === 0 ? '' : `\n${own.join(',\n')}\n  `}}`;
   });
   return `{\n  ${[...lines, ...sections].join(',\n  ')}\n}\n`;
-}
-
-export function percent(share: number, digits = 1): string {
-  return `${(share * 100).toFixed(digits)} %`;
 }

@@ -1,5 +1,5 @@
 import { twoSided } from '../../normal.ts';
-import { effectiveSampleSize } from '../weighted-mean.ts';
+import { effectiveSampleSize } from '../effective-sample-size.ts';
 import { essOfLift } from './ess-of-lift.ts';
 import type { ScoreSample } from './intervals.ts';
 import type { LoggedRows } from './logged-rows.ts';

@@ -1,3 +1,4 @@
+import { percent } from '../../percent.ts';
 import type { Diagnostics } from './diagnostics.ts';
 
 export type DiagnosticLimits = {
@@ -76,8 +77,4 @@ export function objections(found: Diagnostics, limits: DiagnosticLimits): Object
     ],
   };
   return (Object.keys(checks) as Objection['limit'][]).filter((limit) => checks[limit][0]).map((limit) => ({ limit, sentence: checks[limit][1] }));
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
