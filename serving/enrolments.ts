@@ -1,6 +1,6 @@
 import type { CanarySpec, VariantName } from '../models/contracts/deployment.ts';
 import type { SlateRecord } from '../models/contracts/slate.ts';
-import { bucketOf } from '../models/slate/assign.ts';
+import { bucketOf, shareOf } from '../models/slate/assign.ts';
 
 export type Enrolment = NonNullable<SlateRecord['enrolment']>;
 export type Assignment = { variant: VariantName; enrolment: Enrolment | null };
@@ -54,7 +54,7 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
       if (enrolment === undefined) {
         if (!mayEnrol) return championAlone;
         enrolment = {
-          share: (segment === undefined ? undefined : canary.segmentShares?.[segment]) ?? canary.share,
+          share: shareOf(canary, segment),
           bucket: bucketOf({ salt: canary.salt, unit }),
           atMs: nowMs,
           generation,

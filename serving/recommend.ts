@@ -1,6 +1,7 @@
 import { unitOf } from '../models/contracts/event.ts';
 import type { RecommendRequest, RecommendResponse, SlateRecord } from '../models/contracts/slate.ts';
 import type { Random } from '../models/random.ts';
+import { shareOf } from '../models/slate/assign.ts';
 import { diversify, rankingDepth } from '../models/slate/diversify.ts';
 import { exploreSlate } from '../models/slate/explore.ts';
 import { wordDistance } from '../models/slate/item-words.ts';
@@ -115,7 +116,7 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     releaseId: spec.canary?.releaseId ?? null,
     stage: spec.canary?.stage ?? null,
     enrolment: assignment.enrolment,
-    ...(spec.canary === null ? {} : { share: spec.canary.segmentShares?.[visit.segment] ?? spec.canary.share }),
+    ...(spec.canary === null ? {} : { share: shareOf(spec.canary, visit.segment) }),
     count: visit.count,
     rulesDigest: snapshot.rulesDigest,
     history: visit.history,

@@ -46,5 +46,10 @@ it('enrols each segment of visitors at its own share, for good, and writes down 
   expect(await recordOf(again)).toMatchObject({ segment: 'known', enrolment: { share: 0 }, historyUntilMs: click.atMs });
   expect(await ask('dan')).toMatchObject({ variant: 'challenger' });
 
+  // A name that every object has is no segment with a share of its own.
+  const named = await ask('fay', { segment: 'constructor' });
+  expect(named.variant).toBe('champion');
+  expect(await recordOf(named)).toMatchObject({ segment: 'constructor', share: 0, enrolment: { share: 0 } });
+
   expect((await call(`${serving.url}/v1/recommend`, { surface: 'home', userId: 'eve', context: { segment: 'No such name!' } })).status).toBe(400);
 });
