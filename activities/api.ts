@@ -1,4 +1,4 @@
-import type { CanaryDecision } from '../models/contracts/canary.ts';
+import type { AmongDecision, CanaryDecision } from '../models/contracts/canary.ts';
 import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteResult } from '../models/contracts/release.ts';
 import type { ReleaseIntent } from '../models/contracts/report.ts';
 import type { PublishResult } from '../stores/deployments.ts';
@@ -35,7 +35,8 @@ export type PrepareRequest = {
   resubmit?: boolean;
 };
 /** `attempt`: 2 and on where the run is there and is evaluated and submitted again. */
-export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string; attempt?: number };
+/** `party`: workflow ids of all that one request prepared, where they are several. */
+export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string; attempt?: number; party?: string[] };
 
 export type Trained = {
   artifact: string;
@@ -95,6 +96,11 @@ export type OpenedRelease =
   | { kind: 'stale'; releaseId: string; why: string; retrain: PreparedRetrain; trained: Trained }
   | { kind: 'refused'; releaseId: string; why: string };
 
+/** Run ids of those that go on, best first, and why the others do not. */
+export type ContenderChoice = { chosen: string[]; left: { runId: string; why: string }[] };
+/** What is decided on where several share a release: one document that names each one's report. */
+export type LineUp = { evidence: string; policy: ApprovalPolicy };
+
 export type VoteRequest = {
   surface: string;
   releaseId: string;
@@ -114,10 +120,13 @@ export type PublishRequest = {
   artifact: string;
   /** The charter that this release goes by. */
   charter: string;
+  /** Artifacts of the release's other challengers, where there are any, in an order that stays. */
+  rivals?: string[];
   change:
     | { kind: 'register-challenger' }
     | { kind: 'shadow' }
-    | { kind: 'split'; stage: number; share: number; segmentShares?: Record<string, number> }
+    /** `shares`: by artifact, where there are rivals; `share` is then the whole. */
+    | { kind: 'split'; stage: number; share: number; segmentShares?: Record<string, number>; shares?: Record<string, number> }
     | { kind: 'promote'; charter: string; catalog: string }
     | { kind: 'withdraw' };
 };
@@ -136,6 +145,16 @@ export type LookRequest = {
   startedAtMs: number;
   atMs: number;
 };
+/** Challengers that share a release. */
+export type Contender = { candidate: string; artifact: string; intent: 'refresh' | 'replace' };
+export type LookAmongRequest = Omit<LookRequest, 'intent' | 'artifact' | 'champion' | 'share'> & {
+  /** All of the canary, those that are out too, in the order of the deployment spec: `armOf` tells their users by it. */
+  contenders: Contender[];
+  /** Artifacts that earlier looks have eliminated. */
+  out: string[];
+  /** By artifact; all 0 before the first split. */
+  shares: Record<string, number>;
+};
 export type RehearsalLook = { done: boolean; why: string; slates: number };
 export type ShadowLook = { done: boolean; failed: boolean; why: string; slates: number };
 export type CloseRequest = {
@@ -147,8 +166,19 @@ export type CloseRequest = {
   outcome: ReleaseOutcome;
   why: string;
   generation: number;
+  /** Not the first of the release's challengers. */
+  beside?: boolean;
   /** The canary as it ended, where there was one; absent also in releases that began before it was recorded. */
-  canary?: { charter: string; evidence: string; intent: 'refresh' | 'replace'; startedAtMs: number; endedAtMs: number; decision: CanaryDecision };
+  canary?: {
+    charter: string;
+    evidence: string;
+    intent: 'refresh' | 'replace';
+    startedAtMs: number;
+    endedAtMs: number;
+    decision: CanaryDecision;
+    /** The challenger's number where several share the canary, from 1 on, as `armOf` has it. */
+    arm?: number;
+  };
 };
 
 export interface ControlActivities {
@@ -161,8 +191,12 @@ export interface ControlActivities {
   registerCandidate(input: Finished): Promise<Registered>;
   recordRun(input: Finished & { registered: Registered }): Promise<RetrainResult>;
   submitCandidate(input: CandidateSubmission): Promise<void>;
-  /** `continuing`: the release that has been opened already and comes back with newer evidence. */
-  openRelease(input: { submission: CandidateSubmission; continuing: string | null }): Promise<OpenedRelease>;
+  /** Ends when none of these workflows runs any more: who was to come has come by then. */
+  awaitParty(input: { surface: string; party: string[] }): Promise<void>;
+  /** `continuing`: the release that has been opened already and comes back with newer evidence; `beside`: not the first of its challengers. */
+  openRelease(input: { submission: CandidateSubmission; continuing: string | null; beside?: boolean }): Promise<OpenedRelease>;
+  chooseContenders(input: { surface: string; submissions: CandidateSubmission[] }): Promise<ContenderChoice>;
+  lineUp(input: { surface: string; releaseId: string; submissions: CandidateSubmission[]; policies: ApprovalPolicy[] }): Promise<LineUp>;
   recordVote(input: VoteRequest): Promise<VoteResult>;
   notify(input: { surface: string; releaseId: string; what: 'opened' | 'reminder' | 'escalation' | 'waiting'; message: string }): Promise<void>;
   publishSpec(input: PublishRequest): Promise<Published>;
@@ -178,6 +212,7 @@ export interface ControlActivities {
   }): Promise<RehearsalLook>;
   lookAtShadow(input: LookRequest): Promise<ShadowLook>;
   lookAtCanary(input: LookRequest): Promise<CanaryDecision>;
+  lookAmong(input: LookAmongRequest): Promise<AmongDecision>;
   /** Brings the registry in line with a deployment spec that a person wrote while no release ran, or raises the alarm. */
   reconcile(input: { surface: string; generation: number }): Promise<void>;
   closeRelease(input: CloseRequest): Promise<void>;

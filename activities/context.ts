@@ -29,6 +29,8 @@ export type Context = {
   now: () => number;
   /** Hands a candidate to `release/{surface}`, starting the workflow where it does not run yet. */
   submit: (submission: CandidateSubmission) => Promise<void>;
+  /** Is a workflow of this id under way? */
+  isRunning: (workflowId: string) => Promise<boolean>;
   /** Keys of approvers by name: an approver with a key must sign. */
   approverKeys: Readonly<Record<string, string>>;
   /** Bearer key of the serving tier's admin routes, where it has one. */

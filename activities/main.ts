@@ -1,10 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { z } from 'zod';
-import { releaseMessages, releaseWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { inputError, toProblemDetails } from '../models/contracts/problem.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
+import { releaseDesk } from './release-desk.ts';
 import { temporalConnection, temporalVariables } from './temporal-connection.ts';
 import { type Role, createWorkers } from './worker.ts';
 
@@ -47,15 +47,7 @@ async function main(): Promise<void> {
     state: openState(env.UNDERSTUDY_STATE),
     mlflow: createMlflow({ trackingUri: env.MLFLOW_TRACKING_URI, token: env.MLFLOW_TRACKING_TOKEN }),
     now: Date.now,
-    submit: async (submission) => {
-      await client.workflow.signalWithStart(workflowNames.release, {
-        workflowId: releaseWorkflowId(submission.surface),
-        taskQueue: taskQueues.control,
-        args: [{ surface: submission.surface }],
-        signal: releaseMessages.submitCandidate,
-        signalArgs: [submission],
-      });
-    },
+    ...releaseDesk(client),
     approverKeys: env.UNDERSTUDY_APPROVER_KEYS,
     servingKey: env.UNDERSTUDY_ADMIN_KEY ?? null,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),

@@ -10,8 +10,10 @@ import { ingestSource } from './events/ingest-source.ts';
 import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
 import { registerCandidate } from './registry/register-candidate.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
+import { awaitParty } from './release/await-party.ts';
 import { awaitReplicas } from './release/await-replicas.ts';
 import { closeRelease, reconcile } from './release/close-release.ts';
+import { chooseContenders, lineUp } from './release/contenders.ts';
 import { createCanaryWatch } from './release/look-at-canary.ts';
 import { notify } from './release/notify.ts';
 import { openRelease } from './release/open-release.ts';
@@ -35,7 +37,10 @@ export function controlActivities(context: Context): ControlActivities {
     registerCandidate: (input) => registerCandidate(context, input),
     recordRun: async (input) => recordRun(context, input, await readRecipe(context, input.retrain.recipe)),
     submitCandidate: (input) => context.submit(input),
+    awaitParty: (input, beat) => awaitParty(context, input, beat),
     openRelease: (input) => openRelease(context, input),
+    chooseContenders: (input) => chooseContenders(context, input),
+    lineUp: (input) => lineUp(context, input),
     recordVote: (input) => recordVote(context, input),
     notify: (input) => notify(context, input),
     publishSpec: (input) => publishSpec(context, input),

@@ -1,10 +1,16 @@
 import type { State } from '../activities/context.ts';
-import { report as reportSchema } from '../models/contracts/report.ts';
-import { getDocument } from '../stores/blobs.ts';
+import type { Report } from '../models/contracts/report.ts';
+import { readEvidence } from './report/read-evidence.ts';
 
-/** A report in a line, what the log says in another, and one more for each field of the charter that is not what it was at the last release. */
+/**
+ * A report in a line, what the log says in another, and one more for each field of the charter that is not what it was at the last release; the same of
+ * each challenger where several share a release.
+ */
 export async function summarizeReport(state: State, digest: string): Promise<string[]> {
-  const report = await getDocument(state.blobs, digest, reportSchema);
+  return (await readEvidence(state, digest)).flatMap(({ report }) => linesOf(report));
+}
+
+function linesOf(report: Report): string[] {
   const metric = report.metrics['ndcg@10']?.value ?? 0;
   const champion = report.championMetrics?.['ndcg@10']?.value;
   const against = champion === undefined ? '' : ` (champion ${champion.toFixed(4)})`;

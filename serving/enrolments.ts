@@ -1,13 +1,14 @@
-import type { CanarySpec, VariantName } from '../models/contracts/deployment.ts';
-import type { SlateRecord } from '../models/contracts/slate.ts';
-import { bucketOf, shareOf } from '../models/slate/assign.ts';
+import { type CanarySpec, challengersOf, type VariantName } from '../models/contracts/deployment.ts';
+import { armOf, type Enrolment, type SlateRecord } from '../models/contracts/slate.ts';
+import { bucketOf, isOut, shareOf } from '../models/slate/assign.ts';
 
-export type Enrolment = NonNullable<SlateRecord['enrolment']>;
-export type Assignment = { variant: VariantName; enrolment: Enrolment | null };
+/** `challenger`: the artifact that answers where it is not the champion. */
+export type Assignment = { variant: VariantName; challenger: string | null; enrolment: Enrolment | null };
 
 /**
  * Who belongs to which variant of the running release. A unit is enrolled at its first request, at the share that is then in force, and
- * stays what it became until another release begins: a share that moves later moves nobody.
+ * stays what it became until another release begins: a share that moves later moves nobody. Only where a challenger is out, beside others, its units are
+ * the champion's again; they keep their enrolment.
  */
 export type Enrolments = {
   assign(input: {
@@ -29,13 +30,12 @@ export type Enrolments = {
   restore(record: Pick<SlateRecord, 'releaseId' | 'unit' | 'enrolment'>): void;
 };
 
-const championAlone: Assignment = { variant: 'champion', enrolment: null };
+const championAlone: Assignment = { variant: 'champion', challenger: null, enrolment: null };
 
 /** @param releaseId the release whose enrolments `restore` is to take; others are passed over. */
 export function createEnrolments({ releaseId = null }: { releaseId?: string | null } = {}): Enrolments {
   let release = releaseId;
   let units = new Map<string, Enrolment>();
-  const variantOf = (enrolment: Enrolment): VariantName => (enrolment.bucket < enrolment.share ? 'challenger' : 'champion');
 
   function begin(releaseId: string): void {
     if (releaseId === release) return;
@@ -55,13 +55,15 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
         if (!mayEnrol) return championAlone;
         enrolment = {
           share: shareOf(canary, segment),
+          ...(canary.rivals === undefined ? {} : { rivalShares: canary.rivals.map(({ share }) => share) }),
           bucket: bucketOf({ salt: canary.salt, unit }),
           atMs: nowMs,
           generation,
         };
         units.set(unit, enrolment);
       }
-      return { variant: variantOf(enrolment), enrolment };
+      const challenger = challengerOf(canary, enrolment);
+      return { variant: challenger === null ? 'champion' : 'challenger', challenger, enrolment };
     },
 
     end() {
@@ -76,4 +78,10 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
       if (known === undefined || known.atMs > record.enrolment.atMs) units.set(record.unit, record.enrolment);
     },
   };
+}
+
+/** Whose the unit is now; null: the champion's. */
+function challengerOf(canary: CanarySpec, enrolment: Enrolment): string | null {
+  const own = challengersOf(canary)[armOf(enrolment) - 1];
+  return own === undefined || isOut(canary, own.share) ? null : own.artifact;
 }

@@ -50,7 +50,11 @@ describe('enrolments', () => {
     enrolments.restore({ releaseId: 'r0', unit: 'u:1', enrolment: { ...enrolment, share: 0, atMs: 1 } });
     enrolments.restore({ releaseId: 'r1', unit: 'u:1', enrolment: { ...enrolment, share: 0, atMs: 20 } });
     enrolments.restore({ releaseId: 'r1', unit: 'u:1', enrolment });
-    expect(enrolments.assign({ canary: canary(0), unit: 'u:1', generation: 9, nowMs: 99 })).toEqual({ variant: 'challenger', enrolment });
+    expect(enrolments.assign({ canary: canary(0), unit: 'u:1', generation: 9, nowMs: 99 })).toEqual({
+      variant: 'challenger',
+      challenger: canary(0).artifact,
+      enrolment,
+    });
   });
 
   it('enrols nobody new while records cannot be written, and forgets all when the release is over', () => {
@@ -58,7 +62,7 @@ describe('enrolments', () => {
     const assign = (unit: string, mayEnrol: boolean) => enrolments.assign({ canary: canary(1), unit, generation: 1, nowMs: 1, mayEnrol });
     expect(assign('u:1', true).variant).toBe('challenger');
     expect(assign('u:1', false).variant).toBe('challenger');
-    expect(assign('u:2', false)).toEqual({ variant: 'champion', enrolment: null });
+    expect(assign('u:2', false)).toEqual({ variant: 'champion', challenger: null, enrolment: null });
     expect(assign('u:2', true).variant).toBe('challenger');
     enrolments.end();
     expect(enrolments.size()).toBe(0);
@@ -66,7 +70,7 @@ describe('enrolments', () => {
 
   it('enrols nobody in shadow, without a canary, or without a name', () => {
     const enrolments = createEnrolments();
-    const nobody = { variant: 'champion', enrolment: null };
+    const nobody = { variant: 'champion', challenger: null, enrolment: null };
     expect(enrolments.assign({ canary: null, unit: 'u:1', generation: 1, nowMs: 1 })).toEqual(nobody);
     expect(enrolments.assign({ canary: { ...canary(1), mode: 'shadow' }, unit: 'u:1', generation: 1, nowMs: 1 })).toEqual(nobody);
     expect(enrolments.assign({ canary: canary(1), unit: null, generation: 1, nowMs: 1 })).toEqual(nobody);

@@ -30,7 +30,9 @@ export async function readEventsBack(input: { directory: string; atLeast: number
 export const enrolmentOfRecord = z.object({
   releaseId: z.string().nullable(),
   unit: z.string(),
-  enrolment: z.object({ share: z.number(), bucket: z.number(), atMs: z.number(), generation: z.number() }).nullable(),
+  enrolment: z
+    .object({ share: z.number(), rivalShares: z.array(z.number()).optional(), bucket: z.number(), atMs: z.number(), generation: z.number() })
+    .nullable(),
 });
 
 /** Clocks of writers differ a little. */

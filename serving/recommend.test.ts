@@ -4,8 +4,6 @@ import type { CatalogItem } from '../models/contracts/catalog-item.ts';
 import { parseCharter } from '../models/contracts/charter.ts';
 import { recommendRequest, recommendResponse, slateRecord } from '../models/contracts/slate.ts';
 import { createRandom } from '../models/random.ts';
-import { itemWords } from '../models/slate/item-words.ts';
-import { scopeOf } from '../models/slate/scope.ts';
 import { createEnrolments } from './enrolments.ts';
 import { rungsBelowModel } from './fallback/chain.ts';
 import { createPopularityCounts } from './fallback/popularity.ts';
@@ -14,12 +12,11 @@ import type { ModelHost } from './models/model-host.ts';
 import { type ModelAnswer, noAnswer } from './models/model-messages.ts';
 import { createProfileStore } from './profiles.ts';
 import { recommend } from './recommend.ts';
-import type { Snapshot } from './snapshot.ts';
-import { testCharter } from './testing.ts';
+import { canaryOf, snapshotOf, specOf, testCharter } from './testing.ts';
 
 const ids = Array.from({ length: 15 }, (_, index) => `i${index}`);
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
-const [champion, challenger] = [digest('a'), digest('b')];
+const [champion, challenger, ...rivals] = [digest('a'), digest('b'), digest('c'), digest('d')] as const;
 
 /** What a model may come to answer: anything, also what it was told not to, or nothing. */
 const anyAnswer: fc.Arbitrary<ModelAnswer> = fc.oneof(
@@ -37,6 +34,7 @@ const anyCase = fc.record({
   own: anyAnswer,
   other: anyAnswer,
   mode: fc.constantFrom('none', 'shadow', 'canary'),
+  rivals: fc.nat(2),
   hosted: fc.boolean(),
   events: fc.array(fc.constantFrom(...ids, 'gone'), { maxLength: 20 }),
   seed: fc.nat(),
@@ -52,8 +50,6 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         slate: { diversity: { weight: given.weight, depth: 12 } },
       });
       const catalog: CatalogItem[] = ids.map((itemId) => ({ itemId, title: itemId, inStock: !given.soldOut.includes(itemId) }));
-      const scope = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
-      const model = (name: string) => ({ digest: name, vocabulary: ids, indexOf: new Map(ids.map((id, index) => [id, index])), maxHistory: 50 });
       const host: ModelHost = {
         pool: () => undefined,
         ask: async ({ artifact }) => (artifact === champion ? given.own : given.other),
@@ -67,37 +63,12 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         release: () => undefined,
         closed: Promise.resolve(),
       };
-      const canary =
-        given.mode === 'none'
-          ? null
-          : ({ releaseId: 'r1', artifact: challenger, mode: given.mode as 'shadow' | 'canary', stage: 0, cap: 1, share: 0.5, salt: 'x' } as const);
-      const snapshot: Snapshot = {
-        spec: {
-          kind: 'deployment',
-          surface: 'home',
-          generation: 1,
-          replaces: 0,
-          operationId: 'o',
-          champion,
-          championRelease: 'r0',
-          previousChampion: null,
-          canary,
-          challenger: canary === null ? null : challenger,
-          charter: digest('c'),
-          catalog: digest('d'),
-          fencedReleases: [],
-          paused: false,
-          author: { kind: 'bootstrap', name: 'test', reason: '' },
-          createdAtMs: 0,
-        },
-        charter,
-        scope,
-        inCatalog: () => true,
-        words: given.weight > 0 ? itemWords(catalog) : null,
-        rulesDigest: digest('e'),
-        models: new Map(given.hosted ? [champion, challenger].map((name) => [name, model(name)]) : []),
-        host: given.hosted ? host : null,
-      };
+      const artifacts = [challenger, ...rivals.slice(0, given.rivals)];
+      const spread = given.rivals === 0 ? {} : { rivals: artifacts.slice(1).map((artifact) => ({ artifact, share: 0.5 / given.rivals })) };
+      const canary = given.mode === 'none' ? null : canaryOf(challenger, { mode: given.mode as 'shadow' | 'canary', ...spread });
+      const registered = canary === null ? {} : { challenger, ...(given.rivals === 0 ? {} : { rivals: artifacts.slice(1) }) };
+      const spec = specOf({ champion, canary, ...registered });
+      const snapshot = snapshotOf({ spec, charter, catalog, artifacts: [champion, ...artifacts], host: given.hosted ? host : null });
       const [popularity, coVisits, profiles] = [
         createPopularityCounts(),
         createCoVisits({ maxItems: 100 }),
@@ -125,7 +96,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
       recommendResponse.parse(response);
       slateRecord.parse(record);
       const shown = response.items.map(({ itemId }) => itemId);
-      const legal = ids.filter((id) => scope.allowed(id) && !given.exclude.includes(id) && !given.bought.includes(id));
+      const legal = ids.filter((id) => snapshot.scope.allowed(id) && !given.exclude.includes(id) && !given.bought.includes(id));
       expect(new Set(shown).size).toBe(shown.length);
       expect(shown.filter((id) => !legal.includes(id))).toEqual([]);
       expect(shown.length).toBeLessThanOrEqual(given.count);
@@ -133,7 +104,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
       if (shown.length < given.count) expect(response.reason).toEqual(expect.any(String));
       expect(record.items).toEqual(shown);
       expect(record.propensities?.every((propensity) => propensity > 0 && propensity <= 1)).toBe(true);
-      if (given.mode === 'shadow') expect(record).toMatchObject({ variant: 'champion', enrolment: null, shadow: { artifact: challenger } });
+      if (given.mode === 'shadow') expect(record).toMatchObject({ variant: 'champion', enrolment: null, shadow: { artifact: expect.toBeOneOf(artifacts) } });
     }),
     { numRuns: 300 },
   );

@@ -1,7 +1,7 @@
 import { unitOf } from '../models/contracts/event.ts';
 import type { RecommendRequest, RecommendResponse, SlateRecord } from '../models/contracts/slate.ts';
 import type { Random } from '../models/random.ts';
-import { shareOf } from '../models/slate/assign.ts';
+import { challengersInPlay, registeredOf, shareInForce } from '../models/slate/assign.ts';
 import { diversify, rankingDepth } from '../models/slate/diversify.ts';
 import { exploreSlate } from '../models/slate/explore.ts';
 import { wordDistance } from '../models/slate/item-words.ts';
@@ -28,7 +28,7 @@ export type RecommendInput = {
   nowMs: number;
   random: Random;
 };
-/** The record is whole when the challenger's unseen answer has come: the visitor does not wait for it. */
+/** The record is whole when a challenger's unseen answer has come: the visitor does not wait for it. */
 export type Recommended = { response: RecommendResponse; record: SlateRecord | Promise<SlateRecord>; modelLatencyMs: number | null };
 
 /** What the visitor brings into the request. */
@@ -62,15 +62,15 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     nowMs,
     mayEnrol: input.mayEnrol ?? true,
   });
-  const artifact = assignment.variant === 'challenger' ? (spec.canary?.artifact ?? spec.champion) : spec.champion;
-  const other = otherArtifact(snapshot, assignment);
+  const artifact = assignment.challenger ?? spec.champion;
+  const unseen = unseenArtifact(snapshot, input.random);
   const needed = rankingDepth({ size: visit.count, diversity: charter.slate.diversity });
   const depth = Math.max(needed, charter.exploration.poolDepth);
-  const shadowed = spec.canary?.mode === 'shadow';
-  const extra =
-    other === null ? null : askExtra(snapshot, visit, { artifact: other, count: Math.max(needed, visit.count + charter.exploration.challengerDepth) });
+  const extras = otherArtifacts(snapshot, assignment, unseen).map((other) =>
+    askExtra(snapshot, visit, { artifact: other, count: Math.max(needed, visit.count + charter.exploration.challengerDepth), needed: other === unseen }),
+  );
   const own = await askModel(snapshot, visit, { artifact, count: depth });
-  const soon = extra === null ? null : await extra.soon;
+  const soon = await Promise.all(extras.map((extra) => extra.soon));
   const ranked = await runChain({
     rungs: [modelRung(own.ranking), ...input.rungs],
     request: { history: visit.history, historyWeights: visit.historyWeights, excluded: visit.excluded, scope, depth },
@@ -80,7 +80,7 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   const explored = exploreSlate({
     baseItems: arranged.slice(0, visit.count),
     nextItems: arranged.slice(visit.count),
-    challengerItems: arrange(snapshot, soon?.ranking.items ?? [], visit.count),
+    challengerRankings: soon.map(({ ranking }) => arrange(snapshot, ranking.items, visit.count)),
     scope,
     excluded: visit.excluded,
     settings: charter.exploration,
@@ -116,7 +116,7 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     releaseId: spec.canary?.releaseId ?? null,
     stage: spec.canary?.stage ?? null,
     enrolment: assignment.enrolment,
-    ...(spec.canary === null ? {} : { share: shareOf(spec.canary, visit.segment) }),
+    ...(spec.canary === null ? {} : { share: shareInForce(spec.canary, visit.segment) }),
     count: visit.count,
     rulesDigest: snapshot.rulesDigest,
     history: visit.history,
@@ -132,7 +132,8 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     exploration: explored.exploration === null ? null : { ...explored.exploration, poolProbabilities: explored.exploration.poolProbabilities.map(shorter) },
     latencyMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
   };
-  const whole = shadowed && extra !== null ? extra.whole.then((answered) => ({ ...record, ...shadowOf(snapshot, answered, visit.count) })) : record;
+  const shadow = extras.find((extra) => extra.artifact === unseen);
+  const whole = shadow?.whole.then((answered) => ({ ...record, shadow: shadowOf(snapshot, shadow.artifact, answered, visit.count) })) ?? record;
   return { response, record: whole, modelLatencyMs: own.answer.error === null ? own.answer.latencyMs : null };
 }
 
@@ -184,16 +185,28 @@ function readVisit({ request, snapshot, profiles }: RecommendInput): Visit {
   };
 }
 
-/** The artifact that answers beside the visitor's own: for the exploration pool, and unseen in shadow mode. */
-function otherArtifact({ spec, charter }: Snapshot, { variant }: Assignment): string | null {
-  if (spec.canary?.mode === 'shadow') return spec.canary.artifact;
-  if (charter.exploration.slots === 0 || charter.exploration.challengerDepth === 0) return null;
-  if (variant === 'challenger') return spec.champion;
-  return spec.challenger;
+/** In shadow mode: the challenger whose unseen answer the record takes. Of several each has its part; where there is one, nothing is drawn. */
+function unseenArtifact({ spec: { canary } }: Snapshot, random: Random): string | null {
+  if (canary?.mode !== 'shadow') return null;
+  const all = challengersInPlay(canary);
+  return all[all.length > 1 ? random.below(all.length) : 0] ?? null;
+}
+
+/** The artifacts that answer beside the visitor's own: for the exploration pool, and unseen in shadow mode. */
+function otherArtifacts({ spec, charter }: Snapshot, { challenger }: Assignment, unseen: string | null): readonly string[] {
+  const { canary, champion } = spec;
+  const isExplored = charter.exploration.slots > 0 && charter.exploration.challengerDepth > 0;
+  if (!isExplored) return unseen === null ? [] : [unseen];
+  const inPlay = canary === null ? [] : challengersInPlay(canary);
+  if (unseen !== null) return inPlay;
+  return challenger === null ? registeredOf(spec) : [champion, ...inPlay.filter((one) => one !== challenger)];
 }
 
 type Answered = { answer: ModelAnswer; ranking: Ranking };
 type Wanted = { artifact: string; count: number };
+/** `needed`: for the record, also where the slate does not wait for it. */
+type WantedExtra = Wanted & { needed: boolean };
+type Extra = { artifact: string; soon: Promise<Answered>; whole: Promise<Answered> };
 
 async function askModel({ host, models }: Snapshot, visit: Visit, wanted: Wanted): Promise<Answered> {
   const model = models.get(wanted.artifact);
@@ -201,16 +214,17 @@ async function askModel({ host, models }: Snapshot, visit: Visit, wanted: Wanted
   return answeredOf(await host.ask(questionOf(model, { ...wanted, visit })), model);
 }
 
-/** The other artifact is asked at the same time, in threads of its own; the slate waits for it as long as the host lets it, and no longer. */
-function askExtra({ host, models, spec }: Snapshot, visit: Visit, wanted: Wanted): { soon: Promise<Answered>; whole: Promise<Answered> } {
-  const model = models.get(wanted.artifact);
+/** Each other artifact is asked at the same time, in threads of its own; the slate waits for it as long as the host lets it, and no longer. */
+function askExtra({ host, models }: Snapshot, visit: Visit, { needed, ...wanted }: WantedExtra): Extra {
+  const { artifact } = wanted;
+  const model = models.get(artifact);
   if (host === null) {
     const nobody = Promise.resolve(answeredOf(noAnswer('no artifact could be loaded'), model));
-    return { soon: nobody, whole: nobody };
+    return { artifact, soon: nobody, whole: nobody };
   }
-  const { soon, whole } = host.askExtra(questionOf(model, { ...wanted, visit }), { needed: spec.canary?.mode === 'shadow' });
+  const { soon, whole } = host.askExtra(questionOf(model, { ...wanted, visit }), { needed });
   const answered = (answer: ModelAnswer) => answeredOf(answer, model);
-  return { soon: soon.then(answered), whole: whole.then(answered) };
+  return { artifact, soon: soon.then(answered), whole: whole.then(answered) };
 }
 
 function questionOf(model: ServedModel | undefined, { artifact, count, visit }: { artifact: string; count: number; visit: Visit }): ModelQuestion {
@@ -234,15 +248,11 @@ function answeredOf(answer: ModelAnswer, model: ServedModel | undefined): Answer
   return { answer, ranking: { items: answer.items.map((index) => model.vocabulary[index] as string), scores: answer.scores } };
 }
 
-function shadowOf(snapshot: Snapshot, { answer, ranking }: Answered, count: number): Pick<SlateRecord, 'shadow'> {
-  const { canary } = snapshot.spec;
-  if (canary === null) return {};
+function shadowOf(snapshot: Snapshot, artifact: string, { answer, ranking }: Answered, count: number): NonNullable<SlateRecord['shadow']> {
   return {
-    shadow: {
-      artifact: canary.artifact,
-      items: arrange(snapshot, ranking.items, count).slice(0, count),
-      latencyMs: Math.round(answer.latencyMs * 1000) / 1000,
-      error: answer.error,
-    },
+    artifact,
+    items: arrange(snapshot, ranking.items, count).slice(0, count),
+    latencyMs: Math.round(answer.latencyMs * 1000) / 1000,
+    error: answer.error,
   };
 }

@@ -2,6 +2,7 @@ import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts
 import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
 import { digestJson } from '../models/contracts/digest.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
+import { challengersInPlay, registeredOf } from '../models/slate/assign.ts';
 import type { ItemWords } from '../models/slate/item-words.ts';
 import type { Scope } from '../models/slate/scope.ts';
 import { type LoadedArtifact, loadArtifact } from '../stores/artifacts.ts';
@@ -42,8 +43,8 @@ export type SnapshotOptions = {
 type LoadOptions = SnapshotOptions & { document: unknown; previous: Snapshot | null; signal?: AbortSignal };
 
 /**
- * Loads a generation: charter, catalog, and each artifact it names, warmed and parity-checked in new threads, so that those which serve are not
- * disturbed. What the snapshot before has loaded already under the same rules is shared, not read again: a generation that only takes something
+ * Loads a generation: charter, catalog, and each artifact it names that is not out, warmed and parity-checked in new threads, so that those which serve
+ * are not disturbed. What the snapshot before has loaded already under the same rules is shared, not read again: a generation that only takes something
  * away needs nothing that may be missing by now.
  * @param previous the snapshot in force.
  * @throws a coded error when anything that the generation names is missing, altered or does not answer as its trainer did.
@@ -53,7 +54,7 @@ export async function loadSnapshot(options: LoadOptions): Promise<Snapshot> {
   const spec = readSpec(options.document);
   const rules =
     previous?.spec.charter === spec.charter && previous.spec.catalog === spec.catalog ? rulesOf(previous) : await loadRules(blobs, spec, options.signal);
-  const artifacts = [...new Set([spec.champion, spec.challenger, spec.canary?.artifact])].filter((digest): digest is string => typeof digest === 'string');
+  const artifacts = new Set([spec.champion, ...registeredOf(spec), ...(spec.canary === null ? [] : challengersInPlay(spec.canary))]);
   const pools: ModelPool[] = [];
   const models = new Map<string, ServedModel>();
   try {

@@ -4,19 +4,23 @@ import type { Interactions } from '../models/algorithms/algorithm.ts';
 import { algorithmNamed, parseParams } from '../models/algorithms/registry.ts';
 import { recommendGraphInterface } from '../models/contracts/artifact.ts';
 import type { CatalogItem } from '../models/contracts/catalog-item.ts';
-import type { CharterInput } from '../models/contracts/charter.ts';
+import type { Charter, CharterInput } from '../models/contracts/charter.ts';
 import { parseCharter } from '../models/contracts/charter.ts';
 import type { CanarySpec, DeploymentSpec } from '../models/contracts/deployment.ts';
 import { digestBytes, digestJson } from '../models/contracts/digest.ts';
 import { makeParityRecord } from '../models/graph/parity.ts';
 import { createRandom } from '../models/random.ts';
+import { itemWords } from '../models/slate/item-words.ts';
+import { scopeOf } from '../models/slate/scope.ts';
 import { putArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, putDocument } from '../stores/blobs.ts';
 import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import { createDeployment, latestDeployment } from '../stores/deployments.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
+import type { ModelHost } from './models/model-host.ts';
 import { type Serving, type ServingOptions, startServing } from './server.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** A state directory as the pipeline would leave it, with real artifacts, for the tests and the benchmark of the tier. */
 export type ServedState = {
@@ -145,6 +149,43 @@ export const canaryOf = (artifact: string, over: Partial<CanarySpec> = {}): Cana
   salt: 'salt-1',
   ...over,
 });
+
+/** A deployment spec with nothing special about it, for tests that need no files. */
+export const specOf = (over: Partial<DeploymentSpec> & Pick<DeploymentSpec, 'champion'>): DeploymentSpec => ({
+  kind: 'deployment',
+  surface: 'home',
+  generation: 1,
+  replaces: 0,
+  operationId: 'op-1',
+  championRelease: 'r0',
+  previousChampion: null,
+  canary: null,
+  challenger: null,
+  charter: digestJson('charter'),
+  catalog: digestJson('catalog'),
+  fencedReleases: [],
+  paused: false,
+  author: { kind: 'bootstrap', name: 'test', reason: '' },
+  createdAtMs: 0,
+  ...over,
+});
+
+/** A snapshot that needs no files. All items of the catalog are in every model's vocabulary; without a host nothing is loaded. */
+export function snapshotOf(input: { spec: DeploymentSpec; charter: Charter; catalog: CatalogItem[]; artifacts: string[]; host: ModelHost | null }): Snapshot {
+  const { spec, charter, catalog, artifacts, host } = input;
+  const vocabulary = catalog.map(({ itemId }) => itemId);
+  const indexOf = new Map(vocabulary.map((id, index) => [id, index]));
+  return {
+    spec,
+    charter,
+    scope: scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] }),
+    inCatalog: () => true,
+    words: charter.slate.diversity.weight > 0 ? itemWords(catalog) : null,
+    rulesDigest: digestJson('rules'),
+    models: new Map(host === null ? [] : artifacts.map((digest) => [digest, { digest, vocabulary, indexOf, maxHistory: 50 }])),
+    host,
+  };
+}
 
 /** A charter with nothing special about it. */
 export const testCharter: CharterInput = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { latestDeployment, overrideDeployment, publishDeployment, readDeployment } from './deployments.ts';
+import { latestDeployment, overrideDeployment, publishDeployment, readDeployment, sharesOver } from './deployments.ts';
 import { openGenerationDirectory } from './generations-directory.ts';
 import type { GenerationStore } from './generations.ts';
 
@@ -56,6 +56,20 @@ describe('deployment specs', () => {
     const results = await Promise.all([1, 2, 3].map(() => publishDeployment(generations, publication)));
     expect(results).toEqual([1, 2, 3].map(() => ({ status: 'published', generation: 2 })));
     expect((await latestDeployment(generations, surface))?.generation).toBe(2);
+  });
+
+  it("tells each challenger's share over a release, and how many shared it", async () => {
+    const { generations, surface } = await liveSurface();
+    const third = digestOf('e');
+    const among = (share: number, other: number) => ({ ...canary('r1'), share, rivals: [{ artifact: third, share: other }] });
+    const specs = [{ ...among(0, 0), mode: 'shadow' as const, stage: -1 }, among(0.02, 0.03), among(0.05, 0), canary('r2')];
+    for (const [index, one] of specs.entries())
+      await publishDeployment(generations, { ...step(surface, one.releaseId, `${index}`, index + 1), change: { canary: one }, nowMs: index });
+    const sharesOf = (releaseId: string, artifact: string) => sharesOver(generations, { surface, releaseId, artifact });
+    expect(await sharesOf('r1', second)).toEqual([0, 0.02, 0.05].map((share, fromMs) => ({ fromMs, share, challengers: 2 })));
+    expect(await sharesOf('r1', third)).toEqual([0, 0.03, 0].map((share, fromMs) => ({ fromMs, share, challengers: 2 })));
+    expect(await sharesOf('r2', second)).toEqual([{ fromMs: 3, share: 0.01, challengers: 1 }]);
+    expect(await sharesOf('r3', second)).toEqual([]);
   });
 
   it('refuses a zombie step from before an abort, whatever generation it expected', async () => {

@@ -1,5 +1,5 @@
 import { UnderstudyError } from '../models/contracts/problem.ts';
-import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
+import { challengersOf, type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
 import { type GenerationStore, parseGeneration } from './generations.ts';
 
 const seriesOf = (surface: string) => `deployment/${surface}`;
@@ -13,17 +13,22 @@ export async function readDeployment(generations: GenerationStore, surface: stri
   return parseGeneration(deploymentSpec, { series: seriesOf(surface), generation, document: await generations.read(seriesOf(surface), generation) });
 }
 
-/** The challenger's share of new users over a release's canary, oldest first: from the generations that it wrote, the last ones of the series or not. */
+/**
+ * A challenger's share of new users over a release's canary, oldest first, and how many challengers shared it: from the generations that the release wrote,
+ * the last ones of the series or not.
+ */
 export async function sharesOver(
   generations: GenerationStore,
-  { surface, releaseId }: { surface: string; releaseId: string },
-): Promise<{ fromMs: number; share: number }[]> {
-  const found: { fromMs: number; share: number }[] = [];
+  { surface, releaseId, artifact }: { surface: string; releaseId: string; artifact: string },
+): Promise<{ fromMs: number; share: number; challengers: number }[]> {
+  const found: { fromMs: number; share: number; challengers: number }[] = [];
   for (let generation = (await generations.latest(seriesOf(surface)))?.generation ?? 0; generation > 0; generation -= 1) {
     const { canary, createdAtMs } = await readDeployment(generations, surface, generation);
-    const own = canary !== null && canary.releaseId === releaseId;
-    if (own) found.unshift({ fromMs: createdAtMs, share: canary.mode === 'canary' ? canary.share : 0 });
-    else if (found.length > 0) break;
+    if (canary !== null && canary.releaseId === releaseId) {
+      const all = challengersOf(canary);
+      const share = canary.mode === 'canary' ? (all.find((one) => one.artifact === artifact)?.share ?? 0) : 0;
+      found.unshift({ fromMs: createdAtMs, share, challengers: all.length });
+    } else if (found.length > 0) break;
   }
   return found;
 }
@@ -35,7 +40,10 @@ export async function createDeployment(generations: GenerationStore, spec: Deplo
 }
 
 export type Change = Partial<
-  Pick<DeploymentSpec, 'champion' | 'championRelease' | 'previousChampion' | 'canary' | 'challenger' | 'charter' | 'catalog' | 'paused' | 'fencedReleases'>
+  Pick<
+    DeploymentSpec,
+    'champion' | 'championRelease' | 'previousChampion' | 'canary' | 'challenger' | 'rivals' | 'charter' | 'catalog' | 'paused' | 'fencedReleases'
+  >
 >;
 type Publication = {
   surface: string;
@@ -188,7 +196,12 @@ function overriding(input: Override, latest: DeploymentSpec, targetRelease: stri
   const goBack = input.action === 'rollback' || promotedMeanwhile;
   if (goBack && latest.previousChampion === null) throw new UnderstudyError('UND-NO-REQUEST', `${input.surface} has no earlier champion to go back to`);
   const fencedNow = [running, goBack ? latest.championRelease : null].filter((id): id is string => id !== null);
-  const change: Change = { canary: null, challenger: null, fencedReleases: [...new Set([...latest.fencedReleases, ...fencedNow])].slice(-50) };
+  const change: Change = {
+    canary: null,
+    challenger: null,
+    rivals: undefined,
+    fencedReleases: [...new Set([...latest.fencedReleases, ...fencedNow])].slice(-50),
+  };
   if (goBack && latest.previousChampion !== null) {
     change.champion = latest.previousChampion;
     change.championRelease = `${input.action}-${latest.generation + 1}`;

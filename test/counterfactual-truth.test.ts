@@ -52,7 +52,7 @@ function simulate(candidate: Policy, slates: number, seed: number) {
       baseItems: base,
       slateSize: size,
       nextItems: live.slice(size),
-      challengerItems: mine.slice(0, 20),
+      challengerRankings: [mine.slice(0, 20)],
       scope,
       excluded: new Set(),
       settings,

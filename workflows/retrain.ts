@@ -26,7 +26,15 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   const result = await control.recordRun({ ...finished, registered });
   // A refused candidate goes on too: the release workflow is where refusals are recorded.
   const { runId, artifact, report, attempt = 1 } = result;
-  await control.submitCandidate({ surface: input.surface, runId, candidate: input.candidate, artifact, report, ...(attempt > 1 ? { attempt } : {}) });
+  await control.submitCandidate({
+    surface: input.surface,
+    runId,
+    candidate: input.candidate,
+    artifact,
+    report,
+    ...(attempt > 1 ? { attempt } : {}),
+    ...(input.party === undefined ? {} : { party: input.party }),
+  });
   where.phase = 'done';
   return result;
 }

@@ -8,6 +8,7 @@ import { bundleWorkflowCode, DefaultLogger, Runtime, type WorkflowBundle } from 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, openState, readCharter, type State } from '../activities/context.ts';
 import { currentCharter, registerCharter } from '../activities/registry/charters.ts';
+import { releaseDesk } from '../activities/release-desk.ts';
 import { createWorkers } from '../activities/worker.ts';
 import { runIngest, runIngestLog } from '../cli/commands/ingest.ts';
 import { runRetrain } from '../cli/commands/retrain.ts';
@@ -19,7 +20,6 @@ import { runDirectory } from '../cli/system/pid-file.ts';
 import { startTemporal } from '../cli/system/start-servers.ts';
 import { releaseStatus } from '../cli/temporal.ts';
 import { castVote } from '../cli/votes.ts';
-import { releaseMessages, releaseWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import type { LedgerEntry, ReleaseStatus } from '../models/contracts/release.ts';
 import { startServing } from '../serving/server.ts';
 import { latestDeployment } from '../stores/deployments.ts';
@@ -104,15 +104,7 @@ export async function openWorld(options: Options) {
       state,
       mlflow: createMlflow({ trackingUri: options.mlflowUrl }),
       now: Date.now,
-      submit: async (submission) => {
-        await client.workflow.signalWithStart(workflowNames.release, {
-          workflowId: releaseWorkflowId(surface),
-          taskQueue: taskQueues.control,
-          args: [{ surface }],
-          signal: releaseMessages.submitCandidate,
-          signalArgs: [submission],
-        });
-      },
+      ...releaseDesk(client),
       approverKeys: options.approverKeys ?? {},
       servingKey: null,
       log: (line) => void said.push(line),

@@ -44,6 +44,7 @@ export function benchContext(root: string, change: Partial<Context> = {}): Conte
     mlflow: {} as Context['mlflow'],
     now: () => Date.UTC(2026, 2, 20, 12),
     submit: elsewhere,
+    isRunning: elsewhere,
     approverKeys: {},
     servingKey: null,
     log: () => undefined,

@@ -10,7 +10,7 @@ function recordOf(number: number, over: Partial<SlateRecord> = {}): SlateRecord 
   const { items, propensities, conditionalPropensities, exploration } = exploreSlate({
     baseItems: ids.slice(0, 4),
     nextItems: ids.slice(4, 20),
-    challengerItems: [],
+    challengerRankings: [],
     scope: { allowed: () => true, allowedIds: ids },
     excluded: new Set(),
     settings: { slots: 1, poolDepth: 20, rankOffset: 5, challengerDepth: 0, floor: 0.02 },

@@ -21,7 +21,7 @@ export async function closeRelease(context: Context, request: CloseRequest, over
   const disagreement = await lastingDisagreement(context, request.surface);
   const spec = await latestDeployment(generations, request.surface);
   await appendLedger(generations, {
-    operationId: `${request.releaseId}/close`,
+    operationId: `${request.releaseId}/close${request.beside === true ? `/${request.candidate}` : ''}`,
     atMs: context.now(),
     surface: request.surface,
     action: `release-${request.outcome}`,
@@ -37,10 +37,10 @@ export async function closeRelease(context: Context, request: CloseRequest, over
     },
   });
   if (disagreement !== null) context.log(`ALARM ${request.surface}: ${disagreement}`);
-  const { canary, surface, releaseId } = request;
+  const { canary, surface, releaseId, artifact } = request;
   // Look 0 comes before any traffic.
   if (canary !== undefined && canary.decision.look > 0)
-    await recordCanary(context, { request: { ...request, canary }, points: await overTime({ surface, releaseId, intent: canary.intent, canary }) });
+    await recordCanary(context, { request: { ...request, canary }, points: await overTime({ surface, releaseId, artifact, intent: canary.intent, canary }) });
 }
 
 /** The registry follows an override; where they then differ, the ledger and the log say so. */
@@ -63,6 +63,7 @@ export async function reconcile(context: Context, { surface, generation }: { sur
 /** `champion` and `challenger` in MLflow follow the spec: a projection, made again from the source each time. */
 export async function projectAliases(context: Context, surface: string): Promise<void> {
   const spec = await latestDeployment(context.state.generations, surface);
+  // Of several challengers the first has the alias; each version's tags and the ledger tell of the others.
   for (const [alias, artifact] of [
     ['champion', spec?.champion ?? null],
     ['challenger', spec?.challenger ?? null],

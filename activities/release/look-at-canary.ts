@@ -1,17 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ArmData } from '../../experiments/canary/arm-data.ts';
 import { type ArmTally, createArmTally } from '../../experiments/canary/arm-tally.ts';
 import { quietAfterMs } from '../../experiments/canary/conditions.ts';
+import { charterOfPair, decideAmong } from '../../experiments/canary/decide-among.ts';
 import { decideCanary } from '../../experiments/canary/decide-canary.ts';
 import { judgeShadow, summarizeShadow } from '../../experiments/canary/summarize-shadow.ts';
-import type { CanaryDecision } from '../../models/contracts/canary.ts';
+import type { AmongDecision, CanaryDecision } from '../../models/contracts/canary.ts';
 import type { CanaryPoint } from '../../models/contracts/canary-record.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
+import { challengersOf } from '../../models/contracts/deployment.ts';
 import { type Event, event as eventSchema } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
-import { sharesOver } from '../../stores/deployments.ts';
+import { latestDeployment, sharesOver } from '../../stores/deployments.ts';
 import type { LogCursor } from '../../stores/event-log.ts';
-import type { CloseRequest, ControlActivities, LookRequest, RehearsalLook, ShadowLook } from '../api.ts';
+import type { CloseRequest, ControlActivities, LookAmongRequest, LookRequest, RehearsalLook, ShadowLook } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 
 /** Clocks of the machines that write the log may differ from Temporal's by this much. */
@@ -27,9 +30,9 @@ type Source = { surface: string; sinceMs: number; containing: string; wanted: (s
 /** Each is counted and decided anew. */
 const pointsOfPicture = 32;
 
-type OverTime = { surface: string; releaseId: string; intent: 'refresh' | 'replace'; canary: NonNullable<CloseRequest['canary']> };
-export type CanaryWatch = Pick<ControlActivities, 'lookAtRehearsal' | 'lookAtShadow' | 'lookAtCanary'> & {
-  /** The canary as it was known at some times between its beginning and its end, by the same counts and the same statistics. */
+type OverTime = { surface: string; releaseId: string; artifact: string; intent: 'refresh' | 'replace'; canary: NonNullable<CloseRequest['canary']> };
+export type CanaryWatch = Pick<ControlActivities, 'lookAtRehearsal' | 'lookAtShadow' | 'lookAtCanary' | 'lookAmong'> & {
+  /** A challenger's canary as it was known at some times between its beginning and its end, by the same counts and the same statistics. */
   canaryOverTime(input: OverTime): Promise<CanaryPoint[]>;
 };
 
@@ -83,6 +86,8 @@ export function createCanaryWatch(context: Context): CanaryWatch {
 
   async function lookAtShadow(input: LookRequest): Promise<ShadowLook> {
     const { canary } = (await readCharter(context.state.blobs, input.charter)).release;
+    const spec = await latestDeployment(context.state.generations, input.surface);
+    const challengers = spec?.canary?.releaseId === input.releaseId ? challengersOf(spec.canary).length : 1;
     const summary = await follow(
       `shadow/${input.releaseId}/${input.startedAtMs}`,
       {
@@ -95,9 +100,10 @@ export function createCanaryWatch(context: Context): CanaryWatch {
       () => [] as SlateRecord[],
       // What a shadow needs of a slate is little, and the stage is short.
       (records, fresh) => void records.push(...fresh.slates),
-      (records) => summarizeShadow({ records, releaseId: input.releaseId, maxP99Ms: canary.maxP99Ms }),
+      (records) => summarizeShadow({ records, releaseId: input.releaseId, artifact: input.artifact, maxP99Ms: canary.maxP99Ms }),
     );
-    return { ...judgeShadow({ summary, canary }), slates: summary.slates };
+    // Several share the error rate, as they do in the canary.
+    return { ...judgeShadow({ summary, canary: { ...canary, alpha: canary.alpha / challengers } }), slates: summary.slates };
   }
 
   type Counted = { surface: string; releaseId: string; startedAtMs: number; reward: Charter['reward']; canary: Charter['release']['canary'] };
@@ -124,10 +130,49 @@ export function createCanaryWatch(context: Context): CanaryWatch {
     return decideCanary({ charter, intent, releaseId, look, stage, share, elapsedMs: atMs - startedAtMs, arms });
   }
 
-  async function canaryOverTime({ surface, releaseId, intent, canary }: OverTime): Promise<CanaryPoint[]> {
-    const { startedAtMs, endedAtMs } = canary;
-    const charter = await readCharter(context.state.blobs, canary.charter);
-    const shares = await sharesOver(context.state.generations, { surface, releaseId });
+  async function lookAmong({
+    surface,
+    releaseId,
+    contenders,
+    out,
+    shares,
+    stage,
+    look,
+    startedAtMs,
+    atMs,
+    ...input
+  }: LookAmongRequest): Promise<AmongDecision> {
+    const charter = await readCharter(context.state.blobs, input.charter);
+    const { reward, release } = charter;
+    const arms = await counted({ surface, releaseId, startedAtMs, reward, canary: release.canary }, async (tally) => {
+      const found: Record<string, ArmData> = {};
+      for (const [index, { artifact }] of contenders.entries()) {
+        found[artifact] = tally.summarize({ nowMs: atMs, challenger: index + 1 });
+        await nextTurn();
+      }
+      return found;
+    });
+    return decideAmong({
+      charter,
+      intents: Object.fromEntries(contenders.map(({ artifact, intent }) => [artifact, intent])),
+      releaseId,
+      look,
+      stage,
+      shares: Object.fromEntries(contenders.map(({ artifact }) => [artifact, shares[artifact] ?? 0])),
+      out,
+      elapsedMs: atMs - startedAtMs,
+      arms,
+    });
+  }
+
+  async function canaryOverTime({ surface, releaseId, artifact, intent, canary }: OverTime): Promise<CanaryPoint[]> {
+    const { startedAtMs } = canary;
+    const shares = await sharesOver(context.state.generations, { surface, releaseId, artifact });
+    const began = shares.findIndex(({ share }) => share > 0);
+    // Of one that was out before the others its canary ended there: what its users did later, they did with the champion.
+    const outMs = shares.find(({ share, challengers }, index) => began >= 0 && index > began && challengers > 1 && share === 0)?.fromMs;
+    const endedAtMs = Math.min(canary.endedAtMs, outMs ?? canary.endedAtMs);
+    const charter = charterOfPair({ charter: await readCharter(context.state.blobs, canary.charter), challengers: shares.at(-1)?.challengers ?? 1 });
     const { reward, release } = charter;
     const shareAt = (atMs: number) => shares.findLast((one) => one.fromMs <= atMs)?.share ?? 0;
     const pointOf = (atMs: number, { lift, champion, challenger }: CanaryDecision): CanaryPoint => ({
@@ -149,7 +194,7 @@ export function createCanaryWatch(context: Context): CanaryWatch {
           stage: 0,
           share: shareAt(atMs),
           elapsedMs: atMs - startedAtMs,
-          arms: tally.summarize({ nowMs: atMs }),
+          arms: tally.summarize({ nowMs: atMs, challenger: canary.arm ?? 1 }),
         };
         points.push(pointOf(atMs, decideCanary(asked)));
         // Each takes as long as a look; whoever watches this work must hear of it meanwhile.
@@ -160,5 +205,5 @@ export function createCanaryWatch(context: Context): CanaryWatch {
     return [...before, pointOf(endedAtMs, canary.decision)];
   }
 
-  return { lookAtRehearsal, lookAtShadow, lookAtCanary, canaryOverTime };
+  return { lookAtRehearsal, lookAtShadow, lookAtCanary, lookAmong, canaryOverTime };
 }

@@ -13,7 +13,7 @@ import { findRunRecord, preparedFrom, trainedFrom } from '../registry/runs.ts';
 /** Reads the evidence, freezes the approval policy and says what this release needs. */
 export async function openRelease(
   context: Context,
-  { submission, continuing }: { submission: CandidateSubmission; continuing: string | null },
+  { submission, continuing, beside = false }: { submission: CandidateSubmission; continuing: string | null; beside?: boolean },
 ): Promise<OpenedRelease> {
   const { blobs, generations } = context.state;
   const evidence = await getDocument(blobs, submission.report, reportSchema);
@@ -22,7 +22,7 @@ export async function openRelease(
   const releaseId = continuing ?? releaseIdOf(submission);
   const opened = await decide();
   await appendLedger(generations, {
-    operationId: `${releaseId}/${continuing === null ? 'open' : 'reopen'}/${opened.kind}`,
+    operationId: `${releaseId}/${continuing === null ? 'open' : 'reopen'}/${opened.kind}${beside ? `/${submission.candidate}` : ''}`,
     atMs: context.now(),
     surface: submission.surface,
     action: `release-${opened.kind}`,

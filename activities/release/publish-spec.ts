@@ -41,22 +41,36 @@ export async function publishSpec(context: Context, request: PublishRequest): Pr
 }
 
 function changeOf(request: PublishRequest, latest: DeploymentSpec | undefined, ladder: readonly number[]): Change {
-  const { change, artifact, releaseId } = request;
+  const { change, artifact, rivals = [], releaseId } = request;
+  const shareOf = (one: string) => (change.kind === 'split' ? (change.shares?.[one] ?? 0) : 0);
+  // Only where there are any: one challenger is a spec as it has always been.
+  const beside = rivals.length === 0 ? {} : { rivals: rivals.map((one) => ({ artifact: one, share: shareOf(one) })) };
+  const registered = (all: readonly string[]): Change => ({ challenger: all[0] ?? null, rivals: all.length > 1 ? all.slice(1) : undefined });
   // One salt a release, from its id: a replay or another replica assigns the same people.
-  const canary = (over: Partial<CanarySpec>): CanarySpec => ({ releaseId, artifact, mode: 'canary', stage: 0, cap: 0, share: 0, salt: releaseId, ...over });
+  const canary = (over: Partial<CanarySpec>): CanarySpec => ({
+    releaseId,
+    artifact,
+    mode: 'canary',
+    stage: 0,
+    cap: 0,
+    share: 0,
+    ...beside,
+    salt: releaseId,
+    ...over,
+  });
   switch (change.kind) {
     case 'register-challenger':
       // A canary that is still there belongs to a release that died with its workflow.
-      return { challenger: artifact, canary: null };
+      return { ...registered([artifact, ...rivals]), canary: null };
     case 'shadow':
-      return { challenger: artifact, canary: canary({ mode: 'shadow', stage: -1 }) };
+      return { ...registered([artifact, ...rivals]), canary: canary({ mode: 'shadow', stage: -1 }) };
     case 'split':
       return {
-        challenger: artifact,
+        ...registered(rivals.length === 0 ? [artifact] : [artifact, ...rivals].filter((one) => shareOf(one) > 0)),
         canary: canary({
           stage: change.stage,
           cap: ladder[change.stage] ?? change.share,
-          share: change.share,
+          share: rivals.length === 0 ? change.share : shareOf(artifact),
           ...(change.segmentShares === undefined ? {} : { segmentShares: change.segmentShares }),
         }),
       };
@@ -66,7 +80,7 @@ function changeOf(request: PublishRequest, latest: DeploymentSpec | undefined, l
         championRelease: releaseId,
         previousChampion: latest?.champion ?? null,
         canary: null,
-        challenger: null,
+        ...registered([]),
         charter: change.charter,
         catalog: change.catalog,
       };
@@ -74,7 +88,7 @@ function changeOf(request: PublishRequest, latest: DeploymentSpec | undefined, l
       // All that the release did, its own promotion included.
       return {
         canary: null,
-        challenger: null,
+        ...registered([]),
         ...(latest?.championRelease === releaseId && latest.previousChampion !== null
           ? { champion: latest.previousChampion, championRelease: `${releaseId}-withdrawn`, previousChampion: null }
           : {}),

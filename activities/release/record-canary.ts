@@ -14,7 +14,7 @@ import { findRunRecord } from '../registry/runs.ts';
 type Input = { request: CloseRequest & { canary: NonNullable<CloseRequest['canary']> }; points: CanaryPoint[] };
 
 /**
- * What a canary came to, beside what the log had foretold of it: into the ledger, which is what later verdicts quote, and with its picture and the
+ * What a challenger's canary came to, beside what the log had foretold of it: into the ledger, which is what later verdicts quote, and with its picture and the
  * evidence that was decided on into the run's folder in the registry. Done twice it finds its own work.
  */
 export async function recordCanary(context: Context, { request, points }: Input): Promise<void> {
@@ -25,8 +25,9 @@ export async function recordCanary(context: Context, { request, points }: Input)
   const lifts = compareLifts({ counterfactual: report.counterfactual, decision });
   const agreement: Agreement | null = lifts === null ? null : { kind: 'agreement', surface, releaseId, atMs: canary.endedAtMs, evidence, ...lifts };
   const record = canaryRecord.parse({ kind: 'canary-record', surface, releaseId, decision, points, agreement });
+  const { arm = 1 } = canary;
   await appendLedger(generations, {
-    operationId: `${releaseId}/${canaryDecided}`,
+    operationId: `${releaseId}/${canaryDecided}${arm > 1 ? `/${arm}` : ''}`,
     atMs: context.now(),
     surface,
     action: canaryDecided,

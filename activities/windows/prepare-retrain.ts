@@ -1,6 +1,6 @@
 import type { Charter, CandidateRecipe } from '../../models/contracts/charter.ts';
 import { canonicalJson } from '../../models/contracts/digest.ts';
-import { retrainWorkflowId } from '../../models/contracts/messages.ts';
+import { evaluationWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { dataState, ingestManifest } from '../../models/contracts/window.ts';
@@ -36,7 +36,9 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
     prepared.push(attempt === 1 ? work : { ...work, attempt });
   }
-  return prepared;
+  if (prepared.length === 1) return prepared;
+  const party = prepared.map((one) => evaluationWorkflowId(retrainWorkflowId(one.surface, one.window, one.recipe), one.attempt));
+  return prepared.map((one) => ({ ...one, party }));
 }
 
 /** A run that was judged by other gates, another reward or another scope is judged anew; any run is, where that is asked for. */
@@ -64,7 +66,7 @@ function first(charter: Charter, { candidates, guest }: PrepareRequest): Candida
 function chosen(charter: Charter, { candidates, guest }: PrepareRequest): CandidateRecipe[] {
   const guests: CandidateRecipe[] = guest === null ? [] : [{ name: guest.name, algorithm: 'guest', params: { folder: guest.folder } }];
   if (candidates === null) return guest === null ? charter.candidates : guests;
-  const named = candidates.map((name) => {
+  const named = [...new Set(candidates)].map((name) => {
     const found = charter.candidates.find((one) => one.name === name);
     if (found === undefined)
       throw new UnderstudyError('UND-INPUT', `The charter has no candidate ${name}; it has ${charter.candidates.map((one) => one.name).join(', ')}`);

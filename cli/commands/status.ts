@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
 import { currentCharter, listSurfaces } from '../../activities/registry/charters.ts';
 import { listRuns } from '../../activities/registry/runs.ts';
-import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
+import { challengersOf, type DeploymentSpec } from '../../models/contracts/deployment.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { ReleaseStatus, RunRecord } from '../../models/contracts/release.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
@@ -57,9 +57,13 @@ function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRe
   ];
   const canary = one.deployment?.canary;
   if (canary)
-    lines.push(
-      `challenger  ${nameOf(canary.artifact)}, ${canary.mode}${canary.mode === 'canary' ? `, rung ${canary.stage + 1}, ${(canary.share * 100).toFixed(2)} % of new visitors (cap ${canary.cap * 100} %)` : ''}`,
-    );
+    for (const { artifact, share } of challengersOf(canary)) {
+      const isOut = canary.rivals !== undefined && share === 0;
+      const traffic = isOut
+        ? ', out'
+        : `, rung ${canary.stage + 1}, ${(share * 100).toFixed(2)} % of new visitors (cap ${canary.cap * 100} %${canary.rivals ? ' together' : ''})`;
+      lines.push(`challenger  ${nameOf(artifact)}, ${canary.mode}${canary.mode === 'canary' ? traffic : ''}`);
+    }
   if (one.temporal === 'not reached') lines.push('release     Temporal is not reached; what serves does not depend on it');
   else if (one.release === null) lines.push('release     none yet');
   else {

@@ -6,13 +6,13 @@ import { listRuns } from '../../activities/registry/runs.ts';
 import { frontierPlot } from '../../experiments/pictures/frontier-plot.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
-import { getDocument } from '../../stores/blobs.ts';
+import type { Report } from '../../models/contracts/report.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, table } from '../output.ts';
 import { surfaceStatus } from '../commands/status.ts';
 import { describeCounterfactual } from './describe-counterfactual.ts';
+import { type Evidence, readEvidence } from './read-evidence.ts';
 import { writePicture } from './write-picture.ts';
 import { describeOffline } from './describe-offline.ts';
 import { intervalText as shown } from './interval-text.ts';
@@ -36,10 +36,19 @@ export function reportCommand(context: CommandContext): Command {
       const stateDir = stateDirectory(context, options.state);
       const state = openState(stateDir);
       const chosen = await choose(context, { state, stateDir, surface, options });
-      const report = await getDocument(state.blobs, chosen, reportSchema);
+      const all = await readEvidence(state, chosen);
+      const [{ digest, report }] = all as [Evidence];
+      if (all.length > 1 && (options.svg !== undefined || options.frontier !== undefined))
+        throw new UnderstudyError(
+          'UND-INPUT',
+          `A picture is of one report, and ${all.length} share this release: --evidence ${all.map((one) => one.digest).join(' or ')}`,
+        );
       if (options.svg !== undefined) await writePicture(resolve(context.cwd, options.svg), pictureOfReport(report));
       if (options.frontier !== undefined) await writePicture(resolve(context.cwd, options.frontier), pictureOfFrontier(report));
-      emit({ json: options.json === true, document: { digest: chosen, ...report }, text: describe(chosen, report) });
+      const document = all.length === 1 ? { digest, ...report } : { digest: chosen, contenders: all.map((one) => ({ digest: one.digest, ...one.report })) };
+      const text = all.map((one) => describe(one.digest, one.report)).join('\n\n\n');
+      const heading = `${all.length} challengers share the release; what is voted on is all of them: ${chosen}`;
+      emit({ json: options.json === true, document, text: all.length === 1 ? text : `${heading}\n\n${text}` });
     });
 }
 

@@ -1,8 +1,9 @@
 import { createRandom } from '../../models/random.ts';
+import type { AmongDecision } from '../../models/contracts/canary.ts';
 import type { Verdict } from '../../models/contracts/verdict.ts';
 import { nextBlockEnd } from './arm-data.ts';
 import { armOf } from './canary-simulation.ts';
-import { type AmongDecision, decideAmong, pairOf, type SharedStratum } from './decide-among.ts';
+import { decideAmong, pairOf, type SharedStratum } from './decide-among.ts';
 import type { CanaryInput } from './decide-canary.ts';
 
 /** `users`, and `fates` (what was said of each when it left, null while it did not), in the order of the challengers. */
@@ -10,10 +11,8 @@ export type SimulatedAmong = { decision: AmongDecision; users: number; championU
 
 type Input = {
   charter: CanaryInput['charter'];
-  intent: CanaryInput['intent'];
   champion: number;
-  /** Conversion rate of each. */
-  challengers: readonly number[];
+  challengers: readonly { rate: number; intent: CanaryInput['intent'] }[];
   seed: number;
   usersPerLook: number;
   growthPerLook: number;
@@ -25,10 +24,11 @@ type Input = {
 type OpenStratum = { generation: number; shares: Record<string, number>; units: [number, number][] };
 
 /** Runs a canary of several challengers to its end on drawn conversions of reward 1, as `simulateCanary` does with one. */
-export function simulateAmong({ charter, intent, champion, challengers, seed, usersPerLook, growthPerLook, maxUsers, even = false }: Input): SimulatedAmong {
+export function simulateAmong({ charter, champion, challengers, seed, usersPerLook, growthPerLook, maxUsers, even = false }: Input): SimulatedAmong {
   const random = createRandom(seed);
   const names = challengers.map((_, index) => `challenger-${index + 1}`);
-  const rates = [champion, ...challengers];
+  const rates = [champion, ...challengers.map(({ rate }) => rate)];
+  const intents = Object.fromEntries(names.map((name, index) => [name, challengers[index]?.intent ?? 'replace']));
   const timeOver: CanaryInput['charter'] = { ...charter, release: { canary: { ...charter.release.canary, maxDurationMs: maxUsers } } };
   const strata: OpenStratum[] = [];
   const ripeByStage = names.map(() => [] as number[]);
@@ -40,7 +40,7 @@ export function simulateAmong({ charter, intent, champion, challengers, seed, us
   for (let look = 0; ; look += 1) {
     const finished = strata.map((stratum) => closed(stratum, names));
     const arms = Object.fromEntries(names.map((name, index) => [name, pairOf(finished, name, { ripeByStage: ripeByStage[index] as number[] })]));
-    const decision = decideAmong({ charter: timeOver, intent, releaseId: `simulated-${seed}`, look, stage, shares, out, elapsedMs: users + 1, arms });
+    const decision = decideAmong({ charter: timeOver, intents, releaseId: `simulated-${seed}`, look, stage, shares, out, elapsedMs: users + 1, arms });
     out = decision.out;
     for (const [index, name] of names.entries()) if (out.includes(name)) fates[index] ??= decision.decisions[name]?.verdict ?? null;
     if (decision.action === 'promote' || decision.action === 'roll-back') {

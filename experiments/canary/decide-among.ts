@@ -1,95 +1,123 @@
-import type { CanaryDecision } from '../../models/contracts/canary.ts';
+import type { AmongDecision } from '../../models/contracts/canary.ts';
 import { normalBelow } from '../normal.ts';
-import { type ArmData, noCounts, type Stratum, type StratumArm } from './arm-data.ts';
+import { type ArmData, noArmData, noCounts, type Stratum, type StratumArm } from './arm-data.ts';
 import { prepareBets } from './betting.ts';
 import { challengerShare } from './challenger-share.ts';
-import { type CanaryInput, decideCanary } from './decide-canary.ts';
+import { withholdsVerdict } from './conditions.ts';
+import { type CanaryInput, weighCanary } from './decide-canary.ts';
 import { estimateLift } from './lift.ts';
+import { pairShare } from './pair-share.ts';
 
 /** Units that were all enrolled with the same shares; whose share is absent or zero took no part. */
 export type SharedStratum = { generation: number; shares: Record<string, number>; champion: StratumArm; challengers: Record<string, StratumArm> };
 
-export type AmongInput = Omit<CanaryInput, 'share' | 'arms'> & {
+export type AmongInput = Omit<CanaryInput, 'intent' | 'share' | 'arms'> & {
+  intents: Record<string, CanaryInput['intent']>;
   /** Each challenger's share in force, also of those that are out (0); all 0 before the first split. The names are those of the release. */
   shares: Record<string, number>;
   /** Challengers that earlier looks have eliminated. */
   out: readonly string[];
-  /** What happened to each challenger and the champion, by `pairOf` from the strata of all. */
+  /** What happened to each challenger and the champion, by the tally of the log or by `pairOf`. Pauses are the release's, the same in all. */
   arms: Record<string, ArmData>;
 };
-
-export type AmongDecision = {
-  action: CanaryDecision['action'];
-  stage: number;
-  /** The challenger that is promoted. */
-  promoted: string | null;
-  /** All that are out, and what this look says of those that were not. */
-  out: string[];
-  decisions: Record<string, CanaryDecision>;
-  /** From now on: together within [cap/2, cap] of the rung, each at least half of an equal part. */
-  shares: Record<string, number>;
-};
+type Weighed = ReturnType<typeof weighCanary>;
+type Pair = Weighed & { name: string; arms: ArmData; current: number; silent: boolean };
 
 /**
- * One look at several challengers of one champion. Each is judged by `decideCanary` against the champion alone, with `alpha` divided by their number
- * (Bonferroni: each e-process must reach K / alpha), so that over the release, whichever shares moved and whoever left:
+ * One look at several challengers of one champion. Each is judged by `decideCanary` against the champion alone, as a `refresh` or a `replace` of its own,
+ * with `alpha` divided by their number (Bonferroni: each e-process must reach K / alpha), so that over the release, whichever shares moved and whoever left:
  * - any challenger that is not worse and keeps within its guardrails is eliminated with probability alpha at most, all of them together;
- * - one that is not better (or, for `refresh`, lies below the margin) is promoted with probability alpha at most.
+ * - one that is not better (or, for `refresh`, lies below the margin) is promoted with probability alpha at most, all of them together.
+ * As in `decideCanary`, what becomes of them when time is over is not counted.
+ *
  * Losers leave, and their share goes to those that are left. One that has earned it is promoted as soon as no other one that is left is estimated
- * better, at the end of time at the latest; a rung ends when all that are left have its users. With one challenger the decision is that of `decideCanary`.
+ * better; a rung ends when all that are left have its users. When time is over each leaves or may be promoted: the best of those that have earned it, or else
+ * of those that the charter keeps. One whose pair with the champion has a silent arm is not waited for, since nothing is measured there: the others go up and
+ * are promoted without it, and its share does not grow. Where the champion is the silent one no rung ends. With one challenger the decision is that of
+ * `decideCanary`.
  */
-export function decideAmong({ shares, out, arms, ...common }: AmongInput): AmongDecision {
+export function decideAmong({ shares, out, arms, intents, ...common }: AmongInput): AmongDecision {
   const names = Object.keys(shares);
-  const { canary } = common.charter.release;
-  const each = { alpha: canary.alpha / names.length, ladder: canary.ladder.map((cap) => cap / names.length) };
-  const charter = { ...common.charter, release: { canary: { ...canary, ...each } } };
-  const judged = names.filter((name) => !out.includes(name));
-  const decisions = Object.fromEntries(
-    judged.map((name) => [name, decideCanary({ ...common, charter, share: shares[name] ?? 0, arms: arms[name] as ArmData })]),
-  );
-  const actionOf = (name: string) => decisions[name]?.action;
-  const left = judged.filter((name) => actionOf(name) !== 'roll-back');
-  const ended = { stage: common.stage, out: names.filter((name) => !left.includes(name)), decisions };
-  const none = Object.fromEntries(names.map((name) => [name, 0]));
-  const best = bestOf(left, decisions);
-  if (best === undefined) return { ...ended, action: 'roll-back', promoted: null, shares: none };
-  if (actionOf(best) === 'promote') return { ...ended, action: 'promote', promoted: best, shares: { ...none, [best]: 1 } };
-  const action = left.every((name) => actionOf(name) === 'advance') ? 'advance' : 'wait';
-  const cap = canary.ladder[action === 'advance' ? common.stage + 1 : common.stage] ?? 0;
+  const { releaseId, look, stage } = common;
+  const charter = charterOfPair({ charter: common.charter, challengers: names.length });
+  // Beside others that have a share, one without any is out.
+  const opening = names.every((name) => shares[name] === 0);
+  const judged = names
+    .filter((name) => !out.includes(name) && (opening || shares[name] !== 0))
+    .map((name): Pair => {
+      const own = { arms: arms[name] ?? noArmData, current: shares[name] ?? 0 };
+      const weighed = weighCanary({ ...common, charter, intent: intents[name] ?? 'replace', share: own.current, arms: own.arms });
+      return { ...weighed, ...own, name, silent: withholdsVerdict(weighed.decision.conditions ?? []) };
+    });
+  const left = judged.filter(({ decision }) => decision.action !== 'roll-back');
+  const { action, best } = conclude(left);
+  const decidedBy = best ?? bestOf(left) ?? bestOf(judged);
+  const cap = common.charter.release.canary.ladder[action === 'advance' ? stage + 1 : stage] ?? 0;
+  const divided = action === 'promote' || action === 'roll-back' ? {} : divide({ left, cap, capPerUnit: charter.reward.capPerUnit });
+  const sharesNow = Object.fromEntries(names.map((name) => [name, action === 'promote' && name === best?.name ? 1 : (divided[name] ?? 0)]));
   return {
-    ...ended,
+    releaseId,
+    look,
+    stage,
     action,
-    promoted: null,
-    shares: { ...none, ...divide({ left, decisions, arms, cap, current: shares, capPerUnit: charter.reward.capPerUnit }) },
+    verdict: decidedBy?.decision.verdict ?? 'not-enough-evidence',
+    promoted: action === 'promote' ? (best?.name ?? null) : null,
+    out: names.filter((name) => left.every((pair) => pair.name !== name)),
+    // A challenger's own decision knows nothing of the others' shares.
+    decisions: Object.fromEntries(judged.map(({ name, decision }) => [name, { ...decision, share: sharesNow[name] ?? 0 }])),
+    shares: sharesNow,
   };
 }
 
-/** The one with the greatest estimate, the first of equals. */
-function bestOf(names: readonly string[], decisions: Record<string, CanaryDecision>): string | undefined {
-  const liftOf = (name: string) => decisions[name]?.lift.value ?? Number.NEGATIVE_INFINITY;
-  return [...names].sort((a, b) => liftOf(b) - liftOf(a))[0];
+/** What a look comes to, by those that have not lost. `best`: by whom it is decided, where anything is measured. */
+function conclude(left: readonly Pair[]): { action: AmongDecision['action']; best: Pair | undefined } {
+  if (left.length === 0) return { action: 'roll-back', best: undefined };
+  const measured = left.filter(({ silent }) => !silent);
+  const isKept = ({ decision, earned }: Pair) => decision.action === 'promote' && !earned;
+  const best = bestOf(measured.filter((pair) => !isKept(pair))) ?? bestOf(measured);
+  if (best?.decision.action === 'promote') return { action: 'promote', best };
+  const championIsSilent = left.some(({ silent, arms: { signs, champion } }) => silent && (signs?.heard.champion ?? champion.enrolled) === 0);
+  const goesUp = best !== undefined && !championIsSilent && measured.every(({ decision }) => decision.action === 'advance');
+  return { action: goesUp ? 'advance' : 'wait', best };
 }
 
-type Division = {
-  left: readonly string[];
-  decisions: Record<string, CanaryDecision>;
-  arms: Record<string, ArmData>;
-  cap: number;
-  current: Record<string, number>;
-  capPerUnit: number;
-};
+/** The charter as each of several pairs has it: an equal part of `alpha`, and the ladder and the planned users as the two of them will meet them. */
+export function charterOfPair<T extends CanaryInput['charter']>({ charter, challengers }: { charter: T; challengers: number }): T {
+  const { canary } = charter.release;
+  const shareAt = (cap: number) => pairShare({ own: cap / challengers, all: Array.from({ length: challengers }, () => cap / challengers) }) ?? 0;
+  const others = ((canary.ladder.at(-1) ?? 0) * (challengers - 1)) / challengers;
+  const each = {
+    alpha: canary.alpha / challengers,
+    ladder: canary.ladder.map(shareAt),
+    ...(canary.plannedUsers === undefined ? {} : { plannedUsers: Math.round(canary.plannedUsers * (1 - others)) }),
+  };
+  return { ...charter, release: { ...charter.release, canary: { ...canary, ...each } } };
+}
 
-/** Thompson sampling within limits: the whole by the best one's probability of beating the champion; half of it in equal parts, half by each one's of being best. */
-function divide({ left, decisions, arms, cap, current, capPerUnit }: Division): Record<string, number> {
-  const now = left.reduce((sum, name) => sum + (current[name] ?? 0), 0);
-  if (now === 0) return Object.fromEntries(left.map((name) => [name, cap / 2 / left.length]));
-  const probability = Math.max(...left.map((name) => decisions[name]?.probabilityBetter ?? 0));
+/** The one with the greatest estimate, the first of equals. */
+function bestOf(pairs: readonly Pair[]): Pair | undefined {
+  return [...pairs].sort((a, b) => b.decision.lift.value - a.decision.lift.value)[0];
+}
+
+/**
+ * Thompson sampling within limits: the whole by the best one's probability of beating the champion; half of it in equal parts, half by each one's of being
+ * best. One that is silent gets no more than it has.
+ */
+function divide({ left, cap, capPerUnit }: { left: readonly Pair[]; cap: number; capPerUnit: number }): Record<string, number> {
+  const now = left.reduce((sum, { current }) => sum + current, 0);
+  if (now === 0) return Object.fromEntries(left.map(({ name }) => [name, cap / 2 / left.length]));
+  const heard = left.filter(({ silent }) => !silent);
+  const measured = heard.length === 0 ? left : heard;
+  const probability = Math.max(...measured.map(({ decision }) => decision.probabilityBetter));
   const whole = challengerShare({ cap, probability, current: now });
-  const best = probabilitiesBest(left.map((name) => estimateLift(prepareBets({ strata: arms[name]?.strata ?? [], cap: capPerUnit }))));
-  const wanted = left.map((_, index) => whole * (0.5 / left.length + 0.5 * (best[index] ?? 0)));
+  const held = left.filter((pair) => !measured.includes(pair)).map(({ name, current }) => ({ name, share: Math.min(current, (0.5 * whole) / left.length) }));
+  const rest = held.reduce((sum, { share }) => sum - share, whole);
+  const best = probabilitiesBest(measured.map(({ arms }) => estimateLift(prepareBets({ strata: arms.strata, cap: capPerUnit }))));
+  const parts = measured.map(({ name }, index) => ({ name, share: rest * (0.5 / measured.length + 0.5 * (best[index] ?? 0)) }));
+  const wanted: Record<string, number> = Object.fromEntries([...held, ...parts].map(({ name, share }) => [name, share]));
   // Each change is a generation that every replica must load.
-  const stays = whole === now && left.every((name, index) => Math.abs((current[name] ?? 0) - (wanted[index] as number)) <= 0.1 * cap);
-  return Object.fromEntries(left.map((name, index) => [name, stays ? (current[name] ?? 0) : (wanted[index] as number)]));
+  const stays = whole === now && left.every(({ name, current }) => Math.abs(current - (wanted[name] ?? 0)) <= 0.1 * cap);
+  return Object.fromEntries(left.map(({ name, current }) => [name, stays ? current : (wanted[name] ?? 0)]));
 }
 
 /**
@@ -116,15 +144,12 @@ function probabilitiesBest(estimates: readonly { value: number; standardError: n
   return raw.map((value) => value / total);
 }
 
-/**
- * A challenger and the champion alone. Of the users who met one of these two, each met the challenger with p / (p + p0), whatever else was offered, so
- * that this is a canary of one challenger with that share.
- */
+/** A challenger and the champion alone, from the strata of all. */
 export function pairOf(strata: readonly SharedStratum[], name: string, rest: Pick<ArmData, 'ripeByStage'>): ArmData {
   const pair: Stratum[] = strata.flatMap(({ generation, shares, champion, challengers }) => {
-    const [own, arm] = [shares[name] ?? 0, challengers[name]];
-    const free = 1 - Object.values(shares).reduce((sum, share) => sum + share, 0);
-    return own <= 0 || arm === undefined ? [] : [{ generation, share: own / (own + free), champion, challenger: arm }];
+    const share = pairShare({ own: shares[name] ?? 0, all: Object.values(shares) });
+    const challenger = challengers[name];
+    return share === null || challenger === undefined ? [] : [{ generation, share, champion, challenger }];
   });
   const counts = (variant: 'champion' | 'challenger') => pair.reduce((sum, stratum) => addArm(sum, stratum[variant]), noCounts);
   return { champion: counts('champion'), challenger: counts('challenger'), slow: { champion: 0, challenger: 0 }, strata: pair, ...rest };

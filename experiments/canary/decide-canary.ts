@@ -30,7 +30,8 @@ export type CanaryInput = {
 };
 
 type Canary = Charter['release']['canary'];
-type Judged = { action: CanaryDecision['action']; reasons: string[] };
+/** `kept`: promoted for want of evidence against it, when time is over. */
+type Judged = { action: CanaryDecision['action']; reasons: string[]; kept?: true };
 
 /**
  * One look at a canary: wait, go up a rung, promote or roll back, and the challenger's share from now on. Pure: same input, same decision.
@@ -47,6 +48,11 @@ type Judged = { action: CanaryDecision['action']; reasons: string[] };
  * `segmentShares`, which are there where users were recorded with their segment. `reported` is for people, and `conditions` names what is no evidence.
  */
 export function decideCanary(input: CanaryInput): CanaryDecision {
+  return weighCanary(input).decision;
+}
+
+/** The same, and whether a promotion was earned: not `kept` when time was over without a verdict. */
+export function weighCanary(input: CanaryInput): { decision: CanaryDecision; earned: boolean } {
   const { charter, releaseId, look, stage, share, arms } = input;
   const { canary } = charter.release;
   const bets = prepareBets({ strata: arms.strata, cap: charter.reward.capPerUnit, plan: planOf(canary) });
@@ -56,11 +62,11 @@ export function decideCanary(input: CanaryInput): CanaryDecision {
   const verdict = withholdsVerdict(conditions) ? 'not-enough-evidence' : verdictOf(bets, canary.alpha);
   const probability = probabilityBetter(bets);
   const sampleRatio = sampleRatioPValue(arms.strata);
-  const { action, reasons } = opening
-    ? { action: 'wait' as const, reasons: [`opens rung 1 of ${canary.ladder.length}`] }
+  const { action, reasons, kept }: Judged = opening
+    ? { action: 'wait', reasons: [`opens rung 1 of ${canary.ladder.length}`] }
     : judge({ input, bets, lift, verdict, sampleRatio, conditions });
   const reported = reportedMeans(arms.strata);
-  return {
+  const decision: CanaryDecision = {
     releaseId,
     look,
     stage,
@@ -77,6 +83,7 @@ export function decideCanary(input: CanaryInput): CanaryDecision {
     sampleRatioPValue: sampleRatio,
     evidenceDigest: digestJson(input),
   };
+  return { decision, earned: action === 'promote' && kept !== true };
 }
 
 type Judge = { input: CanaryInput; bets: Bets; lift: Interval; verdict: Verdict; sampleRatio: number; conditions: CanaryCondition[] };
@@ -116,6 +123,7 @@ function inconclusive({ mayKeep, seconds, found, canary }: { mayKeep: boolean; s
   if (mayKeep && canary.inconclusive === 'promote')
     return {
       action: 'promote',
+      kept: true,
       reasons: [`no verdict after ${seconds} s; kept, as the charter has it for a refresh whose estimate is within ${percent(canary.refreshMargin)}: ${found}`],
     };
   return { action: 'roll-back', reasons: [`no verdict after ${seconds} s: ${found}`] };

@@ -5,8 +5,11 @@ import type { ByUser, Signs } from './arm-data.ts';
 
 /** Where the canary began, and how long nothing must be served to be a pause. */
 export type Watch = { startedAtMs: number; quietAfterMs: number };
-type UnitTraffic = { slates: number; events: number; challenger: { slates: number; errors: number; fallbacks: number; slow: number } };
-type Failures = { failed: boolean; fellBack: boolean; slow: boolean };
+type UnitTraffic = { slates: number; events: number };
+type OwnSlates = { slates: number; errors: number; fallbacks: number; slow: number };
+/** `answeredBy`: whose slate it is, 0 the champion's, then each challenger's number; null: nobody's. */
+type Answer = { answeredBy: number | null; failed: boolean; fellBack: boolean; slow: boolean };
+type Asked = { enrolled: Iterable<{ name: string; variant: VariantName }>; others: ReadonlySet<string>; challenger: number; nowMs: number };
 
 /** Time is counted in so many parts of the shortest pause: little memory, and no pause is taken for longer than it was. */
 const partsOfPause = 8;
@@ -14,9 +17,12 @@ const partsOfPause = 8;
 /** What the log shows besides outcomes, counted as it grows: what came twice, who is busy, who is silent, when nothing was served. */
 export class LogSigns {
   private readonly units = new Map<string, UnitTraffic>();
+  /** What each challenger answered, by unit. */
+  private readonly answers = new Map<number, Map<string, OwnSlates>>();
   private readonly seenEvents = new Set<string>();
   private readonly busyParts = new Set<number>();
-  private readonly duplicates = { slates: 0, events: 0 };
+  /** What came again, by unit. */
+  private readonly repeated = new Map<string, UnitTraffic>();
   private readonly watch: Watch;
   private newestMs = Number.NEGATIVE_INFINITY;
 
@@ -25,53 +31,60 @@ export class LogSigns {
   }
 
   /** A slate that was met before. */
-  addRepeatedSlate(): void {
-    this.duplicates.slates += 1;
+  addRepeatedSlate(unit: string): void {
+    trafficIn(this.repeated, unit).slates += 1;
   }
 
-  addSlate({ unit, atMs, variant }: SlateRecord, { failed, fellBack, slow }: Failures): void {
-    const traffic = this.trafficOf(unit);
+  addSlate({ unit, atMs }: SlateRecord, { answeredBy, failed, fellBack, slow }: Answer): void {
+    const traffic = trafficIn(this.units, unit);
     traffic.slates += 1;
     this.newestMs = Math.max(this.newestMs, atMs);
     if (Number.isFinite(this.watch.quietAfterMs)) this.busyParts.add(Math.floor((partsOfPause * (atMs - this.watch.startedAtMs)) / this.watch.quietAfterMs));
-    if (variant === 'champion') return;
-    const { challenger } = traffic;
-    challenger.slates += 1;
-    challenger.errors += failed ? 1 : 0;
-    challenger.fallbacks += fellBack ? 1 : 0;
-    challenger.slow += slow ? 1 : 0;
+    if (answeredBy === null || answeredBy === 0) return;
+    const own = this.answersOf(answeredBy, unit);
+    own.slates += 1;
+    own.errors += failed ? 1 : 0;
+    own.fallbacks += fellBack ? 1 : 0;
+    own.slow += slow ? 1 : 0;
   }
 
   /** Events that give a reward are told apart by their id; of the others only the number counts. */
   addEvent(event: Event, isRewarded: boolean): void {
     if (isRewarded) {
       if (this.seenEvents.has(event.eventId)) {
-        this.duplicates.events += 1;
+        trafficIn(this.repeated, unitOf(event)).events += 1;
         return;
       }
       this.seenEvents.add(event.eventId);
     }
-    this.trafficOf(unitOf(event)).events += 1;
+    trafficIn(this.units, unitOf(event)).events += 1;
   }
 
-  summarize({ enrolled, nowMs }: { enrolled: Iterable<{ name: string; variant: VariantName }>; nowMs: number }): { signs: Signs; byUser: ByUser } {
+  /** Of a challenger and the champion. `others`: units that do not count here. What tells of the clock is the whole release's. */
+  summarize({ enrolled, others, challenger, nowMs }: Asked): { signs: Signs; byUser: ByUser } {
     const busiest = { champion: { slates: 0, events: 0 }, challenger: { slates: 0, events: 0 } };
     const heard = { champion: 0, challenger: 0 };
     for (const { name, variant } of enrolled) {
-      const { slates, events } = this.trafficOf(name);
+      const { slates, events } = trafficIn(this.units, name);
       busiest[variant].slates = Math.max(busiest[variant].slates, slates);
       busiest[variant].events = Math.max(busiest[variant].events, events);
       if (events > 0) heard[variant] += 1;
     }
+    const duplicates = { slates: 0, events: 0 };
+    for (const [name, { slates, events }] of this.repeated) {
+      if (others.has(name)) continue;
+      duplicates.slates += slates;
+      duplicates.events += events;
+    }
     const aheadMs = Math.max(0, Number.isFinite(this.newestMs) ? this.newestMs - nowMs : 0);
-    return { signs: { duplicates: { ...this.duplicates }, busiest, heard, ...this.quiet(nowMs), aheadMs }, byUser: this.byUser() };
+    return { signs: { duplicates, busiest, heard, ...this.quiet(nowMs), aheadMs }, byUser: this.byUser(challenger) };
   }
 
-  private byUser(): ByUser {
-    const found: ByUser = { users: 0, errors: 0, fallbacks: 0, slow: 0 };
-    const failing: [name: string, own: UnitTraffic['challenger']][] = [];
-    for (const [name, { challenger: own }] of this.units) {
-      if (own.slates > 0) found.users += 1;
+  private byUser(challenger: number): ByUser {
+    const answers = this.answers.get(challenger) ?? new Map<string, OwnSlates>();
+    const found: ByUser = { users: answers.size, errors: 0, fallbacks: 0, slow: 0 };
+    const failing: [name: string, own: OwnSlates][] = [];
+    for (const [name, own] of answers) {
       if (own.errors + own.fallbacks + own.slow > 0) failing.push([name, own]);
     }
     // In one order, whatever came first: sums of fractions depend on it in their last bits.
@@ -91,9 +104,17 @@ export class LogSigns {
     return { quietMs: gaps.filter((parts) => parts >= partsOfPause).reduce((sum, parts) => sum + parts, 0) * partMs };
   }
 
-  private trafficOf(unit: string): UnitTraffic {
-    const found = this.units.get(unit) ?? { slates: 0, events: 0, challenger: { slates: 0, errors: 0, fallbacks: 0, slow: 0 } };
-    this.units.set(unit, found);
+  private answersOf(challenger: number, unit: string): OwnSlates {
+    const answers = this.answers.get(challenger) ?? new Map<string, OwnSlates>();
+    this.answers.set(challenger, answers);
+    const found = answers.get(unit) ?? { slates: 0, errors: 0, fallbacks: 0, slow: 0 };
+    answers.set(unit, found);
     return found;
   }
+}
+
+function trafficIn(units: Map<string, UnitTraffic>, unit: string): UnitTraffic {
+  const found = units.get(unit) ?? { slates: 0, events: 0 };
+  units.set(unit, found);
+  return found;
 }

@@ -101,7 +101,6 @@ function runOnce({ input, canary, run, even }: Run): Ended {
   const challengers = [challenger, ...others];
   const common = {
     charter: { reward: { weights: { purchase: 1 }, attributionMs: 1, capPerUnit: 1 }, release: { canary } },
-    intent,
     seed: input.seed * 1_000_003 + run,
     usersPerLook,
     growthPerLook,
@@ -109,7 +108,7 @@ function runOnce({ input, canary, run, even }: Run): Ended {
   };
   const best = Math.max(champion, ...challengers);
   if (challengers.length > 1) {
-    const ended = simulateAmong({ ...common, champion, challengers, even });
+    const ended = simulateAmong({ ...common, champion, challengers: challengers.map((rate) => ({ rate, intent })), even });
     const lost = challengers.reduce((sum, rate, index) => sum + (best - rate) * (ended.challengerUsers[index] ?? 0), ended.championUsers * (best - champion));
     const outcome = ended.decision.action === 'promote' ? 'promoted' : ended.fates.every((fate) => fate === 'worse') ? 'rolled-back' : 'inconclusive';
     const each = ended.fates.map((fate, index) => ({
@@ -120,7 +119,7 @@ function runOnce({ input, canary, run, even }: Run): Ended {
     return { outcome, users: ended.users, challengerUsers: ended.users - ended.championUsers, regret: lost, each };
   }
   // A share that never moves: the rung's ends are one.
-  const ended = simulateCanary({ ...common, rates: { champion: () => champion, challenger: () => challenger }, ...(even ? { share: 0.5 } : {}) });
+  const ended = simulateCanary({ ...common, intent, rates: { champion: () => champion, challenger: () => challenger }, ...(even ? { share: 0.5 } : {}) });
   const { action, verdict } = ended.decision;
   const outcome = action === 'promote' ? 'promoted' : verdict === 'worse' ? 'rolled-back' : 'inconclusive';
   const onChampion = ended.users - ended.challengerUsers;

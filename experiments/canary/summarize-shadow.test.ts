@@ -17,14 +17,14 @@ const canary: Parameters<typeof judgeShadow>[0]['canary'] = {
 };
 
 describe('shadow', () => {
-  const record = (requestId: string, shadow: { items?: string[]; latencyMs?: number; error?: string | null } | null) =>
+  const record = (requestId: string, shadow: { artifact?: string; items?: string[]; latencyMs?: number; error?: string | null } | null) =>
     ({
       requestId,
       releaseId: 'r',
       items: ['a', 'b', 'c', 'd'],
       ...(shadow === null ? {} : { shadow: { artifact: 'sha256:', items: ['b', 'a', 'x', 'y'], latencyMs: 5, error: null, ...shadow } }),
     }) as unknown as SlateRecord;
-  const summarize = (records: SlateRecord[]) => summarizeShadow({ records, releaseId: 'r', maxP99Ms: 250 });
+  const summarize = (records: SlateRecord[]) => summarizeShadow({ records, releaseId: 'r', artifact: 'sha256:', maxP99Ms: 250 });
 
   it('counts unseen answers, errors, slow ones and the overlap, each request once', () => {
     const found = summarize([
@@ -34,6 +34,8 @@ describe('shadow', () => {
       record('3', { items: ['a', 'b', 'c', 'd'], latencyMs: 300 }),
       record('4', { error: 'no', items: [] }),
       { ...record('5', {}), releaseId: 'x' },
+      // Another challenger's.
+      record('6', { artifact: 'sha256:other', error: 'no' }),
     ]);
     expect(found).toMatchObject({ slates: 3, errors: 1, slow: 1, overlapAt10: 0.75 });
     expect(found.latencyP99Ms).toBeGreaterThanOrEqual(300);

@@ -9,15 +9,17 @@ export type ShadowSummary = { slates: number; errors: number; latencyP99Ms: numb
 
 type Canary = Charter['release']['canary'];
 
-/** Counts the slates of a release's shadow stage that carry the challenger's unseen answer, each request once. */
-export function summarizeShadow({ records, releaseId, maxP99Ms }: { records: Iterable<SlateRecord>; releaseId: string; maxP99Ms: number }): ShadowSummary {
+type Counted = { records: Iterable<SlateRecord>; releaseId: string; artifact: string; maxP99Ms: number };
+
+/** Counts the slates of a release's shadow stage that carry this challenger's unseen answer, each request once. */
+export function summarizeShadow({ records, releaseId, artifact, maxP99Ms }: Counted): ShadowSummary {
   const latency = new LatencyHistogram();
   const seen = new Set<string>();
   const found = { slates: 0, errors: 0, slow: 0 };
   let overlap = 0;
   let compared = 0;
   for (const { requestId, shadow, items, releaseId: own } of records) {
-    if (shadow === undefined || own !== releaseId || seen.has(requestId)) continue;
+    if (shadow === undefined || own !== releaseId || shadow.artifact !== artifact || seen.has(requestId)) continue;
     seen.add(requestId);
     found.slates += 1;
     if (shadow.error !== null) {

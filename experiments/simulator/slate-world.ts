@@ -28,7 +28,7 @@ export type SlateWorldSettings = {
 export type Explore = (input: {
   baseItems: readonly string[];
   nextItems: readonly string[];
-  challengerItems: readonly string[];
+  challengerRankings: readonly (readonly string[])[];
   allowedIds: readonly string[];
 }) => { exploration: Exploration; marginal: (itemId: string, slot: number) => number; prefix: (items: readonly string[]) => number[] };
 
@@ -94,8 +94,8 @@ export function makeSlateWorld(settings: SlateWorldSettings, explore: Explore): 
     .reduce((best, one) => (one.miss < best.miss ? one : best));
   const segments = segmentShares.map((share, segment): Segment => {
     const [base, candidate] = [champions[segment] as string[], candidates[segment] as string[]];
-    const challengerItems = settings.isRegistered === false ? [] : candidate.slice(0, 20);
-    const explored = explore({ baseItems: base.slice(0, size), nextItems: base.slice(size), challengerItems, allowedIds: ids });
+    const challengerRankings = settings.isRegistered === false ? [] : [candidate.slice(0, 20)];
+    const explored = explore({ baseItems: base.slice(0, size), nextItems: base.slice(size), challengerRankings, allowedIds: ids });
     if ((explored.exploration.expectedSlots ?? explored.exploration.slots.length) !== 1)
       throw new UnderstudyError('UND-INPUT', 'This world is of slates of which exploration draws one slot');
     const listed = new Set([...base.slice(0, size), ...explored.exploration.poolItems]);

@@ -51,4 +51,22 @@ export const canaryDecision = z.strictObject({
   sampleRatioPValue: z.number(),
   evidenceDigest: digestString,
 });
+/** One look at several challengers of one release, by artifact: each against the champion, then what follows for all of them. */
+export const amongDecision = z.strictObject({
+  releaseId: externalId,
+  look: z.number().int(),
+  stage: z.number().int(),
+  action: canaryAction,
+  /** Of the challenger that this is decided by: the one with the greatest estimate of those that are left. */
+  verdict,
+  /** The challenger that is promoted. */
+  promoted: z.string().nullable(),
+  /** All that are out, and what this look says of those that were not before. */
+  out: z.array(z.string()),
+  decisions: z.record(z.string(), canaryDecision),
+  /** From now on; 0 of those that are out. */
+  shares: z.record(z.string(), z.number()),
+});
+export type AmongDecision = z.infer<typeof amongDecision>;
+
 export type CanaryDecision = z.infer<typeof canaryDecision>;

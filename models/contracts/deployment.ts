@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
 
+/** In one release. */
+export const challengersAtMost = 6;
+
 export const variantName = z.enum(['champion', 'challenger']);
 export type VariantName = z.infer<typeof variantName>;
 
@@ -16,6 +19,15 @@ export const canarySpec = z.strictObject({
   share: z.number().min(0).max(1),
   /** Share of new enrolments in each segment of visitors, where they differ; `share` for all others. */
   segmentShares: z.record(machineName, z.number().min(0).max(1)).optional(),
+  /**
+   * The release's other challengers, in an order that stays: in the hash's range they follow `artifact`. Where there are any, one whose share is 0 is out
+   * and its users are the champion's again, and `segmentShares` is absent.
+   */
+  rivals: z
+    .array(z.strictObject({ artifact: digestString, share: z.number().min(0).max(1) }))
+    .min(1)
+    .max(challengersAtMost - 1)
+    .optional(),
   /** Hashed with the unit to assign it: one salt a release. */
   salt: z.string().min(1),
 });
@@ -47,6 +59,8 @@ export const deploymentSpec = z.strictObject({
   canary: canarySpec.nullable(),
   /** Registered but not (yet) under canary: its top items get exploration support. */
   challenger: digestString.nullable(),
+  /** Challengers of the same release beside `challenger`, those that are out excepted. */
+  rivals: z.array(digestString).optional(),
   charter: digestString,
   catalog: digestString,
   /** Releases that were fenced off by an override and may write nothing more. */
@@ -56,3 +70,8 @@ export const deploymentSpec = z.strictObject({
   createdAtMs: epochMs,
 });
 export type DeploymentSpec = z.infer<typeof deploymentSpec>;
+
+/** All challengers of a canary, those that are out (share 0) among them, in the order of the hash's range. */
+export function challengersOf({ artifact, share, rivals = [] }: Pick<CanarySpec, 'artifact' | 'share' | 'rivals'>): { artifact: string; share: number }[] {
+  return [{ artifact, share }, ...rivals];
+}

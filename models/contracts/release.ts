@@ -40,6 +40,8 @@ export const candidateSubmission = z.strictObject({
   report: digestString,
   /** Number of the run's evaluation; absent for the first. Each is a release of its own. */
   attempt: z.number().int().min(2).optional(),
+  /** Workflow ids of all candidates of the same request for retraining, this one's among them: they are judged together. Absent where it is alone. */
+  party: z.array(z.string()).optional(),
 });
 export type CandidateSubmission = z.infer<typeof candidateSubmission>;
 
@@ -94,7 +96,8 @@ export type ApprovalPolicy = {
   expireAfterMs: number;
 };
 
-export const releasePhases = ['idle', 'opening', 'rehearsal', 'approval', 'shadow', 'canary', 'promoting', 'closing'] as const;
+/** `gathering`: nothing is under way, and the candidates of one request for retraining are waited for. */
+export const releasePhases = ['idle', 'gathering', 'opening', 'rehearsal', 'approval', 'shadow', 'canary', 'promoting', 'closing'] as const;
 export type ReleasePhase = (typeof releasePhases)[number];
 /** `failed`: a step of it could not be done, for a reason that trying again does not mend. */
 export const releaseOutcomes = ['promoted', 'refused', 'rejected', 'expired', 'superseded', 'aborted', 'rolled-back', 'failed'] as const;
@@ -116,6 +119,8 @@ export type ReleaseStatus = {
   stage: number | null;
   share: number | null;
   segmentShares?: Record<string, number>;
+  /** Where several share the release, all of them: `share` is the one in force, null before the canary, 0 of those that are out. */
+  challengers?: { candidate: string; artifact: string; intent: string; share: number | null; why: string }[];
   look: number;
   lastDecision: { action: string; verdict: string; reasons: string[] } | null;
   waiting: string | null;

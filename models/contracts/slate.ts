@@ -65,6 +65,29 @@ export const exploration = z.strictObject({
 });
 export type Exploration = z.infer<typeof exploration>;
 
+/** A unit's first enrolment in a release. */
+export const enrolment = z.strictObject({
+  /** The challenger's share then. */
+  share: z.number(),
+  /** Those of the release's other challengers, in the order of the deployment spec; absent where there are none. */
+  rivalShares: z.array(z.number()).optional(),
+  /** Where the unit fell in [0, 1): the challengers' shares lie one behind the other from 0 on, what is left is the champion's. */
+  bucket: z.number(),
+  atMs: epochMs,
+  generation: z.number().int(),
+});
+export type Enrolment = z.infer<typeof enrolment>;
+
+/** Whose a unit became when it was enrolled: 0 the champion's, 1 the challenger's, 2 and on its rivals' in their order. */
+export function armOf({ share, rivalShares = [], bucket }: Pick<Enrolment, 'share' | 'rivalShares' | 'bucket'>): number {
+  let end = 0;
+  for (const [index, own] of [share, ...rivalShares].entries()) {
+    end += own;
+    if (bucket < end) return index + 1;
+  }
+  return 0;
+}
+
 /** What the server sent, one a request. Handed to the log as the answer leaves: a replica that is killed loses those of its last moment. */
 export const slateRecord = z.strictObject({
   schemaVersion: z.literal(1),
@@ -79,8 +102,7 @@ export const slateRecord = z.strictObject({
   releaseId: externalId.nullable(),
   stage: z.number().int().nullable(),
   variant: variantName,
-  /** The challenger's share when this unit was first enrolled in the release, and when. */
-  enrolment: z.strictObject({ share: z.number(), bucket: z.number(), atMs: epochMs, generation: z.number().int() }).nullable(),
+  enrolment: enrolment.nullable(),
   /** The challenger's share of new enrolments that was in force. */
   share: z.number().optional(),
   /** How many items were asked for. */

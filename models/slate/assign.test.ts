@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bucketOf } from './assign.ts';
+import { bucketOf, challengersInPlay, registeredOf, shareInForce } from './assign.ts';
 
 test('a bucket is fixed by salt and unit', () => {
   expect(bucketOf({ salt: 'release-1', unit: 'user:17850' })).toBe(bucketOf({ salt: 'release-1', unit: 'user:17850' }));
@@ -23,3 +23,33 @@ test('buckets are uniform, and independent from salt to salt', () => {
 function count(bins: number[], bin: number): void {
   bins[bin] = (bins[bin] ?? 0) + 1;
 }
+
+const alone = { mode: 'canary', artifact: 'a', share: 0 } as const;
+const among = {
+  ...alone,
+  rivals: [
+    { artifact: 'b', share: 0.2 },
+    { artifact: 'c', share: 0 },
+  ],
+} satisfies Parameters<typeof challengersInPlay>[0];
+
+test('a challenger without a share is out where others share its release, and where there is traffic to have', () => {
+  expect(challengersInPlay(among)).toEqual(['b']);
+  expect(challengersInPlay({ ...among, share: 0.1 })).toEqual(['a', 'b']);
+  expect(challengersInPlay({ ...among, mode: 'shadow' })).toEqual(['a', 'b', 'c']);
+  expect(challengersInPlay(alone)).toEqual(['a']);
+});
+
+test('what is registered and has lost is not explored any more', () => {
+  const canary = { ...among, releaseId: 'r1', stage: 0, cap: 1, salt: 's' };
+  expect(registeredOf({ challenger: 'a', rivals: ['b', 'c'], canary: null })).toEqual(['a', 'b', 'c']);
+  expect(registeredOf({ challenger: 'a', rivals: ['b', 'c'], canary })).toEqual(['b']);
+  expect(registeredOf({ challenger: 'a', canary: { ...canary, rivals: undefined } })).toEqual(['a']);
+  expect(registeredOf({ challenger: null, canary: null })).toEqual([]);
+});
+
+test('the share in force is that of all challengers together, or of the segment', () => {
+  expect(shareInForce({ ...among, share: 0.1 }, 'gold')).toBeCloseTo(0.3, 12);
+  expect(shareInForce({ share: 0.1, segmentShares: { gold: 0.4 } }, 'gold')).toBe(0.4);
+  expect(shareInForce({ share: 0.1, segmentShares: { gold: 0.4 } }, 'silver')).toBe(0.1);
+});

@@ -14,7 +14,10 @@ function inputOf(
   return {
     baseItems: ids('b', 4),
     nextItems: ids('n', 6),
-    challengerItems: ['b1', 'n3', 'c0', 'c1', 'c2'],
+    challengerRankings: [
+      ['b1', 'n3', 'c0', 'c1', 'c2'],
+      ['c2', 'n0', 'b0', 'c1'],
+    ],
     excluded: new Set(),
     seed: 1,
     drawId: 'draw-1',
@@ -29,16 +32,19 @@ test('one slot: every number by hand', () => {
   const input = inputOf({
     baseItems: ['b0', 'b1'],
     nextItems: ['n0', 'n1', 'n2'],
-    challengerItems: ['b1', 'n1', 'c0'],
+    challengerRankings: [
+      ['b1', 'n1', 'c0'],
+      ['c0', 'n2', 'b0'],
+    ],
     allowedIds: ['b0', 'b1', 'n0', 'n1', 'n2', 'c0', 'f0', 'f1'],
     settings: { floor: 0.1, rankOffset: 0 },
   });
   const explored = exploreSlate(input);
-  // Ranks: n0 1, n1 the better of 2 and 1, n2 3, c0 2. Weights 1, 1, 1/3, 1/2: 17/6 in all. Six items take part in the floor.
-  const share = (weight: number): number => (0.9 * weight) / (17 / 6) + 0.1 / 6;
+  // Ranks: n0 1, n1 the better of 2 and 1, n2 of 3 and 2, c0 of 2 and 1. Weights 1, 1, 1/2, 1: 7/2 in all. Six items take part in the floor.
+  const share = (weight: number): number => (0.9 * weight) / (7 / 2) + 0.1 / 6;
   const exploration = explorationSchema.parse(explored.exploration);
   expect(exploration.poolItems).toEqual(['n0', 'n1', 'n2', 'c0']);
-  for (const [index, value] of [share(1), share(1), share(1 / 3), share(1 / 2)].entries()) expect(exploration.poolProbabilities[index]).toBeCloseTo(value, 14);
+  for (const [index, value] of [share(1), share(1), share(1 / 2), share(1)].entries()) expect(exploration.poolProbabilities[index]).toBeCloseTo(value, 14);
   expect(exploration.floorProbability).toBeCloseTo(0.1 / 6, 14);
   expect(exploration.floorItems).toBe(2);
   const [slot] = exploration.slots as [number];
@@ -64,7 +70,7 @@ test.each([
   const input = inputOf({
     baseItems: ids('b', base),
     slateSize,
-    ...(empty ? { nextItems: [], challengerItems: [] } : {}),
+    ...(empty ? { nextItems: [], challengerRankings: [] } : {}),
     settings: { floor: 0.2, rankOffset: 1, ...settings },
   });
   const size = input.baseItems.length;
@@ -109,7 +115,7 @@ test('whatever the request: allowed, no item twice, shares that add up, the same
   const universe = ids('i', 30);
   const anyInput = fc.record({
     order: fc.shuffledSubarray(universe, { minLength: 10, maxLength: 30 }),
-    challenger: fc.shuffledSubarray(universe, { maxLength: 12 }),
+    challengers: fc.array(fc.shuffledSubarray(universe, { maxLength: 12 }), { maxLength: 4 }),
     allowed: fc.subarray(universe),
     excluded: fc.subarray(universe, { maxLength: 8 }),
     size: fc.integer({ min: 0, max: 10 }),
@@ -119,14 +125,14 @@ test('whatever the request: allowed, no item twice, shares that add up, the same
     seed: fc.nat(),
   });
   fc.assert(
-    fc.property(anyInput, ({ order, challenger, allowed, excluded, size, slots, poolDepth, floor, seed }) => {
+    fc.property(anyInput, ({ order, challengers, allowed, excluded, size, slots, poolDepth, floor, seed }) => {
       const banned = new Set(excluded);
       const legal = (id: string): boolean => allowed.includes(id) && !banned.has(id);
       const baseItems = order.filter(legal).slice(0, size);
       const input: ExploreInput = {
         baseItems,
         nextItems: order.filter((id) => !baseItems.includes(id)),
-        challengerItems: challenger,
+        challengerRankings: challengers,
         scope: { allowed: (id) => allowed.includes(id), allowedIds: allowed },
         excluded: banned,
         settings: { slots, poolDepth, rankOffset: 5, challengerDepth: 5, floor },
@@ -147,7 +153,16 @@ test('whatever the request: allowed, no item twice, shares that add up, the same
       explorationSchema.parse(exploration);
       const total = exploration.poolProbabilities.reduce((sum, value) => sum + value, 0) + exploration.floorProbability * exploration.floorItems;
       expect(total).toBeCloseTo(1, 10);
-      expect(exploration.poolItems.some((id) => baseItems.includes(id))).toBe(false);
+      // Who may be drawn, and how likely: by the best of the item's ranks among all rankings.
+      const own = input.nextItems.slice(0, Math.max(0, poolDepth - baseItems.length));
+      const rankings = [own, ...challengers.map((one) => one.filter((id) => !baseItems.includes(id)).slice(0, 5))];
+      const ranks = new Map<string, number>();
+      for (const id of rankings.flat().filter((one) => legal(one) && !baseItems.includes(one)))
+        ranks.set(id, 1 + Math.min(...rankings.map((one) => one.indexOf(id)).filter((place) => place >= 0)));
+      expect(new Set(exploration.poolItems)).toEqual(new Set(ranks.keys()));
+      const weights = exploration.poolItems.map((id) => 1 / ((ranks.get(id) as number) + 5));
+      const [sum, uniform] = [weights.reduce((one, other) => one + other, 0), (weights.length === 0 ? 0 : floor) / (exploration.floorItems + weights.length)];
+      for (const [place, weight] of weights.entries()) expect(exploration.poolProbabilities[place]).toBeCloseTo(((1 - floor) * weight) / sum + uniform, 12);
       explored.items.forEach((item, slot) => {
         const isDrawn = exploration.slots.includes(slot);
         expect(baseItems.includes(item)).toBe(!isDrawn);
@@ -162,18 +177,18 @@ test('whatever the request: allowed, no item twice, shares that add up, the same
 
 test('the pool ends at its depth', () => {
   const { exploration } = exploreSlate(inputOf({ settings: { poolDepth: 6, challengerDepth: 2 } }));
-  // Ranks 5 and 6 of the champion; the challenger's best two outside the base slate.
-  expect(exploration?.poolItems).toEqual(['n0', 'n1', 'n3', 'c0']);
+  // Ranks 5 and 6 of the champion; each challenger's best two outside the base slate.
+  expect(exploration?.poolItems).toEqual(['n0', 'n1', 'n3', 'c0', 'c2']);
 });
 
 test('nothing to draw from leaves the slate certain; only the floor left has no more than its own', () => {
-  const nobody = inputOf({ nextItems: [], challengerItems: [], allowedIds: ids('b', 4) });
+  const nobody = inputOf({ nextItems: [], challengerRankings: [], allowedIds: ids('b', 4) });
   expect(exploreSlate(nobody)).toEqual({ items: ids('b', 4), propensities: [1, 1, 1, 1], conditionalPropensities: [1, 1, 1, 1], exploration: null });
   expect(exploreSlate(inputOf({ settings: { slots: 0 } })).exploration).toBeNull();
-  const onlyFloor = exploreSlate(inputOf({ nextItems: [], challengerItems: [] }));
+  const onlyFloor = exploreSlate(inputOf({ nextItems: [], challengerRankings: [] }));
   expect(onlyFloor.exploration).toMatchObject({ poolItems: [], floorItems: 14, expectedSlots: 0.02 });
   expect(onlyFloor.exploration?.floorProbability).toBeCloseTo(1 / 14, 14);
-  expect(exploreSlate(inputOf({ nextItems: [], challengerItems: [], settings: { floor: 0 } })).exploration).toBeNull();
+  expect(exploreSlate(inputOf({ nextItems: [], challengerRankings: [], settings: { floor: 0 } })).exploration).toBeNull();
 });
 
 describe('inclusion probabilities', () => {

@@ -9,8 +9,8 @@ export type ExploreInput = {
   baseItems: readonly string[];
   /** The same model's ranking behind the base slate, best first: its ranks baseItems.length + 1 and on. */
   nextItems: readonly string[];
-  /** The ranking of the registered challenger (or of the champion, where the challenger answers); empty without one. */
-  challengerItems: readonly string[];
+  /** Rankings of the other artifacts of the release: of each registered challenger, or of the champion and the others where a challenger answers. */
+  challengerRankings: readonly (readonly string[])[];
   scope: Pick<Scope, 'allowed' | 'allowedIds'>;
   /** What this request may not show. */
   excluded: ReadonlySet<string>;
@@ -37,8 +37,8 @@ export type Explored = {
  * that is shorter than the charter's explores `slots * length / slateSize` of its places in expectation: one more or less by the draw, which
  * the propensities count in.
  *
- * The pool: the model's next ranks up to `poolDepth` (rank 1 is the first behind the base slate) and the challenger's best
- * `challengerDepth` (its own ranks, base items left out). An item of both has the better of its two ranks. Weight 1 / (rank + rankOffset).
+ * The pool: the model's next ranks up to `poolDepth` (rank 1 is the first behind the base slate) and each challenger's best
+ * `challengerDepth` (its own ranks, base items left out). An item of several has the best of its ranks. Weight 1 / (rank + rankOffset).
  * Where the pool is empty a place is explored only as often as the floor would have had it, and by the floor.
  */
 export function exploreSlate(input: ExploreInput): Explored {
@@ -88,12 +88,12 @@ export function exploreSlate(input: ExploreInput): Explored {
   };
 }
 
-function poolOf({ baseItems, nextItems, challengerItems, scope, excluded, settings }: ExploreInput): { items: string[]; weights: number[] } {
+function poolOf({ baseItems, nextItems, challengerRankings, scope, excluded, settings }: ExploreInput): { items: string[]; weights: number[] } {
   const base = new Set(baseItems);
   const bestRank = new Map<string, number>();
   const depth = Math.max(0, settings.poolDepth - baseItems.length);
-  const others = challengerItems.filter((item) => !base.has(item)).slice(0, settings.challengerDepth);
-  for (const ranking of [nextItems.slice(0, depth), others]) {
+  const others = challengerRankings.map((ranking) => ranking.filter((item) => !base.has(item)).slice(0, settings.challengerDepth));
+  for (const ranking of [nextItems.slice(0, depth), ...others]) {
     for (const [position, item] of ranking.entries()) {
       if (base.has(item) || excluded.has(item) || !scope.allowed(item)) continue;
       bestRank.set(item, Math.min(position + 1, bestRank.get(item) ?? Number.POSITIVE_INFINITY));

@@ -39,6 +39,7 @@ export const surfaceAnswer = z.strictObject({
   generation: count,
   champion: digestString,
   challenger: digestString.nullable(),
+  rivals: z.array(digestString).optional(),
   canary: canarySpec.nullable(),
   paused: z.boolean(),
   charter: digestString,

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { surfaceName } from '../../models/contracts/ids.ts';
 import { inputError } from '../../models/contracts/problem.ts';
+import { challengersInPlay } from '../../models/slate/assign.ts';
 import { unknownSurface } from '../accept-events.ts';
 import type { Metrics } from '../metrics.ts';
 import type { LiveSurface } from '../surface.ts';
@@ -36,6 +37,7 @@ export function surfaceRoute({ surfaces, standings }: Standings): RequestHandler
       generation: spec.generation,
       champion: spec.champion,
       challenger: spec.challenger,
+      rivals: spec.rivals,
       canary: spec.canary,
       paused: spec.paused,
       charter: spec.charter,
@@ -74,7 +76,11 @@ export function readyRoute({
       byName[name] = { generation, modelThreads: threads, ...(refused === undefined ? {} : { refused }), ...(unreadable ? { unreadable } : {}) };
       if (refused !== undefined) troubles.push(`${name}: generation ${refused.generation} is refused: ${refused.problem.code}`);
       if (surfaces.has(name) && threads === 0) troubles.push(`${name}: no model answers, the fallback does`);
-      if (host && spec?.canary && host.readyThreads(spec.canary.artifact) === 0) troubles.push(`${name}: the challenger does not answer`);
+      const canary = host ? spec?.canary : null;
+      for (const artifact of canary ? challengersInPlay(canary) : []) {
+        const which = canary?.rivals === undefined ? 'the challenger' : `the challenger ${artifact}`;
+        if (host?.readyThreads(artifact) === 0) troubles.push(`${name}: ${which} does not answer`);
+      }
     }
     for (const [what, why] of unseen) troubles.push(what === '' ? `the deployments cannot be read: ${why}` : `${what} cannot be read: ${why}`);
     const missing = [...standings].filter(([name, { unreadable }]) => !surfaces.has(name) && unreadable !== true);

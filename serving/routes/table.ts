@@ -55,7 +55,7 @@ export const routes = {
     method: 'get',
     path: '/v1/surfaces/:surface',
     summary: 'What is in force on a surface',
-    description: 'Generation, champion, challenger, canary and what this replica refused.',
+    description: 'Generation, champion, challengers, canary and what this replica refused.',
     access: 'key',
     answer: { description: 'The surface as this replica serves it', schema: surfaceAnswer },
     problems: ['UND-INPUT', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],

@@ -16,6 +16,8 @@ import type { CloseRequest, Evaluated, OpenedRelease, PublishRequest } from '../
 import type { CandidateSubmission, OverrideNotice, ReleaseStatus, Vote, VoteResult } from '../../models/contracts/release.ts';
 import { releaseIdOf, releaseMessages } from '../../models/contracts/messages.ts';
 import { control, patient, training } from '../proxies.ts';
+import { closingsOf, contestantsOf, enter, shown } from './contestants.ts';
+import { Inbox } from './inbox.ts';
 import { type Ending, Overrides } from './overrides.ts';
 import { SpecWriter } from './spec-writer.ts';
 import { type Desk, stageNames, stages, type Way } from './stages.ts';
@@ -28,6 +30,8 @@ type Carried = { way: Way; status: ReleaseStatus; step: number; override: Overri
 export type ReleaseInput = {
   surface: string;
   pending?: CandidateSubmission | null;
+  /** Of the same request as the pending one. */
+  beside?: CandidateSubmission[];
   last?: ReleaseStatus['last'];
   closed?: number;
   underWay?: Carried | null;
@@ -39,7 +43,7 @@ const decideSignal = defineSignal<[Vote]>(releaseMessages.decide);
 const overriddenSignal = defineSignal<[OverrideNotice]>(releaseMessages.overridden);
 const statusQuery = defineQuery<ReleaseStatus>(releaseMessages.status);
 
-/** The only publisher of a surface: takes candidates one at a time from evidence to champion or refusal. Runs for ever. */
+/** The only publisher of a surface: takes candidates, those of one request at a time, from evidence to champion or refusal. Runs for ever. */
 export async function release(input: ReleaseInput): Promise<void> {
   const publisher = new Publisher(input);
   publisher.listen();
@@ -47,54 +51,44 @@ export async function release(input: ReleaseInput): Promise<void> {
     if (way === null) {
       await condition(() => publisher.pending !== null || publisher.overridden());
       if (publisher.overridden()) await publisher.reconcile();
-      if (publisher.pending === null) continue;
+      if (publisher.pending === null || !(await publisher.gathered())) continue;
     }
-    const submission = way?.submission ?? publisher.take();
+    const from = way ?? publisher.take();
     try {
-      if (way === null) await publisher.closeDropped(submission);
-      await publisher.close(submission, await publisher.run(submission, way));
+      if (way === null) await publisher.closeDropped();
+      await publisher.close(await publisher.run(from));
     } catch (error) {
       // Whoever cancels the workflow leaves no challenger behind that nobody watches.
-      if (isCancellation(error)) await CancellationScope.nonCancellable(() => publisher.cancelled(submission));
+      if (isCancellation(error)) await CancellationScope.nonCancellable(() => publisher.cancelled());
       throw error;
     }
     if (workflowInfo().continueAsNewSuggested) await publisher.continueAsNew(null);
   }
 }
 
-/** What a canary came to, where the release had got so far. */
-function canaryOf(way: Way | null): Pick<CloseRequest, 'canary'> {
-  if (way === null || way.at !== 'canary' || way.startedAtMs === null || way.decision === null) return {};
-  const { charter, evidence, intent } = way.opened;
-  if (intent === 'bootstrap') return {};
-  return { canary: { charter, evidence, intent, startedAtMs: way.startedAtMs, endedAtMs: way.lookedAtMs ?? Date.now(), decision: way.decision } };
-}
-
-/** The same candidate, judged the same time. */
-function isSame(one: CandidateSubmission, other: CandidateSubmission | null): boolean {
-  return one.artifact === other?.artifact && (one.attempt ?? 1) === (other.attempt ?? 1);
-}
-
 class Publisher implements Desk {
-  pending: CandidateSubmission | null;
   status: ReleaseStatus;
   voting = new Voting();
   overrides: Overrides;
-  private current: CandidateSubmission | null;
+  private inbox: Inbox;
+  /** What is under release: one candidate, or several of one request; the first leads. */
+  private current: CandidateSubmission[];
   private writer: SpecWriter;
   private charter: string;
-  private dropped: CandidateSubmission[];
-  /** Of the release that runs. */
-  private way: Way | null = null;
+  private way: Way | null;
 
-  constructor({ surface, pending = null, last = null, closed = 0, underWay = null }: ReleaseInput) {
-    this.pending = pending;
-    this.current = underWay?.way.submission ?? null;
+  constructor({ surface, pending = null, beside = [], last = null, closed = 0, underWay = null }: ReleaseInput) {
+    this.inbox = new Inbox({ waiting: pending === null ? [] : [pending, ...beside], dropped: underWay?.dropped ?? [] });
+    this.way = underWay?.way ?? null;
+    this.current = this.way === null ? [] : contestantsOf(this.way).map(({ submission }) => submission);
     this.status = underWay?.status ?? { ...idle(surface), last, closed };
     this.overrides = new Overrides(underWay?.override ?? null);
     this.writer = this.newWriter(underWay?.step ?? 0);
     this.charter = underWay?.way.opened.charter ?? '';
-    this.dropped = underWay?.dropped ?? [];
+  }
+
+  get pending(): CandidateSubmission | null {
+    return this.inbox.first;
   }
 
   private newWriter(step: number): SpecWriter {
@@ -105,14 +99,12 @@ class Publisher implements Desk {
   listen(): void {
     setHandler(submitSignal, (submission: CandidateSubmission | undefined) => {
       if (typeof submission?.artifact !== 'string' || typeof submission.report !== 'string') return;
-      if (isSame(submission, this.current) || isSame(submission, this.pending)) return;
-      if (this.pending !== null) this.dropped.push(this.pending);
-      this.pending = submission;
-      this.status.waiting = submission.candidate;
+      this.inbox.add(submission, this.current);
+      this.status.waiting = this.pending?.candidate ?? null;
     });
     setHandler(overriddenSignal, (notice: OverrideNotice | undefined) => {
       if (typeof notice?.generation !== 'number') return;
-      if (this.status.phase === 'idle' || notice.releaseId === null || notice.releaseId === this.status.releaseId) this.overrides.notice = notice;
+      if (this.isIdle() || notice.releaseId === null || notice.releaseId === this.status.releaseId) this.overrides.notice = notice;
     });
     setHandler(statusQuery, () => this.status);
     setHandler(decideUpdate, async (vote) => {
@@ -125,11 +117,20 @@ class Publisher implements Desk {
     });
   }
 
-  take(): CandidateSubmission {
-    const submission = this.pending;
-    if (submission === null) throw ApplicationFailure.nonRetryable('nothing to take');
-    this.pending = null;
-    this.current = submission;
+  /** Waits for the other candidates of the first one's request. False where meanwhile a newer request came, or a person ordered something. */
+  async gathered(): Promise<boolean> {
+    const first = this.pending;
+    if (first?.party === undefined) return true;
+    Object.assign(this.status, { phase: 'gathering', candidate: first.candidate, why: 'waits for the other candidates of the same request' });
+    const gathered = await this.inbox.gathered(() => this.overridden());
+    Object.assign(this.status, { phase: 'idle', candidate: null, why: 'no candidate' });
+    return gathered;
+  }
+
+  take(): CandidateSubmission[] {
+    this.current = this.inbox.waiting.splice(0);
+    const [first] = this.current;
+    if (first === undefined) throw ApplicationFailure.nonRetryable('nothing to take');
     this.voting = new Voting();
     this.overrides = new Overrides(null);
     this.writer = this.newWriter(0);
@@ -138,44 +139,52 @@ class Publisher implements Desk {
       last: this.status.last,
       closed: this.status.closed,
       phase: 'opening',
-      candidate: submission.candidate,
-      artifact: submission.artifact,
+      candidate: first.candidate,
+      artifact: first.artifact,
       why: 'reading the evidence',
     };
-    return submission;
+    return this.current;
   }
 
   /** From where it stands to its end. What cannot be done ends the release, never the publisher. */
-  async run(submission: CandidateSubmission, underWay: Way | null): Promise<Ending> {
+  async run(from: Way | CandidateSubmission[]): Promise<Ending> {
     try {
-      const way = underWay ?? (await this.begin(submission));
+      const way = Array.isArray(from) ? await this.begin(from) : from;
       if ('outcome' in way) return way;
-      this.way = way;
       for (const stage of stageNames.slice(stageNames.indexOf(way.at))) {
         if (stage !== way.at) Object.assign(way, { at: stage, startedAtMs: null });
         const ending = await stages[stage](this, way);
-        if (ending !== null) return await this.withdrawn(submission, ending);
+        if (ending !== null) return await this.withdrawn(ending);
       }
       return await this.promote(way);
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       const { cause } = error;
       const why = cause instanceof ApplicationFailure ? `${cause.type}: ${cause.message}` : error.message;
-      return this.withdrawn(submission, { outcome: 'failed', why });
+      return this.withdrawn({ outcome: 'failed', why });
     }
   }
 
-  private async begin(submission: CandidateSubmission): Promise<Way | Ending> {
-    const opened = await this.open(submission);
-    this.status.releaseId = opened.releaseId;
-    if (opened.kind !== 'opened') return { outcome: 'refused', why: opened.why };
-    this.status.generation = opened.generation;
+  private async begin(submissions: CandidateSubmission[]): Promise<Way | Ending> {
+    const { contestants, gone } = await enter(submissions, (one) => this.open(one));
+    this.status.releaseId = contestants[0]?.opened.releaseId ?? gone[0]?.releaseId ?? null;
+    const [lead, ...rivals] = contestants;
+    const [refused] = gone;
+    if (lead === undefined) {
+      for (const { submission, ending } of gone.slice(1)) await this.leave(submission, ending);
+      return refused?.ending ?? { outcome: 'refused', why: 'nobody came' };
+    }
+    for (const { submission, ending } of gone) await this.leave(submission, ending);
+    const { submission, opened } = lead;
+    this.way = { submission, opened, at: 'rehearsal', startedAtMs: null, decision: null, ...(rivals.length > 0 ? { rivals } : {}) };
+    const { candidate, artifact } = submission;
+    Object.assign(this.status, { candidate, artifact, generation: opened.generation, challengers: shown(this.way) });
     this.charter = opened.charter;
     if (opened.canaryNeeded) {
       const ending = await this.publish(submission, { kind: 'register-challenger' }, 'the challenger gets exploration support');
-      if (ending !== null) return this.withdrawn(submission, ending);
+      if (ending !== null) return this.withdrawn(ending);
     }
-    return { submission, opened, at: 'rehearsal', startedAtMs: null, decision: null };
+    return this.way;
   }
 
   /** Evidence against a champion that is gone is made again here, once. */
@@ -189,16 +198,16 @@ class Publisher implements Desk {
     return control.openRelease({ submission, continuing: null });
   }
 
-  private async promote({ submission, opened }: Way): Promise<Ending> {
+  private async promote({ submission, opened, winner = submission }: Way): Promise<Ending> {
     this.status.phase = 'promoting';
     const why = this.status.why;
     const ending = await this.publish(
-      submission,
+      winner,
       { kind: 'promote', charter: opened.charter, catalog: opened.catalog },
       opened.canaryNeeded ? 'the canary is done' : 'bootstrap',
     );
     // A promotion that a replica refuses is taken back.
-    if (ending !== null) return this.withdrawn(submission, ending);
+    if (ending !== null) return this.withdrawn(ending);
     return { outcome: 'promoted', why: opened.canaryNeeded ? why : opened.reasons.join('; ') };
   }
 
@@ -210,25 +219,30 @@ class Publisher implements Desk {
   async continueAsNew(way: Way | null): Promise<void> {
     await condition(allHandlersFinished);
     const { surface, last, closed } = this.status;
-    if (way === null && this.pending !== null) await this.closeDropped(this.pending);
-    const { status, dropped } = this;
-    const carried = way && { way, status, step: this.writer.step, override: this.overrides.notice, dropped };
-    await continueAsNew<typeof release>({ surface, pending: this.pending, last, closed, underWay: carried });
+    if (way === null && this.pending !== null) await this.closeDropped();
+    const carried = way && { way, status: this.status, step: this.writer.step, override: this.overrides.notice, dropped: this.inbox.dropped };
+    await continueAsNew<typeof release>({ surface, ...this.inbox.carried(), last, closed, underWay: carried });
   }
 
-  /** Takes the challenger off; an abort has done so already, and then this write is fenced, which is as good. */
-  private async withdrawn(submission: CandidateSubmission, ending: Ending): Promise<Ending> {
-    if (ending.outcome === 'aborted' || this.status.generation === 0) return ending;
+  /** Takes all challengers off; an abort has done so already, and then this write is fenced, which is as good. */
+  private async withdrawn(ending: Ending): Promise<Ending> {
+    const submission = this.way?.submission ?? this.current[0];
+    if (submission === undefined || ending.outcome === 'aborted' || this.status.generation === 0) return ending;
     const fenced = await this.publish(submission, { kind: 'withdraw' }, ending.why);
     return fenced ?? ending;
   }
 
   publish(submission: CandidateSubmission, change: PublishRequest['change'], reason: string): Promise<Ending | null> {
-    return this.writer.publish(submission, { change, reason, charter: this.charter });
+    const rivals = this.way?.rivals?.map((one) => one.submission.artifact);
+    return this.writer.publish(submission, { change, reason, charter: this.charter, ...(rivals === undefined ? {} : { rivals }) });
+  }
+
+  private isIdle(): boolean {
+    return this.status.phase === 'idle' || this.status.phase === 'gathering';
   }
 
   overridden(): boolean {
-    return this.status.phase === 'idle' && this.overrides.notice !== null;
+    return this.isIdle() && this.overrides.notice !== null;
   }
 
   /** After an override while no release ran: what serves has changed, so the registry must follow. */
@@ -240,33 +254,27 @@ class Publisher implements Desk {
   }
 
   /** Candidates that a newer one replaced before their turn came: the ledger says so. */
-  async closeDropped(newer: CandidateSubmission): Promise<void> {
-    const { surface } = this.status;
-    for (const submission of this.dropped.splice(0)) {
-      const { candidate, artifact, runId } = submission;
-      const releaseId = releaseIdOf(submission);
-      const why = `${newer.candidate} is newer`;
-      await patient.closeRelease({ surface, releaseId, candidate, artifact, runId, outcome: 'superseded', why, generation: this.status.generation });
+  async closeDropped(): Promise<void> {
+    const newer = (this.current[0] ?? this.pending)?.candidate;
+    for (const submission of this.inbox.dropped.splice(0)) {
+      await this.write(submission, { outcome: 'superseded', why: `${newer} is newer` }, { releaseId: releaseIdOf(submission) });
     }
   }
 
-  async close(submission: CandidateSubmission, ending: Ending): Promise<void> {
+  /** Writes down what the release came to: for each of its challengers, the first of them last. */
+  async close(ending: Ending): Promise<void> {
     this.status.phase = 'closing';
     await condition(allHandlersFinished);
-    await patient.closeRelease({
-      surface: submission.surface,
-      releaseId: this.status.releaseId ?? releaseIdOf(submission),
-      candidate: submission.candidate,
-      artifact: submission.artifact,
-      runId: submission.runId,
-      ...ending,
-      generation: this.status.generation,
-      ...canaryOf(this.way),
-    });
+    const [first] = this.current;
+    if (first === undefined) throw ApplicationFailure.nonRetryable('nothing to close');
+    const [lead = { submission: first, ending, canary: {} }, ...others] = this.way === null ? [] : closingsOf(this.way, ending);
+    for (const { submission, ending: own, canary } of others) await this.write(submission, own, { beside: true, ...canary });
+    await this.write(lead.submission, lead.ending, lead.canary);
+    const { candidate } = this.way?.winner ?? lead.submission;
+    const last = { releaseId: this.status.releaseId ?? releaseIdOf(lead.submission), candidate, ...ending };
     this.overrides.notice = null;
-    this.current = null;
+    this.current = [];
     this.way = null;
-    const last = { releaseId: this.status.releaseId ?? releaseIdOf(submission), candidate: submission.candidate, ...ending };
     this.status = {
       ...idle(this.status.surface),
       generation: this.status.generation,
@@ -276,8 +284,17 @@ class Publisher implements Desk {
     };
   }
 
-  async cancelled(submission: CandidateSubmission): Promise<void> {
-    const ending: Ending = { outcome: 'failed', why: 'the release workflow was cancelled' };
-    await this.close(submission, await this.withdrawn(submission, ending));
+  leave(submission: CandidateSubmission, ending: Ending): Promise<void> {
+    return this.write(submission, ending, { beside: true });
+  }
+
+  private write({ candidate, artifact, runId, ...of }: CandidateSubmission, ending: Ending, more: Partial<CloseRequest>): Promise<void> {
+    const releaseId = this.status.releaseId ?? releaseIdOf({ candidate, ...of });
+    const { generation } = this.status;
+    return patient.closeRelease({ surface: of.surface, releaseId, candidate, artifact, runId, ...ending, generation, ...more });
+  }
+
+  async cancelled(): Promise<void> {
+    await this.close(await this.withdrawn({ outcome: 'failed', why: 'the release workflow was cancelled' }));
   }
 }

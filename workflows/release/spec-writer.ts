@@ -4,7 +4,7 @@ import type { CandidateSubmission, ReleaseStatus } from '../../models/contracts/
 import { control, patient } from '../proxies.ts';
 import type { Ending, Overrides } from './overrides.ts';
 
-type Change = PublishRequest['change'];
+type Order = Pick<PublishRequest, 'change' | 'reason' | 'charter' | 'rivals'>;
 
 /** Writes a release's generations of the deployment spec, in order, each once. */
 export class SpecWriter {
@@ -19,7 +19,7 @@ export class SpecWriter {
   }
 
   /** Writes the next generation and waits until every replica serves it. An ending means: this release is over. */
-  async publish(submission: CandidateSubmission, { change, reason, charter }: { change: Change; reason: string; charter: string }): Promise<Ending | null> {
+  async publish(submission: CandidateSubmission, { change, reason, charter, rivals }: Order): Promise<Ending | null> {
     const status = this.now();
     const overrides = this.overrides();
     this.step += 1;
@@ -33,6 +33,7 @@ export class SpecWriter {
         reason,
         artifact: submission.artifact,
         charter,
+        ...(rivals === undefined ? {} : { rivals }),
         change,
       });
       if (published.status === 'fenced') return { outcome: 'aborted', why: published.why };

@@ -1,12 +1,14 @@
 import { allHandlersFinished, condition } from '@temporalio/workflow';
 import type { OpenedRelease, PublishRequest } from '../../activities/api.ts';
-import type { CanaryDecision } from '../../models/contracts/canary.ts';
+import type { AmongDecision, CanaryDecision } from '../../models/contracts/canary.ts';
 import type { CandidateSubmission, ReleaseStatus } from '../../models/contracts/release.ts';
 import { control, training } from '../proxies.ts';
+import { canaryAmong } from './canary-among.ts';
+import { type Contestant, contestantsOf, goOnWith, shown } from './contestants.ts';
 import type { Ending, Overrides } from './overrides.ts';
 import type { Voting } from './voting.ts';
 
-type Opened = Extract<OpenedRelease, { kind: 'opened' }>;
+export type Opened = Extract<OpenedRelease, { kind: 'opened' }>;
 type Stage = (desk: Desk, way: Way) => Promise<Ending | null>;
 
 /** What an opened release goes through, in order. */
@@ -21,6 +23,13 @@ export type Way = {
   decision: CanaryDecision | null;
   /** When that look was. */
   lookedAtMs?: number;
+  /** The release's other challengers, in an order that stays from the canary on. */
+  rivals?: Contestant[];
+  /** With rivals: the last look, the last decision on each by artifact, the shares that were published last, and who is promoted. */
+  among?: AmongDecision;
+  decided?: Record<string, CanaryDecision>;
+  split?: Record<string, number>;
+  winner?: CandidateSubmission;
 };
 
 /** What the stages share of the publisher. */
@@ -30,6 +39,8 @@ export type Desk = {
   pending: CandidateSubmission | null;
   overrides: Overrides;
   voting: Voting;
+  /** One of several is out before the canary; the others go on. */
+  leave(submission: CandidateSubmission, ending: Ending): Promise<void>;
   publish(submission: CandidateSubmission, change: PublishRequest['change'], reason: string): Promise<Ending | null>;
   breathe(way: Way): Promise<void>;
 };
@@ -67,16 +78,54 @@ async function rehearsal(desk: Desk, way: Way): Promise<Ending | null> {
   }
   desk.status.why = "making the evidence again on the rehearsal's log";
   const log = await control.sealLog({ surface: submission.surface });
-  const evaluated = await training.evaluateCandidate({ retrain: rehearsal.retrain, trained: rehearsal.trained, log, sinceGeneration: generation });
-  submission.report = evaluated.report;
-  const reopened = await control.openRelease({ submission, continuing: desk.status.releaseId });
-  if (reopened.kind !== 'opened') return { outcome: 'refused', why: reopened.why };
-  way.opened = reopened;
+  return sift(desk, way, async (one, beside) => {
+    const { retrain, trained } = one.opened.rehearsal ?? rehearsal;
+    const evaluated = await training.evaluateCandidate({ retrain, trained, log, sinceGeneration: generation });
+    one.submission.report = evaluated.report;
+    const reopened = await control.openRelease({ submission: one.submission, continuing: desk.status.releaseId, ...(beside ? { beside } : {}) });
+    if (reopened.kind !== 'opened') return { outcome: 'refused', why: reopened.why };
+    one.opened = reopened;
+    return null;
+  });
+}
+
+/** Those for whom the step ends leave; the others go on. An ending where nobody is left. */
+async function sift(desk: Desk, way: Way, step: (one: Contestant, beside: boolean) => Promise<Ending | null>): Promise<Ending | null> {
+  const left: Contestant[] = [];
+  const gone: { one: Contestant; ending: Ending }[] = [];
+  for (const [index, one] of contestantsOf(way).entries()) {
+    const ending = await step(one, index > 0);
+    if (ending === null) left.push(one);
+    else gone.push({ one, ending });
+  }
+  const [first] = gone;
+  if (left.length === 0 && first !== undefined) {
+    for (const { one, ending } of gone.slice(1)) await desk.leave(one.submission, ending);
+    goOnWith(way, [first.one]);
+    return first.ending;
+  }
+  for (const { one, ending } of gone) await desk.leave(one.submission, ending);
+  goOnWith(way, left);
+  desk.status.challengers = shown(way);
   return null;
 }
 
-async function approval(desk: Desk, { opened }: Way): Promise<Ending | null> {
-  Object.assign(desk.status, { evidence: opened.evidence, intent: opened.intent, policy: opened.policy });
+/** What is voted on: the report, or where several share the release the document that names the report of each. */
+async function ballotOf(way: Way): Promise<{ evidence: string; policy: Opened['policy'] }> {
+  if (way.rivals === undefined) return way.opened;
+  const all = contestantsOf(way);
+  return control.lineUp({
+    surface: way.submission.surface,
+    releaseId: way.opened.releaseId,
+    submissions: all.map(({ submission }) => submission),
+    policies: all.map(({ opened }) => opened.policy),
+  });
+}
+
+async function approval(desk: Desk, way: Way): Promise<Ending | null> {
+  const { evidence, policy } = await ballotOf(way);
+  const opened = { ...way.opened, policy };
+  Object.assign(desk.status, { evidence, intent: opened.intent, policy });
   if (!opened.approvalNeeded) return null;
   desk.status.phase = 'approval';
   desk.status.why = `waits for ${opened.policy.votesNeeded} of ${opened.policy.approvers.map((one) => one.name).join(', ')}`;
@@ -114,10 +163,18 @@ async function shadow(desk: Desk, way: Way): Promise<Ending | null> {
     if (ending !== null) return ending;
   }
   for (;;) {
-    const look = await control.lookAtShadow({ ...lookRequest(desk, way, way.startedAtMs), stage: -1, share: 0 });
-    desk.status.why = look.why;
-    if (look.failed) return { outcome: 'rolled-back', why: look.why };
-    if (look.done) return null;
+    const { startedAtMs } = way;
+    let done = true;
+    const whys: string[] = [];
+    const ending = await sift(desk, way, async (one) => {
+      const look = await control.lookAtShadow({ ...lookRequest(desk, { ...way, ...one }, startedAtMs), stage: -1, share: 0 });
+      whys.push(way.rivals === undefined ? look.why : `${one.submission.candidate}: ${look.why}`);
+      done &&= look.done;
+      return look.failed ? { outcome: 'rolled-back', why: look.why } : null;
+    });
+    desk.status.why = whys.join(' | ');
+    if (ending !== null) return ending;
+    if (done) return null;
     await desk.breathe(way);
     if (await condition(() => desk.overrides.aborted(), way.opened.lookEveryMs)) return desk.overrides.ending();
   }
@@ -125,6 +182,7 @@ async function shadow(desk: Desk, way: Way): Promise<Ending | null> {
 
 async function canary(desk: Desk, way: Way): Promise<Ending | null> {
   if (!way.opened.canaryNeeded) return null;
+  if (way.rivals !== undefined) return canaryAmong(desk, way);
   desk.status.phase = 'canary';
   way.startedAtMs ??= Date.now();
   // The first rung opens at the share that the first look gives: look 0 sees no data and answers the floor of the rung.

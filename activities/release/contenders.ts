@@ -1,0 +1,57 @@
+import { lineup } from '../../models/contracts/lineup.ts';
+import type { ApprovalPolicy, CandidateSubmission } from '../../models/contracts/release.ts';
+import { type Report, report as reportSchema } from '../../models/contracts/report.ts';
+import { getDocument, putDocument } from '../../stores/blobs.ts';
+import type { ContenderChoice, LineUp } from '../api.ts';
+import { type Context, readCharter } from '../context.ts';
+
+type Entrant = { submission: CandidateSubmission; report: Report };
+
+/**
+ * Which of one request's candidates share the release: the best ones by the charter's primary metric, the first to come of equals, as many as
+ * `release.challengers` has it; of equal artifacts one.
+ */
+export async function chooseContenders(context: Context, { submissions }: { submissions: CandidateSubmission[] }): Promise<ContenderChoice> {
+  const { blobs } = context.state;
+  const entrants: Entrant[] = await Promise.all(
+    submissions.map(async (submission) => ({ submission, report: await getDocument(blobs, submission.report, reportSchema) })),
+  );
+  const [first] = entrants;
+  if (first === undefined) return { chosen: [], left: [] };
+  const { gates, release } = await readCharter(blobs, first.report.charter);
+  const scoreOf = ({ report }: Entrant): number => report.metrics[gates.primaryMetric]?.value ?? 0;
+  const ranked = [...entrants].sort((a, b) => scoreOf(b) - scoreOf(a));
+  const chosen: Entrant[] = [];
+  const left: ContenderChoice['left'] = [];
+  for (const one of ranked) {
+    const { artifact, runId } = one.submission;
+    const same = chosen.find(({ submission }) => submission.artifact === artifact);
+    if (same !== undefined) left.push({ runId, why: `it is the very artifact of ${same.submission.candidate}` });
+    else if (chosen.length < release.challengers) chosen.push(one);
+    else {
+      const better = chosen.map((other) => `${other.submission.candidate} has ${scoreOf(other).toFixed(4)}`).join(', ');
+      const many = release.challengers === 1 ? 'one candidate of a request goes on' : `${release.challengers} candidates of a request go on`;
+      left.push({ runId, why: `${many} (release.challengers): ${better} of ${gates.primaryMetric}, and this one ${scoreOf(one).toFixed(4)}` });
+    }
+  }
+  return { chosen: chosen.map(({ submission }) => submission.runId), left };
+}
+
+/** Puts the reports of all into one document to vote on. Where their policies differ, the stricter holds. */
+export async function lineUp(
+  context: Context,
+  { surface, releaseId, submissions, policies }: { surface: string; releaseId: string; submissions: CandidateSubmission[]; policies: ApprovalPolicy[] },
+): Promise<LineUp> {
+  const { blobs } = context.state;
+  const contenders = await Promise.all(
+    submissions.map(async ({ candidate, artifact, runId, report }) => {
+      const { intent } = await getDocument(blobs, report, reportSchema);
+      return { candidate, artifact, runId, intent, report };
+    }),
+  );
+  const [first, ...others] = policies;
+  if (first === undefined) throw new TypeError('A line-up of nobody');
+  const loosened = [...new Set(policies.flatMap((policy) => policy.loosened ?? []))];
+  const policy = { ...first, loosened, votesNeeded: others.reduce((most, { votesNeeded }) => Math.max(most, votesNeeded), first.votesNeeded) };
+  return { evidence: await putDocument(blobs, lineup.parse({ kind: 'lineup', surface, releaseId, contenders })), policy };
+}
