@@ -9,7 +9,7 @@ import { findServers } from '../test/servers.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 
 /*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again]`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
@@ -29,7 +29,12 @@ async function record(world: World, name: string, workflowId: string, runId?: st
 type Options = { temporalCli: string; mlflowUrl: string; seed: number };
 
 /** What happens is named by what it is worth recording for; several histories come of one. */
-const happenings: Record<string, (options: Options) => Promise<void>> = { story: recordStory, troubled: recordTroubled, again: recordAgain };
+const happenings: Record<string, (options: Options) => Promise<void>> = {
+  story: recordStory,
+  troubled: recordTroubled,
+  again: recordAgain,
+  rivals: recordRivals,
+};
 
 async function recordStory(options: Options): Promise<void> {
   const story = await openWorld({ ...options, release: { ...quickRelease, fourEyes: true, rehearsal: { slates: 100, maxDurationMs: 60_000 } } });
@@ -113,6 +118,28 @@ async function recordAgain(options: Options): Promise<void> {
     await record(again, 'retrain-judged-again', evaluationWorkflowId(judged?.runId ?? '', 2));
   } finally {
     await again.close();
+  }
+}
+
+/** Two candidates of one request that share a release to its end. */
+async function recordRivals(options: Options): Promise<void> {
+  const rivals = await openWorld({
+    ...options,
+    canary: { minUnits: [10, 40] },
+    release: { ...quickRelease, challengers: 2, rehearsal: { slates: 100, maxDurationMs: 60_000 } },
+  });
+  try {
+    await rivals.bootstrapped();
+    await rivals.trade();
+    const [run] = await rivals.retrain('item-knn', 'ials');
+    await rivals.until('approval', (now) => now.phase === 'approval');
+    await rivals.vote('lead');
+    await rivals.until('the canary', (now) => now.phase === 'canary');
+    await rivals.until('the end', (now) => now.phase === 'idle');
+    await record(rivals, 'retrain-of-a-party', run?.runId ?? '');
+    await record(rivals, 'release-of-rivals', releaseWorkflowId(rivals.surface));
+  } finally {
+    await rivals.close();
   }
 }
 
