@@ -1,6 +1,7 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { findRunRecord } from '../../activities/registry/runs.ts';
 import { modelName } from '../../activities/registry/register-candidate.ts';
+import { summarizeReport } from '../../cli/summarize-report.ts';
 import { canaryRecord } from '../../models/contracts/canary-record.ts';
 import { lineup } from '../../models/contracts/lineup.ts';
 import { report as reportSchema } from '../../models/contracts/report.ts';
@@ -39,6 +40,9 @@ describe('candidates of one request', () => {
       expect(made.counterfactual?.slates).toBeGreaterThan(50);
       expect(made.counterfactual?.support).toBeGreaterThan(0.9);
     }
+    // So does what a person reads before voting.
+    const read = (await summarizeReport(world.state, evidence ?? '')).join('\n');
+    for (const { candidate } of voted.contenders) expect(read).toContain(`${candidate}: NDCG@10`);
     await expect(world.vote('lead', { evidence: voted.contenders[0]?.report })).rejects.toMatchObject({ cause: { type: 'UND-STALE-EVIDENCE' } });
     expect(await world.vote('lead')).toMatchObject({ accepted: true, outcome: 'approved' });
     const endings = await Promise.all(runs.map(({ runId }) => world.closing(runId)));
