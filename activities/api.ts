@@ -34,8 +34,10 @@ export type PrepareRequest = {
   charter: string | null /** Runs that are there already are evaluated and submitted again. */;
   resubmit?: boolean;
 };
-/** `attempt`: 2 and on where the run is there and is evaluated and submitted again. */
-/** `party`: workflow ids of all that one request prepared, where they are several. */
+/**
+ * `attempt`: 2 and on where the run is there and is evaluated and submitted again. `party`: workflow ids of all that one request prepared, where they are
+ * several.
+ */
 export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string; attempt?: number; party?: string[] };
 
 export type Trained = {
@@ -145,14 +147,10 @@ export type LookRequest = {
   startedAtMs: number;
   atMs: number;
 };
-/** Challengers that share a release. */
-export type Contender = { candidate: string; artifact: string; intent: 'refresh' | 'replace' };
 export type LookAmongRequest = Omit<LookRequest, 'intent' | 'artifact' | 'champion' | 'share'> & {
   /** All of the canary, those that are out too, in the order of the deployment spec: `armOf` tells their users by it. */
-  contenders: Contender[];
-  /** Artifacts that earlier looks have eliminated. */
-  out: string[];
-  /** By artifact; all 0 before the first split. */
+  contenders: { artifact: string; intent: 'refresh' | 'replace' }[];
+  /** By artifact; all 0 before the first split, later 0 of those that are out. */
   shares: Record<string, number>;
 };
 export type RehearsalLook = { done: boolean; why: string; slates: number };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { inputError, toProblemDetails } from '../models/contracts/problem.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
-import { releaseDesk } from './release-desk.ts';
+import { temporalRequests } from './temporal-requests.ts';
 import { temporalConnection, temporalVariables } from './temporal-connection.ts';
 import { type Role, createWorkers } from './worker.ts';
 
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     state: openState(env.UNDERSTUDY_STATE),
     mlflow: createMlflow({ trackingUri: env.MLFLOW_TRACKING_URI, token: env.MLFLOW_TRACKING_TOKEN }),
     now: Date.now,
-    ...releaseDesk(client),
+    ...temporalRequests(client),
     approverKeys: env.UNDERSTUDY_APPROVER_KEYS,
     servingKey: env.UNDERSTUDY_ADMIN_KEY ?? null,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),

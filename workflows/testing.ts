@@ -8,7 +8,7 @@ import { bundleWorkflowCode, DefaultLogger, Runtime, type WorkflowBundle } from 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, openState, readCharter, type State } from '../activities/context.ts';
 import { currentCharter, registerCharter } from '../activities/registry/charters.ts';
-import { releaseDesk } from '../activities/release-desk.ts';
+import { temporalRequests } from '../activities/temporal-requests.ts';
 import { createWorkers } from '../activities/worker.ts';
 import { runIngest, runIngestLog } from '../cli/commands/ingest.ts';
 import { runRetrain } from '../cli/commands/retrain.ts';
@@ -104,7 +104,7 @@ export async function openWorld(options: Options) {
       state,
       mlflow: createMlflow({ trackingUri: options.mlflowUrl }),
       now: Date.now,
-      ...releaseDesk(client),
+      ...temporalRequests(client),
       approverKeys: options.approverKeys ?? {},
       servingKey: null,
       log: (line) => void said.push(line),

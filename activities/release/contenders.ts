@@ -49,9 +49,10 @@ export async function lineUp(
       return { candidate, artifact, runId, intent, report };
     }),
   );
-  const [first, ...others] = policies;
-  if (first === undefined) throw new TypeError('A line-up of nobody');
-  const loosened = [...new Set(policies.flatMap((policy) => policy.loosened ?? []))];
-  const policy = { ...first, loosened, votesNeeded: others.reduce((most, { votesNeeded }) => Math.max(most, votesNeeded), first.votesNeeded) };
+  const policy = {
+    ...(policies[0] as ApprovalPolicy),
+    loosened: [...new Set(policies.flatMap(({ loosened = [] }) => loosened))],
+    votesNeeded: Math.max(...policies.map(({ votesNeeded }) => votesNeeded)),
+  };
   return { evidence: await putDocument(blobs, lineup.parse({ kind: 'lineup', surface, releaseId, contenders })), policy };
 }

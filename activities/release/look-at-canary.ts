@@ -130,18 +130,7 @@ export function createCanaryWatch(context: Context): CanaryWatch {
     return decideCanary({ charter, intent, releaseId, look, stage, share, elapsedMs: atMs - startedAtMs, arms });
   }
 
-  async function lookAmong({
-    surface,
-    releaseId,
-    contenders,
-    out,
-    shares,
-    stage,
-    look,
-    startedAtMs,
-    atMs,
-    ...input
-  }: LookAmongRequest): Promise<AmongDecision> {
+  async function lookAmong({ surface, releaseId, contenders, shares, stage, look, startedAtMs, atMs, ...input }: LookAmongRequest): Promise<AmongDecision> {
     const charter = await readCharter(context.state.blobs, input.charter);
     const { reward, release } = charter;
     const arms = await counted({ surface, releaseId, startedAtMs, reward, canary: release.canary }, async (tally) => {
@@ -159,7 +148,6 @@ export function createCanaryWatch(context: Context): CanaryWatch {
       look,
       stage,
       shares: Object.fromEntries(contenders.map(({ artifact }) => [artifact, shares[artifact] ?? 0])),
-      out,
       elapsedMs: atMs - startedAtMs,
       arms,
     });

@@ -4,6 +4,7 @@ import { currentCharter, listSurfaces } from '../../activities/registry/charters
 import { listRuns } from '../../activities/registry/runs.ts';
 import { challengersOf, type DeploymentSpec } from '../../models/contracts/deployment.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { isOut } from '../../models/slate/assign.ts';
 import type { ReleaseStatus, RunRecord } from '../../models/contracts/release.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { readLedger } from '../../stores/ledger.ts';
@@ -58,8 +59,7 @@ function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRe
   const canary = one.deployment?.canary;
   if (canary)
     for (const { artifact, share } of challengersOf(canary)) {
-      const isOut = canary.rivals !== undefined && share === 0;
-      const traffic = isOut
+      const traffic = isOut(canary, share)
         ? ', out'
         : `, rung ${canary.stage + 1}, ${(share * 100).toFixed(2)} % of new visitors (cap ${canary.cap * 100} %${canary.rivals ? ' together' : ''})`;
       lines.push(`challenger  ${nameOf(artifact)}, ${canary.mode}${canary.mode === 'canary' ? traffic : ''}`);

@@ -40,7 +40,7 @@ export function simulateAmong({ charter, champion, challengers, seed, usersPerLo
   for (let look = 0; ; look += 1) {
     const finished = strata.map((stratum) => closed(stratum, names));
     const arms = Object.fromEntries(names.map((name, index) => [name, pairOf(finished, name, { ripeByStage: ripeByStage[index] as number[] })]));
-    const decision = decideAmong({ charter: timeOver, intents, releaseId: `simulated-${seed}`, look, stage, shares, out, elapsedMs: users + 1, arms });
+    const decision = decideAmong({ charter: timeOver, intents, releaseId: `simulated-${seed}`, look, stage, shares, elapsedMs: users + 1, arms });
     out = decision.out;
     for (const [index, name] of names.entries()) if (out.includes(name)) fates[index] ??= decision.decisions[name]?.verdict ?? null;
     if (decision.action === 'promote' || decision.action === 'roll-back') {

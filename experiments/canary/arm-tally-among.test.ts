@@ -85,7 +85,7 @@ describe('the tally of several challengers', () => {
           decideAmong({
             charter: { release: { canary }, reward },
             intents: { c1: 'replace', c2: 'refresh', c3: 'refresh' },
-            ...{ releaseId: 'r', look: 3, stage: 1, shares: { c1: 0.25, c2: 0.1, c3: 0.15 }, out: [], elapsedMs: 500 },
+            ...{ releaseId: 'r', look: 3, stage: 1, shares: { c1: 0.25, c2: 0.1, c3: 0.15 }, elapsedMs: 500 },
             arms,
           });
         const [one, other] = [look(byTally), look(byHand)];

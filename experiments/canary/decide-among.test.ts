@@ -33,7 +33,6 @@ function decide(strata: SharedStratum[], { intent = 'replace', signs = {}, ripe 
     releaseId: 'r',
     look: 3,
     stage: 1,
-    out: [],
     elapsedMs: 500,
     arms: Object.fromEntries(names.map((name) => [name, armsOf(name)])),
     ...over,
@@ -81,7 +80,7 @@ describe('several challengers', () => {
     expect((shares.good ?? 0) + (shares.same ?? 0)).toBeCloseTo(0.5, 3);
     expect(shares.good).toBeGreaterThan(shares.same ?? 1);
     // The next look does not ask the one that is out.
-    expect(Object.keys(decide(strata, { out }).decisions)).toEqual(['good', 'same']);
+    expect(Object.keys(decide(strata, { shares }).decisions)).toEqual(['good', 'same']);
   });
 
   it('the best one is promoted when it has earned it; while another seems better, it waits', () => {
@@ -114,13 +113,13 @@ describe('several challengers', () => {
     expect(decisions).toMatchObject({ earned: { action: 'promote', share: 1 }, kept: { action: 'promote', share: 0, verdict: 'not-enough-evidence' } });
     expect(decisions.kept?.lift.value).toBeGreaterThan(decisions.earned?.lift.value ?? 1);
     expect(found).toMatchObject({ action: 'promote', promoted: 'earned', verdict: 'better', out: [] });
-    expect(decide(strata, { ...over, intents: { earned: 'replace', kept: 'refresh' }, out: ['earned'] })).toMatchObject({
+    expect(decide(strata, { ...over, intents: { earned: 'replace', kept: 'refresh' }, shares: { earned: 0, kept: 0.005 } })).toMatchObject({
       action: 'promote',
       promoted: 'kept',
     });
   });
 
-  it('beside others with a share, one without any is out, whoever forgot to say so', () => {
+  it('beside others with a share, one without any is out', () => {
     const strata = [stratumOf([7_500, 1_500], { a: [0.25, [2_500, 500]], gone: [0, [0, 0]] })];
     expect(decide(strata)).toMatchObject({ action: 'wait', out: ['gone'], shares: { gone: 0 } });
     expect(decide(strata).decisions.gone).toBeUndefined();

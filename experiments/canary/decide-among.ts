@@ -13,10 +13,8 @@ export type SharedStratum = { generation: number; shares: Record<string, number>
 
 export type AmongInput = Omit<CanaryInput, 'intent' | 'share' | 'arms'> & {
   intents: Record<string, CanaryInput['intent']>;
-  /** Each challenger's share in force, also of those that are out (0); all 0 before the first split. The names are those of the release. */
+  /** Each challenger's share in force; all 0 before the first split, later 0 of those that are out. The names are those of the release. */
   shares: Record<string, number>;
-  /** Challengers that earlier looks have eliminated. */
-  out: readonly string[];
   /** What happened to each challenger and the champion, by the tally of the log or by `pairOf`. Pauses are the release's, the same in all. */
   arms: Record<string, ArmData>;
 };
@@ -36,14 +34,14 @@ type Pair = Weighed & { name: string; arms: ArmData; current: number; silent: bo
  * are promoted without it, and its share does not grow. Where the champion is the silent one no rung ends. With one challenger the decision is that of
  * `decideCanary`.
  */
-export function decideAmong({ shares, out, arms, intents, ...common }: AmongInput): AmongDecision {
+export function decideAmong({ shares, arms, intents, ...common }: AmongInput): AmongDecision {
   const names = Object.keys(shares);
   const { releaseId, look, stage } = common;
   const charter = charterOfPair({ charter: common.charter, challengers: names.length });
-  // Beside others that have a share, one without any is out.
+  // Beside others that have a share, one without any is out: nothing is decided of it any more.
   const opening = names.every((name) => shares[name] === 0);
   const judged = names
-    .filter((name) => !out.includes(name) && (opening || shares[name] !== 0))
+    .filter((name) => opening || shares[name] !== 0)
     .map((name): Pair => {
       const own = { arms: arms[name] ?? noArmData, current: shares[name] ?? 0 };
       const weighed = weighCanary({ ...common, charter, intent: intents[name] ?? 'replace', share: own.current, arms: own.arms });

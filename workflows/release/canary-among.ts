@@ -1,6 +1,7 @@
 import { condition } from '@temporalio/workflow';
 import type { AmongDecision } from '../../models/contracts/canary.ts';
 import { control } from '../proxies.ts';
+import { differ } from './canary-of-one.ts';
 import { contestantsOf, shown } from './contestants.ts';
 import type { Ending } from './overrides.ts';
 import type { Desk, Way } from './stages.ts';
@@ -11,9 +12,9 @@ export async function canaryAmong(desk: Desk, way: Way): Promise<Ending | null> 
   way.startedAtMs ??= Date.now();
   const none = Object.fromEntries(contestantsOf(way).map(({ submission }) => [submission.artifact, 0]));
   // As with one challenger, look 0 sees no data and opens the first rung.
-  way.among ??= await look(desk, way, { stage: 0, shares: none, out: [] });
+  way.among ??= await look(desk, way, { stage: 0, shares: none });
   for (;;) {
-    const { action, shares, out, decisions } = way.among;
+    const { action, shares, decisions } = way.among;
     const stage = action === 'advance' ? way.among.stage + 1 : way.among.stage;
     if (stage !== desk.status.stage || differ(shares, way.split)) {
       const share = Object.values(shares).reduce((sum, own) => sum + own, 0);
@@ -26,7 +27,7 @@ export async function canaryAmong(desk: Desk, way: Way): Promise<Ending | null> 
     await desk.breathe(way);
     if (await condition(() => desk.overrides.aborted(), way.opened.lookEveryMs)) return desk.overrides.ending();
     desk.status.look += 1;
-    way.among = await look(desk, way, { stage, shares, out });
+    way.among = await look(desk, way, { stage, shares });
     const why = reasonsOf(way, way.among.decisions);
     desk.status.why = why;
     desk.status.lastDecision = { action: way.among.action, verdict: way.among.verdict, reasons: [why] };
@@ -39,17 +40,15 @@ export async function canaryAmong(desk: Desk, way: Way): Promise<Ending | null> 
   }
 }
 
-type Standing = Pick<AmongDecision, 'stage' | 'shares' | 'out'>;
+type Standing = Pick<AmongDecision, 'stage' | 'shares'>;
 
-async function look(desk: Desk, way: Way, { stage, shares, out }: Standing): Promise<AmongDecision> {
+async function look(desk: Desk, way: Way, { stage, shares }: Standing): Promise<AmongDecision> {
   const { surface } = way.submission;
   const { releaseId, charter } = way.opened;
   const atMs = Date.now();
   const startedAtMs = way.startedAtMs ?? atMs;
-  const contenders = contestantsOf(way).flatMap(({ submission: { candidate, artifact }, opened: { intent } }) =>
-    intent === 'bootstrap' ? [] : [{ candidate, artifact, intent }],
-  );
-  const decision = await control.lookAmong({ surface, releaseId, charter, contenders, out, shares, stage, look: desk.status.look, startedAtMs, atMs });
+  const contenders = contestantsOf(way).flatMap(({ submission: { artifact }, opened: { intent } }) => (intent === 'bootstrap' ? [] : [{ artifact, intent }]));
+  const decision = await control.lookAmong({ surface, releaseId, charter, contenders, shares, stage, look: desk.status.look, startedAtMs, atMs });
   way.decided = { ...way.decided, ...decision.decisions };
   way.lookedAtMs = atMs;
   return decision;
@@ -62,8 +61,4 @@ function reasonsOf(way: Way, decisions: AmongDecision['decisions']): string {
       return decision === undefined ? [] : [`${candidate}: ${decision.reasons.join('; ')}`];
     })
     .join(' | ');
-}
-
-function differ(now: Record<string, number>, before: Record<string, number> = {}): boolean {
-  return Object.entries(now).some(([artifact, share]) => before[artifact] !== share);
 }

@@ -71,7 +71,7 @@ class Publisher implements Desk {
   voting = new Voting();
   overrides: Overrides;
   private inbox: Inbox;
-  /** What is under release: one candidate, or several of one request; the first leads. */
+  /** What is under release: one candidate, or those of one request that are left; the first leads. */
   private current: CandidateSubmission[];
   private writer: SpecWriter;
   private charter: string;
@@ -167,14 +167,11 @@ class Publisher implements Desk {
 
   private async begin(submissions: CandidateSubmission[]): Promise<Way | Ending> {
     const { contestants, gone } = await enter(submissions, (one) => this.open(one));
-    this.status.releaseId = contestants[0]?.opened.releaseId ?? gone[0]?.releaseId ?? null;
     const [lead, ...rivals] = contestants;
-    const [refused] = gone;
-    if (lead === undefined) {
-      for (const { submission, ending } of gone.slice(1)) await this.leave(submission, ending);
-      return refused?.ending ?? { outcome: 'refused', why: 'nobody came' };
-    }
-    for (const { submission, ending } of gone) await this.leave(submission, ending);
+    const [refused, ...others] = gone;
+    this.status.releaseId = lead?.opened.releaseId ?? refused?.releaseId ?? null;
+    for (const { submission, ending } of lead === undefined ? others : gone) await this.leave(submission, ending);
+    if (lead === undefined) return refused?.ending ?? { outcome: 'refused', why: 'nobody came' };
     const { submission, opened } = lead;
     this.way = { submission, opened, at: 'rehearsal', startedAtMs: null, decision: null, ...(rivals.length > 0 ? { rivals } : {}) };
     const { candidate, artifact } = submission;
@@ -265,9 +262,9 @@ class Publisher implements Desk {
   async close(ending: Ending): Promise<void> {
     this.status.phase = 'closing';
     await condition(allHandlersFinished);
-    const [first] = this.current;
-    if (first === undefined) throw ApplicationFailure.nonRetryable('nothing to close');
-    const [lead = { submission: first, ending, canary: {} }, ...others] = this.way === null ? [] : closingsOf(this.way, ending);
+    const alike = this.current.map((submission) => ({ submission, ending, canary: {} }));
+    const [lead, ...others] = this.way === null ? alike : closingsOf(this.way, ending);
+    if (lead === undefined) throw ApplicationFailure.nonRetryable('nothing to close');
     for (const { submission, ending: own, canary } of others) await this.write(submission, own, { beside: true, ...canary });
     await this.write(lead.submission, lead.ending, lead.canary);
     const { candidate } = this.way?.winner ?? lead.submission;
@@ -284,8 +281,9 @@ class Publisher implements Desk {
     };
   }
 
-  leave(submission: CandidateSubmission, ending: Ending): Promise<void> {
-    return this.write(submission, ending, { beside: true });
+  async leave(submission: CandidateSubmission, ending: Ending): Promise<void> {
+    await this.write(submission, ending, { beside: true });
+    this.current = this.current.filter((one) => one !== submission);
   }
 
   private write({ candidate, artifact, runId, ...of }: CandidateSubmission, ending: Ending, more: Partial<CloseRequest>): Promise<void> {

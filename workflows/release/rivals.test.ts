@@ -87,6 +87,21 @@ describe('candidates of one request', () => {
   });
 });
 
+describe('a party that cannot be opened', () => {
+  it('ends for each of its candidates, not for the first alone', async () => {
+    const world = await open({ serving: false });
+    const sibling = await world.client.workflow.start('sibling', { workflowId: `${world.surface}-sibling`, taskQueue: 'nobody' });
+    const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+    const { surface } = world;
+    const party = [sibling.workflowId];
+    const lost = ['a', 'b'].map((name) => ({ surface, runId: `retrain/${name}`, candidate: name, artifact: digest(name), report: digest('f'), party }));
+    for (const submission of lost) await world.context.submit(submission);
+    await world.until('the party', (now) => now.phase === 'gathering');
+    await sibling.terminate();
+    for (const { runId } of lost) expect(await world.closing(runId)).toMatchObject({ action: 'release-failed' });
+  });
+});
+
 describe('a loser among several', () => {
   it("loses its traffic while the other goes on, and its users are the champion's again", async () => {
     const world = await open({

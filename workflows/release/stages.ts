@@ -4,6 +4,7 @@ import type { AmongDecision, CanaryDecision } from '../../models/contracts/canar
 import type { CandidateSubmission, ReleaseStatus } from '../../models/contracts/release.ts';
 import { control, training } from '../proxies.ts';
 import { canaryAmong } from './canary-among.ts';
+import { canaryOfOne, lookRequest } from './canary-of-one.ts';
 import { type Contestant, contestantsOf, goOnWith, shown } from './contestants.ts';
 import type { Ending, Overrides } from './overrides.ts';
 import type { Voting } from './voting.ts';
@@ -106,7 +107,8 @@ async function sift(desk: Desk, way: Way, step: (one: Contestant, beside: boolea
   }
   for (const { one, ending } of gone) await desk.leave(one.submission, ending);
   goOnWith(way, left);
-  desk.status.challengers = shown(way);
+  const { candidate, artifact } = way.submission;
+  Object.assign(desk.status, { candidate, artifact, challengers: shown(way) });
   return null;
 }
 
@@ -180,57 +182,11 @@ async function shadow(desk: Desk, way: Way): Promise<Ending | null> {
   }
 }
 
-async function canary(desk: Desk, way: Way): Promise<Ending | null> {
-  if (!way.opened.canaryNeeded) return null;
-  if (way.rivals !== undefined) return canaryAmong(desk, way);
-  desk.status.phase = 'canary';
-  way.startedAtMs ??= Date.now();
-  // The first rung opens at the share that the first look gives: look 0 sees no data and answers the floor of the rung.
-  let decision = way.decision ?? (await control.lookAtCanary({ ...lookRequest(desk, way, way.startedAtMs), stage: 0, share: 0 }));
-  for (;;) {
-    const stage = decision.action === 'advance' ? decision.stage + 1 : decision.stage;
-    const { share } = decision;
-    const bySegment = decision.segmentShares === undefined ? {} : { segmentShares: decision.segmentShares };
-    if (stage !== desk.status.stage || share !== desk.status.share || differ(decision.segmentShares, desk.status.segmentShares)) {
-      const ending = await desk.publish(way.submission, { kind: 'split', stage, share, ...bySegment }, decision.reasons.join('; '));
-      if (ending !== null) return ending;
-      Object.assign(desk.status, { stage, share, ...bySegment });
-    }
-    way.decision = decision;
-    await desk.breathe(way);
-    if (await condition(() => desk.overrides.aborted(), way.opened.lookEveryMs)) return desk.overrides.ending();
-    desk.status.look += 1;
-    const atMs = Date.now();
-    decision = await control.lookAtCanary({ ...lookRequest(desk, way, way.startedAtMs), atMs, stage, share });
-    Object.assign(way, { decision, lookedAtMs: atMs });
-    desk.status.lastDecision = { action: decision.action, verdict: decision.verdict, reasons: decision.reasons };
-    desk.status.why = decision.reasons.join('; ');
-    if (decision.action === 'promote') return null;
-    if (decision.action === 'roll-back') return { outcome: 'rolled-back', why: desk.status.why };
-  }
-}
-
-type Shares = Record<string, number> | undefined;
-
-function differ(now: Shares = {}, before: Shares = {}): boolean {
-  const segments = new Set([...Object.keys(now), ...Object.keys(before)]);
-  return [...segments].some((segment) => now[segment] !== before[segment]);
+function canary(desk: Desk, way: Way): Promise<Ending | null> {
+  if (!way.opened.canaryNeeded) return Promise.resolve(null);
+  return way.rivals === undefined ? canaryOfOne(desk, way) : canaryAmong(desk, way);
 }
 
 async function tell(desk: Desk, opened: Opened, what: 'opened' | 'reminder' | 'escalation', message: string): Promise<void> {
   await control.notify({ surface: desk.status.surface, releaseId: opened.releaseId, what, message });
-}
-
-function lookRequest(desk: Desk, { submission, opened }: Way, startedAtMs: number) {
-  return {
-    surface: submission.surface,
-    releaseId: opened.releaseId,
-    charter: opened.charter,
-    intent: opened.intent,
-    artifact: submission.artifact,
-    champion: null,
-    look: desk.status.look,
-    startedAtMs,
-    atMs: Date.now(),
-  };
 }

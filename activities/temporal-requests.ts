@@ -3,7 +3,7 @@ import { releaseMessages, releaseWorkflowId, taskQueues, workflowNames } from '.
 import type { Context } from './context.ts';
 
 /** What activities ask Temporal itself for. */
-export function releaseDesk(client: Client): Pick<Context, 'submit' | 'isRunning'> {
+export function temporalRequests(client: Client): Pick<Context, 'submit' | 'isRunning'> {
   return {
     submit: async (submission) => {
       await client.workflow.signalWithStart(workflowNames.release, {
