@@ -3,6 +3,7 @@ import { decisionCommands } from './commands/decide.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { rerunCommand, retrainCommand } from './commands/retrain.ts';
 import { runsCommand, statusCommand } from './commands/status.ts';
+import { schemaCommand } from './commands/schema.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { upCommand } from './commands/up.ts';
 import { doctorCommandIn } from './doctor/command.ts';
@@ -42,6 +43,7 @@ async function main(argv: readonly string[]): Promise<void> {
     evaluateCommandIn(surroundings),
     opeCommand(context),
     canaryCommand(),
+    schemaCommand(),
     simulateCommand(context),
     doctorCommandIn({ cwd: context.cwd, env: process.env, nodeVersion: process.versions.node }),
   ];

@@ -1,28 +1,36 @@
-import { type Event, event as eventSchema } from '../models/contracts/event.ts';
+import { type AnyEvent, type Logged, parseEvent } from '../models/contracts/event-schemas.ts';
 import { inputError, type ProblemDetails, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 import { sendable } from './http/problem-response.ts';
 import type { LiveSurface } from './surface.ts';
 
-export type EventAnswer = { eventId: string | null; status: 'accepted' | 'duplicate' | 'rejected'; problem?: ProblemDetails };
+export type EventAnswer = {
+  eventId: string | null;
+  /** `quarantined`: it is on disk, and put aside for `reason`. */
+  status: 'accepted' | 'duplicate' | 'quarantined' | 'rejected';
+  reason?: string;
+  problem?: ProblemDetails;
+};
+
+type Options = { events: readonly unknown[]; surfaces: ReadonlyMap<string, LiveSurface>; nowMs: number; onWarning?: (surface: string, rule: string) => void };
 
 /**
- * Answers each event of a batch, in its order. It resolves when all that is called accepted or duplicate is on disk.
+ * Answers each event of a batch, in its order. It resolves when all that is called accepted, quarantined or duplicate is on disk.
  * @throws UND-UNKNOWN-SURFACE when no event names a surface that exists; UND-LOG-UNAVAILABLE when a log refuses: then nothing of the batch is
  * acknowledged, and what did reach the disk is known as a duplicate when it is sent again.
  */
-export async function acceptEvents({ events, surfaces }: { events: readonly unknown[]; surfaces: ReadonlyMap<string, LiveSurface> }): Promise<EventAnswer[]> {
+export async function acceptEvents({ events, surfaces, nowMs, onWarning }: Options): Promise<EventAnswer[]> {
   const answers: EventAnswer[] = [];
-  const fresh = new Map<LiveSurface, Event[]>();
+  const fresh = new Map<LiveSurface, Logged[]>();
   const waiting: Promise<void>[] = [];
   const inBatch = new Set<string>();
   let strangers = 0;
   for (const one of events) {
-    const parsed = eventSchema.safeParse(one);
+    const parsed = parseEvent(one);
     if (!parsed.success) {
-      answers.push(rejected(eventIdOf(one), inputError('UND-INPUT', 'The event', parsed.error.issues)));
+      answers.push(rejected(eventIdOf(one), inputError('UND-INPUT', 'The event', parsed.issues)));
       continue;
     }
-    const { eventId, surface: name } = parsed.data;
+    const { eventId, surface: name } = parsed.event;
     const surface = surfaces.get(name);
     if (surface === undefined) {
       strangers += 1;
@@ -38,10 +46,13 @@ export async function acceptEvents({ events, surfaces }: { events: readonly unkn
       continue;
     }
     inBatch.add(key);
-    fresh.set(surface, [...(fresh.get(surface) ?? []), parsed.data]);
-    answers.push({ eventId, status: 'accepted' });
+    const { reason, warnings } = surface.door.judge(parsed.event, nowMs);
+    for (const rule of warnings) onWarning?.(name, rule);
+    const record = { ...parsed.event, receivedAtMs: nowMs, ...(reason === null ? {} : { quarantined: reason }) };
+    fresh.set(surface, [...(fresh.get(surface) ?? []), record]);
+    answers.push(reason === null ? { eventId, status: 'accepted' } : { eventId, status: 'quarantined', reason });
   }
-  if (strangers > 0 && strangers === events.length) throw unknownSurface((events[0] as Event).surface);
+  if (strangers > 0 && strangers === events.length) throw unknownSurface((events[0] as AnyEvent).surface);
   await settleAll([...waiting, ...[...fresh].map(([surface, batch]) => surface.logEvents(batch))]);
   return answers;
 }

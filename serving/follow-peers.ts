@@ -1,5 +1,5 @@
-import { type Event, event as eventSchema } from '../models/contracts/event.ts';
 import type { DeploymentSpec } from '../models/contracts/deployment.ts';
+import { type Logged, parseLogged } from '../models/contracts/event-schemas.ts';
 import type { LogCursor } from '../stores/event-log.ts';
 import { followLog, type LogFollower } from '../stores/follow-log.ts';
 import type { Life } from '../stores/life.ts';
@@ -16,7 +16,7 @@ type Options = {
   /** Reads the enrolments of the running release from its beginning. */
   readEnrolments: (spec: DeploymentSpec) => Promise<LogCursor>;
   /** Also for events that are known already. */
-  take: (event: Event) => void;
+  take: (event: Logged) => void;
 };
 
 /**
@@ -52,8 +52,8 @@ export function followPeers(options: Options): { look(): Promise<void> } {
   return {
     async look() {
       const lookAtEvents = events.look((line) => {
-        const parsed = eventSchema.safeParse(jsonOf(line));
-        if (parsed.success) options.take(parsed.data);
+        const event = parseLogged(jsonOf(line));
+        if (event !== undefined) options.take(event);
       });
       // The one goes on where the other cannot.
       for (const outcome of await Promise.allSettled([lookAtEvents, lookAtEnrolments()])) if (outcome.status === 'rejected') throw outcome.reason;

@@ -36,6 +36,12 @@ export function createMetrics() {
       registers,
     }),
     events: new Counter({ name: 'understudy_events_total', help: 'Posted events by what became of them', labelNames: ['surface', 'status'], registers }),
+    ruleWarnings: new Counter({
+      name: 'understudy_rule_warnings_total',
+      help: 'Accepted events that broke a record rule which only warns',
+      labelNames: ['surface', 'rule'],
+      registers,
+    }),
     logFailures: new Counter({ name: 'understudy_log_failures_total', help: 'Records that a log refused', labelNames: ['surface', 'stream'], registers }),
     damagedSegments: new Gauge({
       name: 'understudy_log_damaged_segments',

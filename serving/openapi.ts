@@ -44,7 +44,7 @@ function operation(name: string, route: RouteInfo, locks: Locks): JsonObject {
     name: parameter,
     in: 'path',
     required: true,
-    schema: jsonSchema(surfaceName),
+    schema: parameter === 'surface' ? jsonSchema(surfaceName) : { type: 'string' },
   }));
   const content = { [route.answer.type ?? 'application/json']: { schema: route.answer.schema === undefined ? {} : jsonSchema(route.answer.schema, 'output') } };
   const also = Object.entries(route.also ?? {}).map(([status, description]) => [status, { description, content }]);

@@ -35,6 +35,8 @@ const changesPerItem = 20;
  */
 export type ProfileStore = {
   accept(event: Event): void;
+  /** What the session did before is the user's. */
+  link(login: { userId: string; sessionId: string }): void;
   profileOf(unit: string): Profile;
   /** The last few items of `profileOf`, without making the whole of it. */
   lastItems(unit: string, count: number): string[];
@@ -45,12 +47,23 @@ export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: (
   const live = new LRUCache<string, Remembered>({ max: maxUnits });
   let snapshot: ProfileSnapshot = { profiles: new Map(), throughMs: -1 };
 
+  function link({ userId, sessionId }: { userId: string; sessionId: string }): void {
+    const anonymous = live.get(unitOf({ sessionId }));
+    if (anonymous === undefined) return;
+    const unit = unitOf({ userId, sessionId });
+    live.set(unit, joined(anonymous, live.get(unit)));
+    live.delete(unitOf({ sessionId }));
+  }
+
   return {
     setSnapshot(next) {
       snapshot = next;
     },
 
+    link,
+
     accept(event) {
+      if (event.userId !== undefined && charter()?.identity?.merge !== 'none') link({ userId: event.userId, sessionId: event.sessionId });
       const unit = unitOf(event);
       const known: Remembered = live.get(unit) ?? { entries: [], owned: new Map() };
       const weight = charter()?.confidence[event.kind] ?? 0;
@@ -111,6 +124,13 @@ function remember({ entries, owned }: Remembered, entry: Entry): void {
   while (place > 0 && (entries[place - 1] as Entry).atMs > entry.atMs) place -= 1;
   entries.splice(place, 0, entry);
   if (entries.length > entriesPerUnit) entries.shift();
+}
+
+/** The two as one, oldest first. */
+function joined(one: Remembered, other: Remembered = { entries: [], owned: new Map() }): Remembered {
+  const both: Remembered = { entries: [...one.entries, ...other.entries].sort((a, b) => a.atMs - b.atMs).slice(-entriesPerUnit), owned: new Map(one.owned) };
+  for (const [itemId, changes] of other.owned) for (const change of changes) note(both.owned, itemId, change);
+  return both;
 }
 
 /** What was sent back is as if it had not been bought. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DeploymentSpec } from '../models/contracts/deployment.ts';
-import { type Event, event as eventSchema } from '../models/contracts/event.ts';
+import { type Logged, parseLogged } from '../models/contracts/event-schemas.ts';
 import type { UnderstudyError } from '../models/contracts/problem.ts';
 import type { LogCursor } from '../stores/event-log.ts';
 import type { GenerationStore } from '../stores/generations.ts';
@@ -14,15 +14,15 @@ type OnDamaged = (damage: { segment: string; error: UnderstudyError }) => void;
  * The newest events: as many as the duplicates of which are known. What visitors did before those stands in the pipeline's profiles.
  * @returns where to read on.
  */
-export async function readEventsBack(input: { directory: string; atLeast: number; take: (event: Event) => void; onDamaged: OnDamaged }): Promise<LogCursor> {
+export async function readEventsBack(input: { directory: string; atLeast: number; take: (event: Logged) => void; onDamaged: OnDamaged }): Promise<LogCursor> {
   const { directory, atLeast, onDamaged } = input;
   return scanLog({
     directory,
     atLeast,
     onDamaged,
     take(record) {
-      const parsed = eventSchema.safeParse(record);
-      if (parsed.success) input.take(parsed.data);
+      const event = parseLogged(record);
+      if (event !== undefined) input.take(event);
     },
   });
 }

@@ -19,7 +19,7 @@ import { answerBrokenRequests, noOptions, notFound, problemResponse } from './ht
 import { createMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { refuseTwins, startReplicaReport } from './replica-report.ts';
-import { eventsRoute } from './routes/events.ts';
+import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
 import { liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
 import { type RouteInfo, type RouteName, routeList, routes } from './routes/table.ts';
@@ -109,7 +109,9 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   };
   const handlers: Record<RouteName, RequestHandler> = {
     recommend: recommendRoute({ surfaces, replica, clock, random, newRequestId, metrics }),
-    events: eventsRoute({ surfaces, metrics }),
+    events: eventsRoute({ surfaces, metrics, clock }),
+    schemas: schemasRoute,
+    schema: schemaRoute,
     surface: surfaceRoute({ surfaces, standings }),
     seal: sealRoute({ surfaces }),
     live: liveRoute,

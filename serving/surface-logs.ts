@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Event } from '../models/contracts/event.ts';
+import type { Logged } from '../models/contracts/event-schemas.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { SlateRecord } from '../models/contracts/slate.ts';
 import type { SealedSegment } from '../stores/event-log.ts';
@@ -15,7 +15,7 @@ type Stream = (typeof streams)[number];
 export type SurfaceLogs = {
   readonly directories: Readonly<Record<Stream, string>>;
   /** @throws UND-LOG-UNAVAILABLE, UND-OVERLOADED; then none of them is acknowledged. */
-  logEvents(events: readonly Event[]): Promise<void>;
+  logEvents(events: readonly Logged[]): Promise<void>;
   /** Does not wait for the disk, and never throws: a slate is worth more than its record. */
   logSlate(record: SlateRecord): void;
   /** For a record that is not whole yet. */

@@ -1,6 +1,7 @@
-import type { Event } from '../models/contracts/event.ts';
+import type { Logged } from '../models/contracts/event-schemas.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
+import { createDoor, type Door } from './door.ts';
 import { followPeers } from './follow-peers.ts';
 import { readEnrolmentsBack, readEventsBack } from './read-back.ts';
 import { createRepetition } from './repetition.ts';
@@ -15,6 +16,7 @@ export type LiveSurface = Omit<SurfaceLogs, 'directories'> &
     /** In force; the watcher replaces it as a whole. */
     snapshot: Snapshot;
     readonly enrolments: Enrolments;
+    readonly door: Door;
     /** Events that wait for the disk, by id. */
     readonly eventsUnderway: ReadonlyMap<string, Promise<void>>;
     /** Why the replica is not whole, empty when it is. */
@@ -42,6 +44,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
     name,
     snapshot: options.snapshot,
     enrolments,
+    door: createDoor({ snapshot: () => surface.snapshot }),
     eventsUnderway,
 
     async logEvents(events) {
@@ -64,7 +67,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   };
 
   const isKnown = (eventId: string): boolean => memory.eventIds.has(eventId) || eventsUnderway.has(eventId);
-  const take = (event: Event): void => {
+  const take = (event: Logged): void => {
     if (!isKnown(event.eventId)) remember(event);
   };
   const eventsCursor = await readEventsBack({ directory: directories.events, atLeast: eventIdsAtLeast, take, onDamaged: wounds.damaged('events') }).catch(

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Event, unitOf } from '../models/contracts/event.ts';
+import { isInteraction, type Logged } from '../models/contracts/event-schemas.ts';
+import { unitOf } from '../models/contracts/event.ts';
 import { rungsBelowModel } from './fallback/chain.ts';
 import { createPopularityCounts } from './fallback/popularity.ts';
 import type { FallbackRung } from './fallback/rung.ts';
@@ -19,7 +20,7 @@ export type VisitorMemory = {
   readonly rungs: readonly FallbackRung[];
   readonly eventIds: RecentIds;
   /** An event that is on disk. */
-  remember(event: Event): void;
+  remember(event: Logged): void;
   /** In force at once; what it says of what is popular is counted in slices, the first time. */
   setProfiles(snapshot: ProfileSnapshot): Promise<void>;
 };
@@ -45,6 +46,9 @@ export function createVisitorMemory({ snapshot }: { snapshot: () => Snapshot }):
 
     remember(event) {
       eventIds.add(event.eventId);
+      if (event.quarantined !== undefined) return;
+      if (event.kind === 'login') return profiles.link(event);
+      if (!isInteraction(event)) return;
       const weight = snapshot().charter.confidence[event.kind] ?? 0;
       if (weight > 0) count({ itemId: event.itemId, weight, previous: profiles.lastItems(unitOf(event), 3) });
       profiles.accept(event);

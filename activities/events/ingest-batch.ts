@@ -8,7 +8,7 @@ import { buildCatalog, catalogBefore, catalogDocument, type DataBefore, type Ite
 import { type Duck, text, withDuck } from './duckdb.ts';
 import { malformedRow } from './malformed-rows.ts';
 import type { Mapping } from './mapping.ts';
-import { applyDataSetRules } from './rules/data-set-rules.ts';
+import { applyDataSetRules } from '../../models/rules/data-set-rules.ts';
 import { inspectSource, loadRaw } from './source-file.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
 import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
@@ -27,6 +27,8 @@ export type IngestBatchInput = {
   endsAt?: string | undefined;
   /** The day that it is now in the surface's zone: freshness is measured against it. */
   asOfDay?: string | undefined;
+  /** The moment that it is now: what lies behind it cannot have happened. Absent: nobody knows. */
+  nowMs?: number | undefined;
   /** What the surface has before this batch: the items of its catalog stay. */
   before?: DataBefore | undefined;
   signal?: AbortSignal | undefined;
@@ -52,7 +54,8 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
     report('read', 0, 1);
     await loadRaw({ duck, source: file, requires: mapping.requires });
     report('judge', 0, 1);
-    const { shiftDays } = await stageRows({ duck, mapping, charter, endsAt });
+    const staged = await stageRows({ duck, mapping, charter, endsAt, nowMs: input.nowMs ?? null });
+    const { shiftDays } = staged;
     const tally = await countFates(duck);
     const warnings = applyDataSetRules({
       rules: charter.data.rules,
@@ -85,7 +88,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
         catalog,
         inStockDays: mapping.inStockDays,
         slices,
-        warnings,
+        warnings: [...staged.warnings, ...warnings],
       },
     });
     return { ...stored, items };

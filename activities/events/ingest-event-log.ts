@@ -38,7 +38,7 @@ export async function ingestEventLog(context: Context, request: { surface: strin
         charter,
         sourceName: logSource,
         events: reader.read(fresh),
-        previous: whole ? [] : before.slices,
+        previous: whole ? { slices: [] } : before,
         catalog: before.catalog,
         blobs: state.blobs,
         workDir,

@@ -1,9 +1,13 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { CharterInput } from '../../models/contracts/charter.ts';
+import { digestJson } from '../../models/contracts/digest.ts';
 import type { Event } from '../../models/contracts/event.ts';
 import type { DataState } from '../../models/contracts/window.ts';
+import { getDocument, putDocument } from '../../stores/blobs.ts';
 import { mergeDataState } from '../windows/merge-data-state.ts';
+import { catalogDocument } from './build-catalog.ts';
 import { ingestLog } from './ingest-log.ts';
 import { type Bench, parquetRows, testCharter, withBench } from './testing.ts';
 
@@ -22,29 +26,36 @@ const event = (index: number, change: Partial<Event> = {}): Event => ({
   position: 3,
   ...change,
 });
-async function* stream(events: readonly Event[]) {
+async function* stream(events: readonly unknown[]) {
   yield* events;
 }
-const catalog = `sha256:${'0'.repeat(64)}`;
-const ingest = (bench: Bench, events: readonly Event[], previous: DataState['slices'] = []) =>
-  ingestLog({
+const items = ['i1', '2026-03-02'].map((itemId) => ({ itemId, title: itemId, inStock: true }));
+type Before = Parameters<typeof ingestLog>[0]['previous'];
+async function ingest(bench: Bench, events: readonly unknown[], previous: Before = { slices: [] }, change: Partial<CharterInput['data']> = {}) {
+  return ingestLog({
     surface: 'home',
-    charter: testCharter({ data: { rules: [{ name: 'rows', measure: 'rows', min: 1_000, action: 'stop' }] } }),
+    charter: testCharter({ data: { rules: [{ name: 'rows', measure: 'rows', min: 1_000, action: 'stop' }], ...change } }),
     sourceName: 'log',
     events: stream(events),
     previous,
-    catalog,
+    catalog: await putDocument(bench.blobs, items),
     blobs: bench.blobs,
     workDir: join(bench.folder, 'work'),
     nowMs: startMs + 100 * hourMs,
   });
+}
 
 describe('ingestLog', () => {
   it('makes slices of live events, with all that they say', () =>
     withBench(async (bench) => {
       const dwell = event(1, { kind: 'dwell', dwellMs: 1_234, itemId: '2026-03-02', userId: undefined });
       const { manifest } = await ingest(bench, [event(0), dwell, event(20)]);
-      expect(manifest).toMatchObject({ counts: { input: 3, accepted: 3, quarantined: 0, duplicates: 0 }, catalog, quarantine: null, warnings: [] });
+      expect(manifest).toMatchObject({
+        counts: { input: 3, accepted: 3, quarantined: 0, duplicates: 0 },
+        catalog: digestJson(items),
+        quarantine: null,
+        warnings: [],
+      });
       expect(manifest.slices.map(({ day, rows }) => [day, rows])).toEqual([
         ['2026-03-02', 2],
         ['2026-03-03', 1],
@@ -59,7 +70,7 @@ describe('ingestLog', () => {
   it('adds what is new to a day, counts what is known as duplicates, and leaves other days alone', () =>
     withBench(async (bench) => {
       const first = await ingest(bench, [event(0), event(1), event(20)]);
-      const again = await ingest(bench, [event(0), event(1), event(20), event(2), event(2)], first.manifest.slices);
+      const again = await ingest(bench, [event(0), event(1), event(20), event(2), event(2)], first.manifest);
       expect(again.manifest.counts).toEqual({ input: 5, accepted: 1, quarantined: 0, duplicates: 4 });
       expect(again.manifest.slices.map(({ day, rows }) => [day, rows])).toEqual([['2026-03-02', 3]]);
       const once = await ingest(bench, [event(0), event(1), event(2)]);
@@ -76,7 +87,7 @@ describe('ingestLog', () => {
           fc.asyncProperty(fc.array(fc.subarray(events, { minLength: 0 }), { maxLength: 4 }), async (parts) => {
             let state: DataState | undefined;
             for (const part of [...parts, events]) {
-              const { manifest, digest } = await ingest(bench, part, state?.slices);
+              const { manifest, digest } = await ingest(bench, part, state);
               state = mergeDataState({ previous: state, manifest, manifestDigest: digest });
             }
             expect(state?.slices).toEqual(whole);
@@ -98,5 +109,88 @@ describe('ingestLog', () => {
   it('takes no events as nothing', () =>
     withBench(async (bench) => {
       expect((await ingest(bench, [])).manifest).toMatchObject({ counts: { input: 0, accepted: 0 }, slices: [] });
+    }));
+
+  it('drops a repetition on whatever day it comes, and keeps apart what only has the same id', () =>
+    withBench(async (bench) => {
+      const first = await ingest(bench, [event(0), event(30)]);
+      const resent = [event(0), { ...event(0), receivedAtMs: startMs + 50 * hourMs }, event(0, { atMs: startMs + 60 * hourMs }), event(61)];
+      const { manifest } = await ingest(bench, resent, first.manifest);
+      expect(manifest.counts).toEqual({ input: 4, accepted: 1, duplicates: 2, quarantined: 1 });
+      expect(manifest.quarantineByReason).toEqual({ 'event-id-conflict': 1 });
+      expect(manifest.slices.map(({ day, rows }) => [day, rows])).toEqual([['2026-03-04', 1]]);
+    }));
+
+  it('judges a clock by the moment at which the event came in, whenever the log is read', () =>
+    withBench(async (bench) => {
+      const came = (index: number, receivedAtMs: number) => ({ ...event(index), receivedAtMs });
+      const { manifest } = await ingest(bench, [
+        came(10, startMs + 10 * hourMs),
+        came(11, startMs + 9 * hourMs),
+        came(12, startMs + 9 * hourMs),
+        came(13, startMs),
+      ]);
+      expect(manifest.quarantineByReason).toEqual({ 'in-the-future': 3 });
+    }));
+
+  it('does with each record rule what the charter says, or stops', () =>
+    withBench(async (bench) => {
+      const events = [event(0, { kind: 'impression', atMs: startMs + 5 }), event(1, { atMs: startMs }), event(2, { itemId: 'nobody-knows-it' })];
+      const { manifest } = await ingest(bench, events);
+      expect(manifest.warnings.map(({ rule, value }) => [rule, value])).toEqual([
+        ['unknown-item', 1],
+        ['before-impression', 1],
+      ]);
+      const strict = await ingest(bench, events, { slices: [] }, { recordRules: { 'unknown-item': 'quarantine', 'before-impression': 'quarantine' } });
+      expect(strict.manifest.quarantineByReason).toEqual({ 'unknown-item': 1, 'before-impression': 1 });
+      expect(strict.manifest.rulesDigest).not.toBe(manifest.rulesDigest);
+      const count = await bench.blobCount();
+      await expect(ingest(bench, events, { slices: [] }, { recordRules: { 'unknown-item': 'stop', 'before-impression': 'stop' } })).rejects.toMatchObject({
+        code: 'UND-RULE-STOP',
+      });
+      expect(await bench.blobCount()).toBe(count);
+    }));
+
+  it('keeps changes of items and people in slices of their own, and changes the catalog', () =>
+    withBench(async (bench) => {
+      const change = (eventId: string, own: Record<string, unknown>) => ({
+        schemaVersion: 1,
+        eventId,
+        surface: 'home',
+        atMs: startMs,
+        receivedAtMs: startMs + 9,
+        ...own,
+      });
+      const changes = [
+        change('c1', { kind: 'catalog', itemId: 'i1', title: 'Lamp', priceMinor: 450, inStock: false }),
+        change('c2', { kind: 'catalog', itemId: 'i1', priceMinor: null, atMs: startMs + 1 }),
+        change('c3', { kind: 'catalog', itemId: 'i9', title: 'Vase' }),
+        change('c4', { kind: 'consent', userId: 'u1', purposes: { training: false } }),
+        // A clock that is a day ahead: it counts from when it came in.
+        change('c5', { kind: 'login', userId: 'u1', sessionId: 's1', atMs: startMs + 24 * hourMs }),
+      ];
+      const first = await ingest(bench, [event(0), ...changes.slice(0, 4)]);
+      expect(first.manifest.counts).toEqual({ input: 5, accepted: 5, quarantined: 0, duplicates: 0 });
+      expect(first.manifest.acceptedByKind).toEqual({ click: 1, catalog: 3, consent: 1 });
+      expect(await getDocument(bench.blobs, first.manifest.catalog, catalogDocument)).toEqual([
+        items[1],
+        { itemId: 'i1', title: 'Lamp', inStock: false },
+        { itemId: 'i9', title: 'Vase', inStock: true },
+      ]);
+      const state = mergeDataState({ previous: undefined, manifest: first.manifest, manifestDigest: first.digest });
+      const second = await ingest(bench, [changes[0], changes[4], { ...changes[0], kind: 'nonsense', eventId: 'c6' }], state);
+      expect(second.manifest.counts).toEqual({ input: 3, accepted: 1, quarantined: 1, duplicates: 1 });
+      expect(second.manifest.catalog).toBe(digestJson(items));
+      expect(second.manifest.changes?.map(({ day, rows }) => [day, rows])).toEqual([['2026-03-02', 5]]);
+      const rows = await parquetRows<Record<string, string>>({ blobs: bench.blobs, digest: second.manifest.changes?.[0]?.digest ?? '' });
+      expect(rows.map(({ kind, subject, at_ms }) => [kind, subject, Number(at_ms) - startMs])).toEqual([
+        ['catalog', 'i:i1', 0],
+        ['catalog', 'i:i9', 0],
+        ['consent', 'u:u1', 0],
+        ['catalog', 'i:i1', 1],
+        ['login', 'u:u1', 9],
+      ]);
+      const whole = await ingest(bench, [event(0), ...changes]);
+      expect(second.manifest.changes).toEqual(whole.manifest.changes);
     }));
 });

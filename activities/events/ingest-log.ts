@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { once } from 'node:events';
+import { finished, pipeline } from 'node:stream/promises';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
-import type { SliceReference } from '../../models/contracts/window.ts';
-import type { BlobStore } from '../../stores/blobs.ts';
+import type { DataState, SliceReference } from '../../models/contracts/window.ts';
+import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
+import { catalogDocument } from './build-catalog.ts';
+import { changeCatalog, changeLine, changeOf, type SlicedChanges, sliceChanges } from './changes.ts';
 import { type Duck, name, text, withDuck } from './duckdb.ts';
-import { eventColumnList, eventColumns } from './event-columns.ts';
+import { eventColumnList, eventColumns, sameEventSql, slicesSql } from './event-columns.ts';
 import { countFates, type IngestResult, storeManifest } from './ingest-batch.ts';
 import { createMalformed } from './malformed-rows.ts';
 import type { Mapping } from './mapping.ts';
@@ -22,18 +25,15 @@ export type IngestLogInput = {
   sourceName: string;
   /** Events, each checked here anew: what is none is quarantined. */
   events: AsyncIterable<unknown>;
-  /** Slices that the surface has: those of this source are extended, never shortened. */
-  previous: readonly SliceReference[];
-  /** The catalog stays what it is: events carry no titles. */
+  /** What the surface has: slices of this source are extended, never shortened. */
+  previous: Pick<DataState, 'slices' | 'changes'>;
+  /** What the surface's items are: changes of items change it, and nothing else does. */
   catalog: Digest;
   blobs: BlobStore;
   workDir: string;
   nowMs: number;
   signal?: AbortSignal | undefined;
 };
-
-/** So far may a visitor's clock be ahead. */
-const clockSkewMs = 3_600_000;
 
 /** Rows that are events already. */
 export const eventMapping: Mapping = {
@@ -52,34 +52,44 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
   await mkdir(input.workDir, { recursive: true });
   const folder = await mkdtemp(join(input.workDir, 'log-'));
   try {
-    const path = join(folder, 'events.jsonl');
-    const written = await writeLines({ events: input.events, path, signal });
+    const paths = { events: join(folder, 'events.jsonl'), changes: join(folder, 'changes.jsonl') };
+    const written = await writeLines({ events: input.events, paths, signal });
+    const ofSource = (slices: readonly SliceReference[] = []) => slices.filter((slice) => slice.source === sourceName);
     return await withDuck({ workDir: folder, signal }, async (duck) => {
       await createMalformed(duck);
       const columns = eventColumns.map(({ field }) => `${text(field)}: 'VARCHAR'`).join(', ');
       await duck.run(
-        `CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, * FROM read_json(${text(path)}, format = 'newline_delimited', columns = {${columns}})`,
+        `CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, * FROM read_json(${text(paths.events)}, format = 'newline_delimited', columns = {${columns}})`,
       );
-      await stageRows({ duck, mapping: eventMapping, charter, endsAt: undefined });
-      // Visitors say when it was. One day far ahead would be the last day of the data, and no window would hold any other.
-      await duck.run(`UPDATE judged SET fate = 'in-the-future' WHERE fate IS NULL AND at_ms > ${input.nowMs + clockSkewMs}`);
-      const before = await takeInPrevious({ duck, charter, blobs, previous: input.previous.filter((slice) => slice.source === sourceName) });
-      const tally = await countFates(duck);
+      const changed = await sliceChanges({
+        duck,
+        path: paths.changes,
+        previous: ofSource(input.previous.changes),
+        timeZone: charter.timeZone,
+        source: sourceName,
+        blobs,
+      });
+      const items = changeCatalog(await getDocument(blobs, input.catalog, catalogDocument), changed.catalog);
+      const knownItems = items.map(({ itemId }) => itemId);
+      const { warnings } = await stageRows({ duck, mapping: eventMapping, charter, nowMs: input.nowMs, knownItems });
+      const before = await takeInPrevious({ duck, charter, blobs, previous: ofSource(input.previous.slices) });
+      const tally = withChanges(await countFates(duck), changed);
       const slices = await writeSlices({ duck, table: 'merged', timeZone: charter.timeZone, source: sourceName, blobs, onSlice: () => undefined });
       return storeManifest({
         blobs,
-        rowsAdded: slices.reduce((rows, slice) => rows + slice.rows, 0) - before,
+        rowsAdded: [...slices, ...changed.slices].reduce((rows, slice) => rows + slice.rows, 0) - before - changed.rowsBefore,
         manifest: {
           kind: 'ingest',
           surface: input.surface,
           source: { name: sourceName, digest: written.digest, bytes: written.bytes },
           rulesDigest: rulesDigestOf({ mapping: eventMapping, charter }),
           shiftDays: 0,
-          ...tally.parts,
+          ...tally,
           quarantine: await writeQuarantine({ duck, blobs }),
-          catalog: input.catalog,
+          catalog: changed.catalog.length === 0 ? input.catalog : await putDocument(blobs, catalogDocument.parse(items)),
           slices,
-          warnings: [],
+          ...(changed.slices.length === 0 ? {} : { changes: changed.slices }),
+          warnings,
         },
       });
     });
@@ -88,27 +98,63 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
   }
 }
 
+type Written = { digest: Digest; bytes: number };
+
+/** Interactions, and what is neither, into the one file, changes into the other. */
 async function writeLines({
   events,
-  path,
+  paths,
   signal,
 }: {
   events: AsyncIterable<unknown>;
-  path: string;
+  paths: { events: string; changes: string };
   signal: AbortSignal | undefined;
-}): Promise<{ digest: Digest; bytes: number }> {
+}): Promise<Written> {
   const hash = createHash('sha256');
   let bytes = 0;
+  const changes = createWriteStream(paths.changes);
   async function* lines() {
     for await (const event of events) {
       const line = `${typeof event === 'object' ? JSON.stringify(event) : '{}'}\n`;
       hash.update(line);
       bytes += Buffer.byteLength(line);
-      yield line;
+      const change = changeOf(event);
+      if (change === undefined) yield line;
+      else if (!changes.write(`${changeLine(change)}\n`)) await once(changes, 'drain');
     }
   }
-  await pipeline(lines, createWriteStream(path), signal === undefined ? {} : { signal });
+  try {
+    await pipeline(lines, createWriteStream(paths.events), signal === undefined ? {} : { signal });
+  } finally {
+    changes.end();
+  }
+  await finished(changes);
   return { digest: `sha256:${hash.digest('hex')}`, bytes };
+}
+
+/** Counts of interactions and of changes as one. */
+function withChanges({ parts }: Awaited<ReturnType<typeof countFates>>, changed: SlicedChanges) {
+  const fresh = Object.values(changed.accepted).reduce((sum, rows) => sum + rows, 0);
+  const { counts } = parts;
+  return {
+    ...parts,
+    counts: {
+      ...counts,
+      input: counts.input + fresh + changed.duplicates,
+      accepted: counts.accepted + fresh,
+      duplicates: counts.duplicates + changed.duplicates,
+    },
+    acceptedByKind: { ...parts.acceptedByKind, ...changed.accepted },
+  };
+}
+
+/** What stands in an earlier slice, of whatever day, is no new event. */
+async function tellRepeats({ duck, paths }: { duck: Duck; paths: readonly string[] }): Promise<void> {
+  if (paths.length === 0) return;
+  await duck.run(`
+    UPDATE judged SET fate = CASE WHEN known.same = ${sameEventSql} THEN 'duplicate' ELSE 'event-id-conflict' END
+    FROM (SELECT event_id AS known_id, ${sameEventSql} AS same FROM ${slicesSql(paths)} WHERE event_id IN (SELECT event_id FROM judged WHERE fate IS NULL)) known
+    WHERE fate IS NULL AND event_id = known_id`);
 }
 
 /** Builds `merged`: the new accepted rows and all rows of the old slices of their days. Answers how many rows are old. */
@@ -128,9 +174,9 @@ async function takeInPrevious({
   const slices = previous.filter((slice) => touched.has(slice.day));
   await duck.run(`CREATE TABLE merged AS SELECT ${eventColumnList} FROM judged WHERE false`);
   for (const slice of slices) {
-    await duck.run(`INSERT INTO merged SELECT ${eventColumnList} FROM read_parquet(${text(await blobs.localPath(slice.digest))})`);
+    await duck.run(`INSERT INTO merged SELECT ${eventColumnList} FROM ${slicesSql([await blobs.localPath(slice.digest)])}`);
   }
-  await duck.run("UPDATE judged SET fate = 'duplicate' WHERE fate IS NULL AND event_id IN (SELECT event_id FROM merged)");
+  await tellRepeats({ duck, paths: await Promise.all(previous.map(({ digest }) => blobs.localPath(digest))) });
   // A day to which nothing new came keeps its slice: it is not written again.
   await duck.run(`CREATE TABLE fresh_days AS SELECT DISTINCT ${daySql(charter.timeZone)} AS day FROM judged WHERE fate IS NULL`);
   await duck.run(`DELETE FROM merged WHERE ${daySql(charter.timeZone)} NOT IN (SELECT day FROM fresh_days)`);

@@ -29,6 +29,7 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
         workDir,
         endsAt: request.endsAt ?? undefined,
         asOfDay: dayIn(charter.timeZone, context.now()),
+        nowMs: context.now(),
         before,
         signal: beat.signal,
         onProgress: () => beat.beat(),

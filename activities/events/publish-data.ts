@@ -63,7 +63,7 @@ export async function publishData<Made extends Ingested>({ state, surface, chart
 
 /** What training reads is the same, whichever ingest it came by. */
 function holdsSame(a: DataState, b: DataState): boolean {
-  const held = ({ catalog, inStockDays, slices }: DataState) => digestJson({ catalog, inStockDays, slices });
+  const held = ({ catalog, inStockDays, slices, changes }: DataState) => digestJson({ catalog, inStockDays, slices, changes });
   return held(a) === held(b);
 }
 

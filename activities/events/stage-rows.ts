@@ -2,42 +2,50 @@ import { digestJson } from '../../models/contracts/digest.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import type { IngestManifest } from '../../models/contracts/window.ts';
+import { choiceOf, rowRules, rulesThat, sequenceRules } from '../../models/rules/registry.ts';
+import { inScope } from '../../models/rules/scope.ts';
 import { asWritten, type Duck, name, text } from './duckdb.ts';
-import { eventColumns, rowTextSql } from './event-columns.ts';
+import { eventColumns, sameEventSql } from './event-columns.ts';
 import { extraColumns, type Mapping } from './mapping.ts';
-import { firstBrokenSql, recordRules } from './rules/registry.ts';
-import { inScope } from './rules/scope.ts';
 
 type Part = Pick<Charter, 'timeZone' | 'scope' | 'data'>;
 
-/** Names the rules that a batch was held against: the mapping, the record rules, the charter's data-set rules and scope. */
+/** Names the rules that a batch was held against: the mapping, the record rules as the charter has them, its data-set rules and scope. */
 export function rulesDigestOf({ mapping, charter }: { mapping: Mapping; charter: Part }): Digest {
+  const choice = (rule: (typeof rowRules)[number] | (typeof sequenceRules)[number]) => choiceOf(rule.name, charter.data.recordRules);
   return digestJson({
     mapping,
-    recordRules: recordRules.map((rule) => [rule.name, rule.breaksSql]),
+    recordRules: [
+      ...rowRules.map((rule) => [rule.name, choice(rule).action, rule.breaksSql(choice(rule).limit)]),
+      ...sequenceRules.map((rule) => [rule.name, choice(rule).action, rule.brokenSql(choice(rule).limit)]),
+    ],
     dataSetRules: charter.data.rules,
     itemIdPattern: charter.scope.itemIdPattern,
     timeZone: charter.timeZone,
   });
 }
 
-/**
- * From `raw` to the table `judged`: the columns of a slice, `raw_line`, `title`, `category`, `brand`, and `fate`: NULL where the row is
- * accepted, `duplicate`, or the reason of its quarantine. Equal rows with one event id are one event; different rows with one id are a
- * conflict, and the first line wins. Answers the shift that was added, in days.
- * @throws UND-CHARTER when the mapping's SQL or the time zone is nothing that DuckDB can run; UND-CONSERVATION.
- */
-export async function stageRows({
-  duck,
-  mapping,
-  charter,
-  endsAt,
-}: {
+type Input = {
   duck: Duck;
   mapping: Mapping;
   charter: Part;
-  endsAt: string | undefined;
-}): Promise<{ shiftDays: number }> {
+  endsAt?: string | undefined;
+  /** When rows came in that do not say so; null where nobody knows. */
+  nowMs: number | null;
+  /** The items that there are, where the rows may not bring others. */
+  knownItems?: readonly string[] | undefined;
+};
+
+/**
+ * From `raw` to the table `judged`: the columns of a slice, `raw_line`, `title`, `category`, `brand`, and `fate`: NULL where the row is
+ * accepted, `duplicate`, or the reason of its quarantine. Equal rows with one event id are one event; different rows with one id are a
+ * conflict, and the first line wins. Answers the shift that was added, in days, and what the rules that only warn have found.
+ * @throws UND-CHARTER when the mapping's SQL or the time zone is nothing that DuckDB can run; UND-CONSERVATION; UND-RULE-STOP when a row breaks a
+ * record rule that the charter has stop.
+ */
+export async function stageRows(input: Input): Promise<{ shiftDays: number; warnings: IngestManifest['warnings'] }> {
+  const { duck, mapping, charter, endsAt } = input;
   // `Intl` knows zones that DuckDB does not.
   await asWritten({ what: 'The time zone', path: '/timeZone' }, () => duck.run(`SELECT timezone(${text(charter.timeZone)}, TIMESTAMP '2026-01-01')`));
   await asWritten({ what: `The mapping ${mapping.name}`, path: '/source/mapping/sql' }, () => mapRows({ duck, mapping }));
@@ -49,21 +57,80 @@ export async function stageRows({
   const atMs = shiftDays === 0 ? `coalesce(at_ms, ${instant})` : instant;
   await duck.run(`CREATE TABLE timed AS SELECT * EXCLUDE (at_ms, wall_time), ${atMs} AS at_ms FROM mapped`);
   await duck.run('DROP TABLE mapped');
+  const warnings = await judgeRows({ ...input, nowMs: shiftDays === 0 ? input.nowMs : null });
+  return { shiftDays, warnings };
+}
+
+/** From `timed`, whose `reason` is the mapping's own, to `judged`. */
+export async function judgeRows({ duck, charter, nowMs, knownItems = [] }: Omit<Input, 'mapping' | 'endsAt'>): Promise<IngestManifest['warnings']> {
+  const { recordRules } = charter.data;
+  const strict = rulesThat(rowRules, ['quarantine', 'stop'], recordRules);
+  const broken = ({ rule, limit }: { rule: (typeof rowRules)[number]; limit: number }) => atMoment(rule.breaksSql(limit), nowMs);
   await fillForeignItems({ duck, itemIdPattern: charter.scope.itemIdPattern });
-  await duck.run(`CREATE TABLE ruled AS SELECT * EXCLUDE (reason), coalesce(reason, ${firstBrokenSql()}) AS reason FROM timed`);
+  await fillItems({ duck, table: 'known_items', items: choiceOf('unknown-item', recordRules).action === 'off' ? [] : knownItems });
+  await duck.run(`
+    CREATE TABLE ruled AS SELECT * EXCLUDE (reason), coalesce(reason, CASE ${strict.map((one) => `WHEN ${broken(one)} THEN '${one.rule.name}'`).join(' ')} END) AS reason
+    FROM timed`);
   await duck.run('DROP TABLE timed');
   await duck.run(`
     CREATE TABLE judged AS
     WITH several AS (SELECT event_id FROM ruled WHERE reason IS NULL GROUP BY event_id HAVING count(*) > 1),
     repeats AS (
-      SELECT raw_line, row_number() OVER first AS nth, ${rowTextSql} = first_value(${rowTextSql}) OVER first AS same
+      SELECT raw_line, row_number() OVER first AS nth, ${sameEventSql} = first_value(${sameEventSql}) OVER first AS same
       FROM ruled WHERE reason IS NULL AND event_id IN (SELECT event_id FROM several)
       WINDOW first AS (PARTITION BY event_id ORDER BY raw_line))
     SELECT ruled.* EXCLUDE (reason), CASE WHEN repeats.nth > 1 THEN CASE WHEN repeats.same THEN 'duplicate' ELSE 'event-id-conflict' END ELSE reason END AS fate
     FROM ruled LEFT JOIN repeats USING (raw_line)`);
   await duck.run('DROP TABLE ruled');
-  return { shiftDays };
+  const ofSequences = await judgeSequences({ duck, charter });
+  await stopAt({ duck, names: strict.filter(({ action }) => action === 'stop').map(({ rule }) => rule.name) });
+  const mild = rulesThat(rowRules, ['warn'], recordRules);
+  if (mild.length === 0) return ofSequences;
+  const [counts = {}] = await duck.rows<Record<string, number>>(
+    `SELECT ${mild.map((one) => `count_if(${broken(one)})::DOUBLE AS ${name(one.rule.name)}`).join(', ')} FROM judged WHERE fate IS NULL`,
+  );
+  return [...mild.flatMap(({ rule }) => warningOf(rule.name, counts[rule.name] ?? 0)), ...ofSequences];
 }
+
+/** All of them see the same rows; then those that put rows aside do so, the first one first. */
+async function judgeSequences({ duck, charter }: { duck: Duck; charter: Part }): Promise<IngestManifest['warnings']> {
+  const rules = rulesThat(sequenceRules, ['warn', 'quarantine', 'stop'], charter.data.recordRules);
+  if (rules.length === 0) return [];
+  await duck.run('CREATE VIEW sound AS SELECT raw_line, kind, user_id, session_id, item_id, request_id, at_ms FROM judged WHERE fate IS NULL');
+  for (const { rule, limit } of rules) await duck.run(`CREATE TABLE ${name(rule.name)} AS ${rule.brokenSql(limit)}`);
+  const warnings: IngestManifest['warnings'] = [];
+  for (const { rule } of rules.filter(({ action }) => action !== 'warn'))
+    await duck.run(`UPDATE judged SET fate = '${rule.name}' WHERE fate IS NULL AND raw_line IN (SELECT raw_line FROM ${name(rule.name)})`);
+  await stopAt({ duck, names: rules.filter(({ action }) => action === 'stop').map(({ rule }) => rule.name) });
+  for (const { rule } of rules.filter(({ action }) => action === 'warn')) {
+    const [row] = await duck.rows<{ rows: number }>(`SELECT count(*)::DOUBLE AS rows FROM ${name(rule.name)} JOIN judged USING (raw_line) WHERE fate IS NULL`);
+    warnings.push(...warningOf(rule.name, row?.rows ?? 0));
+  }
+  await duck.run('DROP VIEW sound');
+  for (const { rule } of rules) await duck.run(`DROP TABLE ${name(rule.name)}`);
+  return warnings;
+}
+
+const warningOf = (rule: string, rows: number): IngestManifest['warnings'] =>
+  rows === 0 ? [] : [{ rule, message: `${rows} accepted row${rows === 1 ? '' : 's'} broke it`, value: rows }];
+
+/** @throws UND-RULE-STOP naming each of these rules that a row broke. */
+async function stopAt({ duck, names }: { duck: Duck; names: readonly string[] }): Promise<void> {
+  if (names.length === 0) return;
+  const broken = await duck.rows<{ fate: string; rows: number; line: number }>(
+    `SELECT fate, count(*)::DOUBLE AS rows, min(raw_line) AS line FROM judged WHERE fate IN (${names.map(text).join(', ')}) GROUP BY fate ORDER BY fate`,
+  );
+  if (broken.length === 0) return;
+  const mistakes = broken.map(({ fate, rows, line }) => ({
+    path: `/data/recordRules/${fate}`,
+    message: `${rows} row${rows === 1 ? '' : 's'} broke it, the first in line ${line}`,
+  }));
+  throw new UnderstudyError('UND-RULE-STOP', `The charter stops at ${broken.map(({ fate }, place) => `${fate}: ${mistakes[place]?.message}`).join('; ')}`, {
+    mistakes,
+  });
+}
+
+const atMoment = (sql: string, nowMs: number | null): string => sql.replaceAll(':now', nowMs === null ? 'CAST(NULL AS BIGINT)' : String(nowMs));
 
 /** Runs the mapping; columns that it does not give are NULL. @throws UND-CONSERVATION when it does not give each line once. */
 async function mapRows({ duck, mapping }: { duck: Duck; mapping: Mapping }): Promise<void> {
@@ -91,17 +158,15 @@ async function shiftFor({ duck, endsAt, timeZone }: { duck: Duck; endsAt: string
 }
 
 async function fillForeignItems({ duck, itemIdPattern }: { duck: Duck; itemIdPattern: string | undefined }): Promise<void> {
-  await duck.run('CREATE TABLE foreign_items (item_id VARCHAR)');
-  if (itemIdPattern === undefined) return;
-  const [items = []] = await duck.columns('SELECT DISTINCT item_id FROM timed WHERE item_id IS NOT NULL');
-  const foreign = (items as string[]).filter((itemId) => !inScope(itemId, { itemIdPattern }));
+  const [items = []] = itemIdPattern === undefined ? [] : await duck.columns('SELECT DISTINCT item_id FROM timed WHERE item_id IS NOT NULL');
+  await fillItems({ duck, table: 'foreign_items', items: (items as string[]).filter((itemId) => !inScope(itemId, { itemIdPattern })) });
+}
+
+async function fillItems({ duck, table, items }: { duck: Duck; table: string; items: readonly string[] }): Promise<void> {
+  await duck.run(`CREATE TABLE ${table} (item_id VARCHAR)`);
   const page = 1000;
-  for (let from = 0; from < foreign.length; from += page) {
-    await duck.run(
-      `INSERT INTO foreign_items VALUES ${foreign
-        .slice(from, from + page)
-        .map((itemId) => `(${text(itemId)})`)
-        .join(', ')}`,
-    );
+  for (let from = 0; from < items.length; from += page) {
+    const values = items.slice(from, from + page).map((itemId) => `(${text(itemId)})`);
+    await duck.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`);
   }
 }

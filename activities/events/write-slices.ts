@@ -29,17 +29,24 @@ type Input = {
 export async function writeSlices({ duck, table, timeZone, source, shiftDays = 0, blobs, onSlice }: Input): Promise<SliceReference[]> {
   // Sorted once, so that each day is a short range of row groups and not a scan of the table.
   await duck.run(`CREATE TABLE sliced AS SELECT ${daySql(timeZone)} AS day, ${eventColumnList} FROM ${table} ORDER BY day, at_ms, event_id`);
+  return writeDays({ duck, table: 'sliced', columns: eventColumnList, rowText: rowTextSql, source, shiftDays, blobs, onSlice });
+}
+
+type Days = Pick<Input, 'duck' | 'table' | 'source' | 'shiftDays' | 'blobs'> & { columns: string; rowText: string; onSlice?: Input['onSlice'] };
+
+/** One file for each `day` of the table, which is dropped. */
+export async function writeDays({ duck, table, columns, rowText, source, shiftDays = 0, blobs, onSlice }: Days): Promise<SliceReference[]> {
   const days = await duck.rows<{ day: string; rows: number; hash: string }>(
-    `SELECT day, count(*)::DOUBLE AS rows, sha256(string_agg(sha256(${rowTextSql}), '' ORDER BY at_ms, event_id)) AS hash FROM sliced GROUP BY day ORDER BY day`,
+    `SELECT day, count(*)::DOUBLE AS rows, sha256(string_agg(sha256(${rowText}), '' ORDER BY at_ms, event_id)) AS hash FROM ${table} GROUP BY day ORDER BY day`,
   );
   const slices: SliceReference[] = [];
   for (const { day, rows, hash } of days) {
     const path = join(duck.scratch, `${day}.parquet`);
-    await duck.run(`COPY (SELECT ${eventColumnList} FROM sliced WHERE day = ${text(day)} ORDER BY at_ms, event_id) TO ${text(path)} ${parquet}`);
+    await duck.run(`COPY (SELECT ${columns} FROM ${table} WHERE day = ${text(day)} ORDER BY at_ms, event_id) TO ${text(path)} ${parquet}`);
     slices.push({ day, digest: await keep({ path, blobs }), logicalDigest: `sha256:${hash}`, rows, source, ...(shiftDays === 0 ? {} : { shiftDays }) });
-    onSlice({ done: slices.length, total: days.length });
+    onSlice?.({ done: slices.length, total: days.length });
   }
-  await duck.run('DROP TABLE sliced');
+  await duck.run(`DROP TABLE ${table}`);
   return slices;
 }
 

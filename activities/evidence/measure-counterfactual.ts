@@ -5,7 +5,8 @@ import { attributeReward } from '../../experiments/reward/attribute-reward.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { CounterfactualResult } from '../../models/contracts/counterfactual.ts';
-import { type Event, type EventKind, event as eventSchema } from '../../models/contracts/event.ts';
+import type { Event, EventKind } from '../../models/contracts/event.ts';
+import { parseInteraction } from '../../models/contracts/event-schemas.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
 import { rankingDepth } from '../../models/slate/diversify.ts';
 import type { SlotPropensities } from '../../models/slate/explore.ts';
@@ -57,7 +58,8 @@ export async function measureCounterfactual(state: State, input: Input): Promise
   const telling = (kind: EventKind) => kind === 'impression' || (indicators as readonly EventKind[]).includes(kind) || (charter.reward.weights[kind] ?? 0) > 0;
   for await (const one of state.logReader(surface, 'events').read(segments.events)) {
     const { atMs, kind } = one as Event;
-    if (atMs >= since && telling(kind)) events.push(eventSchema.parse(one));
+    const event = atMs >= since && telling(kind) ? parseInteraction(one) : undefined;
+    if (event !== undefined) events.push(event);
   }
   const { usable, voidedBy } = siftSlates(records, input);
   if (usable.length === 0) {

@@ -45,7 +45,7 @@ export async function openEvidence(input: {
     charter,
     sourceName: 'file',
     events: events(),
-    previous: [],
+    previous: { slices: [] },
     catalog: await putDocument(blobs, catalog),
     blobs,
     workDir: join(folder, 'work'),

@@ -9,7 +9,8 @@ import type { AmongDecision, CanaryDecision } from '../../models/contracts/canar
 import type { CanaryPoint } from '../../models/contracts/canary-record.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { challengersOf } from '../../models/contracts/deployment.ts';
-import { type Event, event as eventSchema } from '../../models/contracts/event.ts';
+import type { Event } from '../../models/contracts/event.ts';
+import { parseInteraction } from '../../models/contracts/event-schemas.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
 import { latestDeployment, sharesOver } from '../../stores/deployments.ts';
@@ -59,7 +60,9 @@ export function createCanaryWatch(context: Context): CanaryWatch {
       const events = source.events ? await context.state.logReader(source.surface, 'events').tail(phase.events, options) : { records: [], cursor: {} };
       add(phase.counted, {
         slates: (slates.records as Partial<SlateRecord>[]).filter(source.wanted).map((one) => slateRecord.parse(one)),
-        events: (events.records as Partial<Event>[]).filter((one) => (one.atMs ?? 0) >= source.sinceMs - clockSkewMs).map((one) => eventSchema.parse(one)),
+        events: events.records
+          .filter((one) => ((one as Partial<Event>).atMs ?? 0) >= source.sinceMs - clockSkewMs)
+          .flatMap((one) => parseInteraction(one) ?? []),
       });
       Object.assign(phase, { slates: slates.cursor, events: events.cursor });
       return read(phase.counted);

@@ -45,6 +45,7 @@ export function cutWindow({ dataState, charter, rulesDigest, asOfDay }: Input): 
     if (split.train.from < first || split.trainSlices.length === 0 || split.testSlices.length === 0) break;
     earlier.push(split);
   }
+  const changes = (dataState.changes ?? []).filter((slice) => slice.day <= last);
   const rowsOf = (slices: SliceReference[]) => slices.reduce((rows, slice) => rows + slice.rows, 0);
   if (trainSlices.length === 0) throw new UnderstudyError('UND-NO-DATA', `${dataState.surface} has no events to train on, ${train.from} to ${train.to}`);
   return windowManifest.parse({
@@ -56,6 +57,7 @@ export function cutWindow({ dataState, charter, rulesDigest, asOfDay }: Input): 
     test,
     trainSlices,
     testSlices,
+    ...(changes.length > 0 ? { changes } : {}),
     ...(earlier.length > 0 ? { earlier } : {}),
     catalog: dataState.catalog,
     inStockDays: dataState.inStockDays ?? null,

@@ -27,17 +27,21 @@ export function mergeDataState({
   if (previous !== undefined && previous.surface !== manifest.surface) {
     throw new UnderstudyError('UND-INPUT', `The ingest is of ${manifest.surface}, the data are of ${previous.surface}`);
   }
-  const slices = new Map<string, SliceReference>();
-  const staying = slicesThatStay({ previous: previous?.slices ?? [], next: manifest.slices });
-  for (const slice of staying) if (!whole || slice.source !== manifest.source.name) slices.set(keyOf(slice), slice);
-  for (const slice of manifest.slices) slices.set(keyOf(slice), slice);
+  const merged = (before: readonly SliceReference[], next: readonly SliceReference[]): SliceReference[] => {
+    const slices = new Map<string, SliceReference>();
+    for (const slice of slicesThatStay({ previous: before, next })) if (!whole || slice.source !== manifest.source.name) slices.set(keyOf(slice), slice);
+    for (const slice of next) slices.set(keyOf(slice), slice);
+    return [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  };
+  const changes = merged(previous?.changes ?? [], manifest.changes ?? []);
   return dataState.parse({
     kind: 'data-state',
     surface: manifest.surface,
     generation: (previous?.generation ?? 0) + 1,
     ingest: manifestDigest,
     catalog: manifest.catalog,
-    slices: [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+    slices: merged(previous?.slices ?? [], manifest.slices),
+    changes: changes.length === 0 ? undefined : changes,
     inStockDays: manifest.inStockDays ?? previous?.inStockDays,
     log,
   });

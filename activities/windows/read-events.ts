@@ -3,6 +3,7 @@ import { type EventKind, eventKinds } from '../../models/contracts/event.ts';
 import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { text, withDuck } from '../events/duckdb.ts';
+import { slicesSql } from '../events/event-columns.ts';
 
 /** Events of some slices, column by column, sorted by unit, time, item and event id; each event once, however many slices hold it. */
 export type EventTable = {
@@ -96,7 +97,7 @@ export async function readLastSeen({ slices, blobs, workDir, signal }: Omit<Inpu
 async function parquetSql(slices: readonly SliceReference[], blobs: BlobStore): Promise<string> {
   const paths: string[] = [];
   for (const slice of slices) paths.push(await blobs.localPath(slice.digest));
-  return `read_parquet([${paths.map(text).join(', ')}])`;
+  return slicesSql(paths);
 }
 
 function emptyTable(): EventTable {

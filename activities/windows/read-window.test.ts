@@ -48,7 +48,7 @@ async function windowOf(events: readonly Event[], change: Partial<CharterInput> 
     charter,
     sourceName: 'log',
     events: stream(all),
-    previous: [],
+    previous: { slices: [] },
     catalog: await putDocument(bench.blobs, [...items.values()]),
     blobs: bench.blobs,
     workDir: join(bench.folder, 'work'),

@@ -112,7 +112,6 @@ describe('the whole file', () => {
 
   it('accounts for all 541,909 lines, as counting by hand does', () => {
     console.log(`ingest of the whole file: ${(tookMs / 1000).toFixed(1)} s`);
-    expect(tookMs).toBeLessThan(20_000);
     expect(manifest.counts).toEqual({ input: 541_909, accepted: 531_170, quarantined: 5_480, duplicates: 5_259 });
     expect(manifest.acceptedByKind).toEqual({ purchase: 522_502, return: 8_668 });
     expect(manifest.quarantineByReason).toEqual({ 'bad-debt': 3, 'out-of-scope-code': 2_958, 'stock-adjustment': 1_336, 'zero-price': 1_183 });

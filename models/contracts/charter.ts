@@ -4,6 +4,7 @@ import { inconsistencies } from './charter-consistency.ts';
 import { eventKinds } from './event.ts';
 import { machineName, surfaceName } from './ids.ts';
 import { type Mistake, inputError } from './problem.ts';
+import { recordRuleChoices } from './record-rules.ts';
 
 const candidate = z.strictObject({
   name: machineName,
@@ -81,6 +82,18 @@ const fields = z.strictObject({
   confidence: z.partialRecord(z.enum(eventKinds), z.number().min(0).max(1000)),
   /** May a bought item be shown again? Read by training, metrics, serving and simulator alike. */
   repeatPolicy: z.enum(['allow', 'exclude-purchased']),
+  /** Who somebody is. */
+  identity: z
+    .strictObject({
+      /**
+       * What came without a user is a user's where a login, or the user's own events, say that the session (`session`, by default) or the device
+       * (`device`, and the session) is theirs and nobody else's.
+       */
+      merge: z.enum(['none', 'session', 'device']).default('session'),
+      /** `keyed`: users, sessions and devices are known by their HMAC under UNDERSTUDY_PSEUDONYM_KEY, from the door on. */
+      pseudonyms: z.enum(['none', 'keyed']).default('none'),
+    })
+    .optional(),
   scope: z
     .strictObject({
       inStockOnly: z.boolean().default(true),
@@ -109,6 +122,8 @@ const fields = z.strictObject({
   data: z
     .strictObject({
       rules: z.array(dataSetRule).default([]),
+      /** What each record rule does, where it is not what it does by itself. */
+      recordRules: recordRuleChoices.optional(),
       /** `ingest`: a retraining first takes in what the serving tier logged since; `ignore`: data come by files only. */
       log: z.enum(['ingest', 'ignore']).default('ignore'),
     })

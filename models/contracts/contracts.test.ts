@@ -8,7 +8,7 @@ import { catalogItem } from './catalog-item.ts';
 import { type defineSurface, parseCharter, parseStoredCharter } from './charter.ts';
 import { deploymentSpec } from './deployment.ts';
 import { canonicalJson, digestBytes, digestJson } from './digest.ts';
-import { event } from './event.ts';
+import { eventV1 } from './event.ts';
 import { digestString, externalId, surfaceName } from './ids.ts';
 import { inputError, problems, toProblemDetails, type UnderstudyError } from './problem.ts';
 import { recipe } from './recipe.ts';
@@ -27,7 +27,7 @@ const formats: [name: string, schema: z.ZodType][] = [
   ['data-state-log', dataState],
   ['deployment', deploymentSpec],
   ['deployment-canary', deploymentSpec],
-  ['events', z.array(event)],
+  ['events', z.array(eventV1)],
   ['ingest', ingestManifest],
   ['ledger', ledgerEntry],
   ['recipe', recipe],

@@ -31,6 +31,8 @@ export const ingestManifest = z.strictObject({
   quarantine: digestString.nullable(),
   catalog: digestString,
   slices: z.array(sliceReference),
+  /** What happened to items and people, a slice a day; absent where nothing did. */
+  changes: z.array(sliceReference).optional(),
   /** By which the catalog judged stock: see the mapping. Absent where it did not. */
   inStockDays: z.number().int().min(1).optional(),
   warnings: z.array(z.strictObject({ rule: machineName, message: z.string(), value: z.number() })),
@@ -50,6 +52,8 @@ export const dataState = z.strictObject({
   catalog: digestString,
   /** Oldest day first, no day twice from one source. */
   slices: z.array(sliceReference),
+  /** What happened to items and people, as `slices`; absent where nothing did. */
+  changes: z.array(sliceReference).optional(),
   /** By which the stock of the catalog was judged last, if ever. */
   inStockDays: z.number().int().min(1).optional(),
   /** How far the serving tier's event log is in these data, where it is at all. */
@@ -69,6 +73,8 @@ export const windowManifest = z.strictObject({
   test: dayRange,
   trainSlices: z.array(sliceReference),
   testSlices: z.array(sliceReference),
+  /** What happened to items and people up to the end of the test part; absent where nothing did. */
+  changes: z.array(sliceReference).optional(),
   /** Splits before this one, the latest first, where the charter asks for them. */
   earlier: z
     .array(z.strictObject({ train: dayRange, test: dayRange, trainSlices: z.array(sliceReference), testSlices: z.array(sliceReference) }))

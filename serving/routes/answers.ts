@@ -23,10 +23,20 @@ const count = z.number().int().min(0);
 export const eventsAnswer = z.strictObject({
   accepted: count,
   duplicate: count,
+  quarantined: count,
   rejected: count,
   results: z.array(
-    z.strictObject({ eventId: z.string().nullable(), status: z.enum(['accepted', 'duplicate', 'rejected']), problem: problemDetails.optional() }),
+    z.strictObject({
+      eventId: z.string().nullable(),
+      status: z.enum(['accepted', 'duplicate', 'quarantined', 'rejected']),
+      reason: z.string().optional(),
+      problem: problemDetails.optional(),
+    }),
   ),
+});
+
+export const schemasAnswer = z.strictObject({
+  schemas: z.array(z.strictObject({ name: z.string(), version: count, title: z.string(), path: z.string() })),
 });
 
 const sealedSegment = z.strictObject({ name: z.string(), digest: digestString, records: count, bytes: count }).nullable();

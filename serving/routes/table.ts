@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { recommendRequest, recommendResponse } from '../../models/contracts/slate.ts';
-import { event } from '../../models/contracts/event.ts';
-import { aliveAnswer, eventsAnswer, readinessAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
+import { anyEvent } from '../../models/contracts/event-schemas.ts';
+import { aliveAnswer, eventsAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
 import { sealRequest } from './operations.ts';
 
@@ -38,7 +38,7 @@ export const routes = {
     path: '/v1/events',
     summary: 'What visitors did',
     description:
-      'Takes up to 1000 events and 1 MiB. Each is answered by itself: accepted, duplicate (an event with this id is on disk) or rejected with the problem. The answer comes when everything accepted is on disk. After a 503 nothing of the batch is acknowledged: send the same events, with the same ids, again, after the time in Retry-After. A replica knows the ids of the last 200,000 events and more, those of other replicas about a second later: an event that reaches two of them within that time is taken by both, and counted once by the pipeline.',
+      'Takes up to 1000 events and 1 MiB, of any of the kinds and versions that /v1/schemas lists; an event without `schemaVersion` is of version 1. Each is answered by itself: accepted, duplicate (an event with this id is on disk), quarantined (on disk, and put aside by the record rule that `reason` names) or rejected with the problem. The answer comes when everything accepted or quarantined is on disk. After a 503 nothing of the batch is acknowledged: send the same events, with the same ids, again, after the time in Retry-After. A replica knows the ids of the last 200,000 events and more, those of other replicas about a second later: an event that reaches two of them within that time is taken by both, and counted once by the pipeline.',
     access: 'key',
     body: {
       schema: eventBatch,
@@ -47,9 +47,27 @@ export const routes = {
       },
       maxBytes: 1_048_576,
     },
-    entry: { name: 'Event', schema: event },
+    entry: { name: 'Event', schema: anyEvent },
     answer: { description: 'Counts, and one result an event in the order of the batch', schema: eventsAnswer },
     problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE', 'UND-OVERLOADED'],
+  },
+  schemas: {
+    method: 'get',
+    path: '/v1/schemas',
+    summary: 'What an event may be',
+    description: 'Every version of every kind of event. What is listed once stays readable.',
+    access: 'key',
+    answer: { description: 'Names, versions, and where each schema is', schema: schemasAnswer },
+    problems: ['UND-UNAUTHORIZED'],
+  },
+  schema: {
+    method: 'get',
+    path: '/v1/schemas/:name/:version',
+    summary: 'One version of one kind of event',
+    description: 'A JSON Schema (2020-12).',
+    access: 'key',
+    answer: { description: 'The schema', schema: z.looseObject({ $id: z.string(), title: z.string() }), type: 'application/schema+json' },
+    problems: ['UND-NOT-FOUND', 'UND-UNAUTHORIZED'],
   },
   surface: {
     method: 'get',

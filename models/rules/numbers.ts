@@ -1,17 +1,18 @@
-import type { RecordRule } from './record-rule.ts';
+import type { ContractRule } from '../contracts/record-rules.ts';
+import type { RowRule } from './record-rule.ts';
 
 type NumberField = 'quantity' | 'unitPriceMinor' | 'dwellMs' | 'rating' | 'position';
-const outside = (ruleName: string, column: string, field: NumberField, least: number, most: number): RecordRule => ({
-  name: ruleName,
+const outside = (name: ContractRule, column: string, field: NumberField, least: number, most: number): RowRule => ({
+  name,
   // NOT BETWEEN, so that NaN, which DuckDB holds to be the largest number, is outside as well.
-  breaksSql: `(${column} IS NOT NULL AND ${column} NOT BETWEEN ${least} AND ${most})`,
+  breaksSql: () => `(${column} IS NOT NULL AND ${column} NOT BETWEEN ${least} AND ${most})`,
   breaks: (row) => {
     const value = row[field];
     return value !== null && !(value >= least && value <= most);
   },
 });
 
-export const numberRules: RecordRule[] = [
+export const numberRules: RowRule[] = [
   outside('bad-quantity', 'quantity', 'quantity', 1, 1_000_000),
   outside('bad-price', 'unit_price_minor', 'unitPriceMinor', 0, 1_000_000_000),
   outside('bad-dwell', 'dwell_ms', 'dwellMs', 0, 86_400_000),

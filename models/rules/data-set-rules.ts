@@ -1,6 +1,6 @@
-import type { DataSetRule } from '../../../models/contracts/charter.ts';
-import { UnderstudyError } from '../../../models/contracts/problem.ts';
-import type { IngestManifest } from '../../../models/contracts/window.ts';
+import type { DataSetRule } from '../contracts/charter.ts';
+import { UnderstudyError } from '../contracts/problem.ts';
+import type { IngestManifest } from '../contracts/window.ts';
 
 /** What is measured over a batch. `freshnessDays` is undefined where nobody said which day it is; `shiftDays` were added to the timestamps. */
 export type BatchMeasures = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { DataSetRule } from '../../../models/contracts/charter.ts';
-import type { UnderstudyError } from '../../../models/contracts/problem.ts';
+import type { DataSetRule } from '../contracts/charter.ts';
+import type { UnderstudyError } from '../contracts/problem.ts';
 import { applyDataSetRules, type BatchMeasures } from './data-set-rules.ts';
 
 const measures: BatchMeasures = { input: 100, accepted: 70, quarantined: 25, nullUsers: 35, shiftDays: 0, freshnessDays: 3 };

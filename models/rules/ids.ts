@@ -1,5 +1,6 @@
-import { externalId } from '../../../models/contracts/ids.ts';
-import type { RecordRule, RuleRow } from './record-rule.ts';
+import { externalId } from '../contracts/ids.ts';
+import type { ContractRule } from '../contracts/record-rules.ts';
+import type { RowRule, RuleRow } from './record-rule.ts';
 
 /** `externalId` in SQL. JavaScript's `\s` is Unicode's separators, U+FEFF and control characters; zod and DuckDB both count code points. */
 function malformedSql(column: string): string {
@@ -7,24 +8,25 @@ function malformedSql(column: string): string {
   return `(${column} IS NOT NULL AND (NOT regexp_full_match(${column}, '${edge}([^\\p{Cc}]*${edge})?') OR length(${column}) > 128))`;
 }
 
-type IdField = 'eventId' | 'userId' | 'sessionId' | 'itemId' | 'requestId';
-const malformed = (ruleName: string, column: string, field: IdField): RecordRule => ({
-  name: ruleName,
-  breaksSql: malformedSql(column),
+type IdField = 'eventId' | 'userId' | 'sessionId' | 'itemId' | 'requestId' | 'deviceId';
+const malformed = (name: ContractRule, column: string, field: IdField): RowRule => ({
+  name,
+  breaksSql: () => malformedSql(column),
   breaks: (row: RuleRow) => row[field] !== null && !externalId.safeParse(row[field]).success,
 });
-const missing = (ruleName: string, column: string, field: IdField): RecordRule => ({
-  name: ruleName,
-  breaksSql: `(${column} IS NULL)`,
+const missing = (name: ContractRule, column: string, field: IdField): RowRule => ({
+  name,
+  breaksSql: () => `(${column} IS NULL)`,
   breaks: (row: RuleRow) => row[field] === null,
 });
 
-export const idRules: RecordRule[] = [
+export const idRules: RowRule[] = [
   missing('missing-item', 'item_id', 'itemId'),
   malformed('malformed-item', 'item_id', 'itemId'),
   missing('missing-session', 'session_id', 'sessionId'),
   malformed('malformed-session', 'session_id', 'sessionId'),
   malformed('malformed-user', 'user_id', 'userId'),
+  malformed('malformed-device', 'device_id', 'deviceId'),
   missing('missing-event-id', 'event_id', 'eventId'),
   malformed('malformed-event-id', 'event_id', 'eventId'),
   malformed('malformed-request-id', 'request_id', 'requestId'),

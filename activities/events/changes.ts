@@ -1,0 +1,104 @@
+import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
+import { type ChangeEvent, changeKinds } from '../../models/contracts/change-event.ts';
+import { type AnyEvent, type Logged, parseLogged } from '../../models/contracts/event-schemas.ts';
+import type { SliceReference } from '../../models/contracts/window.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
+import { type Duck, text } from './duckdb.ts';
+import { daySql, writeDays } from './write-slices.ts';
+
+/*
+ * What happened to items and to what is known of people. Of a day they stand in a slice of their own beside that of the interactions: `body` is the event as
+ * JSON, `at_ms` the moment from which it counts, which is not after it came in, whatever the sender's clock said.
+ */
+const columns = 'event_id, kind, subject, at_ms, body';
+
+/** The change that a record of the log is. @returns undefined for an interaction, and for what is neither. */
+export function changeOf(record: unknown): Logged<ChangeEvent> | undefined {
+  const kind = typeof record === 'object' && record !== null ? (record as { kind?: unknown }).kind : undefined;
+  if (!(changeKinds as readonly unknown[]).includes(kind)) return undefined;
+  return parseLogged(record) as Logged<ChangeEvent> | undefined;
+}
+
+/** A line of the file that `sliceChanges` reads. */
+export function changeLine(change: Logged<ChangeEvent>): string {
+  const { receivedAtMs = change.atMs, quarantined: _, ...body } = change;
+  return JSON.stringify({
+    event_id: change.eventId,
+    kind: change.kind,
+    subject: subjectOf(change),
+    at_ms: Math.min(change.atMs, receivedAtMs),
+    body: JSON.stringify(body),
+  });
+}
+
+function subjectOf(change: AnyEvent): string {
+  if (change.kind === 'catalog') return `i:${change.itemId}`;
+  const { userId, deviceId, sessionId } = change as { userId?: string; deviceId?: string; sessionId?: string };
+  return userId !== undefined ? `u:${userId}` : deviceId !== undefined ? `d:${deviceId}` : `s:${sessionId}`;
+}
+
+type Input = { duck: Duck; path: string; previous: readonly SliceReference[]; timeZone: string; source: string; blobs: BlobStore };
+export type SlicedChanges = {
+  slices: SliceReference[];
+  /** Rows that stood in earlier versions of these slices. */
+  rowsBefore: number;
+  accepted: Record<string, number>;
+  duplicates: number;
+  catalog: ChangeEvent[];
+};
+
+/**
+ * Makes slices of changes, one a day, as `ingestLog` does of interactions: days of `previous` to which something came are written again, with all that they held.
+ * @returns also the new changes of items, oldest first.
+ */
+export async function sliceChanges({ duck, path, previous, timeZone, source, blobs }: Input): Promise<SlicedChanges> {
+  const typed = "{event_id: 'VARCHAR', kind: 'VARCHAR', subject: 'VARCHAR', at_ms: 'BIGINT', body: 'VARCHAR'}";
+  const paths = await Promise.all(previous.map(({ digest }) => blobs.localPath(digest)));
+  const before = paths.length === 0 ? '' : `UNION ALL BY NAME SELECT *, false AS fresh, 0 AS nth FROM read_parquet([${paths.map(text).join(', ')}])`;
+  await duck.run(`
+    CREATE TABLE all_changes AS SELECT ${columns}, fresh FROM (
+      SELECT *, true AS fresh, row_number() OVER () AS nth FROM read_json(${text(path)}, format = 'newline_delimited', columns = ${typed}) ${before})
+    QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY fresh, nth) = 1`);
+  const counts = await duck.rows<{ kind: string; rows: number }>(
+    'SELECT kind, count(*)::DOUBLE AS rows FROM all_changes WHERE fresh GROUP BY kind ORDER BY kind',
+  );
+  const [given] = await duck.rows<{ rows: number }>(
+    `SELECT count(*)::DOUBLE AS rows FROM read_json(${text(path)}, format = 'newline_delimited', columns = ${typed})`,
+  );
+  const bodies = await duck.rows<{ body: string }>("SELECT body FROM all_changes WHERE fresh AND kind = 'catalog' ORDER BY at_ms, event_id");
+  const day = daySql(timeZone);
+  await duck.run(
+    `CREATE TABLE changes AS SELECT ${day} AS day, ${columns} FROM all_changes WHERE ${day} IN (SELECT DISTINCT ${day} FROM all_changes WHERE fresh)`,
+  );
+  const slices = await writeDays({ duck, table: 'changes', columns, rowText: `concat_ws(chr(31), ${columns})`, source, blobs });
+  await duck.run('DROP TABLE all_changes');
+  const accepted = Object.fromEntries(counts.map(({ kind, rows }) => [kind, rows]));
+  const fresh = counts.reduce((sum, { rows }) => sum + rows, 0);
+  const rowsBefore = slices.reduce((sum, slice) => sum + slice.rows, 0) - fresh;
+  return { slices, rowsBefore, accepted, duplicates: (given?.rows ?? 0) - fresh, catalog: bodies.map(({ body }) => JSON.parse(body) as ChangeEvent) };
+}
+
+/** A catalog after some changes, oldest first. An item that it does not have comes in by its first title. */
+export function changeCatalog(items: readonly CatalogItem[], changes: readonly ChangeEvent[]): CatalogItem[] {
+  const byId = new Map(items.map((item) => [item.itemId, item]));
+  for (const change of changes) {
+    if (change.kind !== 'catalog') continue;
+    const before = byId.get(change.itemId);
+    const { title = before?.title ?? change.itemId, category, brand, priceMinor, inStock = before?.inStock ?? true } = change;
+    byId.set(change.itemId, {
+      ...before,
+      itemId: change.itemId,
+      title,
+      inStock,
+      ...said('category', category, before?.category),
+      ...said('brand', brand, before?.brand),
+      ...said('priceMinor', priceMinor, before?.priceMinor),
+    });
+  }
+  return [...byId.values()].sort((a, b) => (a.itemId < b.itemId ? -1 : 1));
+}
+
+/** Null takes it away, silence leaves it. */
+function said<Key extends string, Value>(key: Key, value: Value | null | undefined, before: Value | undefined): { [K in Key]?: Value | undefined } {
+  return { [key]: value === null ? undefined : (value ?? before) } as { [K in Key]?: Value | undefined };
+}

@@ -1,0 +1,48 @@
+import type { RuleRow, SequenceRule } from './record-rule.ts';
+
+/** What a visitor does after an item of a slate was seen. */
+const answers: readonly string[] = ['click', 'skip', 'dwell', 'add-to-cart', 'purchase', 'rating'];
+const answersSql = answers.map((kind) => `'${kind}'`).join(', ');
+
+/** Its time lies before the earliest impression of the same item of the same slate that had come in before it. */
+export const beforeImpression: SequenceRule = {
+  name: 'before-impression',
+  brokenSql: () => `
+    WITH seen AS (SELECT request_id, item_id, raw_line, at_ms FROM sound WHERE kind = 'impression' AND request_id IS NOT NULL)
+    SELECT one.raw_line FROM sound one JOIN seen ON seen.request_id = one.request_id AND seen.item_id = one.item_id AND seen.raw_line < one.raw_line
+    WHERE one.kind IN (${answersSql}) GROUP BY one.raw_line, one.at_ms HAVING one.at_ms < min(seen.at_ms)`,
+  begin(_limit, remember) {
+    const seen = remember<number>();
+    return ({ kind, requestId, itemId, atMs }) => {
+      if (requestId === null || itemId === null || atMs === null) return false;
+      const key = `${requestId}\u001f${itemId}`;
+      const earliest = seen.get(key);
+      if (kind === 'impression') seen.set(key, Math.min(earliest ?? atMs, atMs));
+      return kind !== null && answers.includes(kind) && earliest !== undefined && atMs < earliest;
+    };
+  },
+};
+
+/** Nobody does so much in one minute of the clock: what comes in behind the limit is meant. */
+export const botRate: SequenceRule = {
+  name: 'bot-rate',
+  brokenSql: (limit) => `
+    WITH busy AS (SELECT coalesce('u:' || user_id, 's:' || session_id) AS unit, at_ms // 60000 AS minute FROM sound GROUP BY ALL HAVING count(*) > ${limit})
+    SELECT raw_line FROM (
+      SELECT raw_line, row_number() OVER (PARTITION BY busy.unit, busy.minute ORDER BY raw_line) AS nth
+      FROM sound JOIN busy ON busy.unit = coalesce('u:' || user_id, 's:' || session_id) AND busy.minute = at_ms // 60000)
+    WHERE nth > ${limit}`,
+  begin(limit, remember) {
+    const counts = remember<number>();
+    return ({ userId, sessionId, atMs }) => {
+      const key = `${unitOfRow({ userId, sessionId })} ${Math.floor((atMs ?? 0) / 60_000)}`;
+      const count = (counts.get(key) ?? 0) + 1;
+      counts.set(key, count);
+      return count > limit;
+    };
+  },
+};
+
+function unitOfRow({ userId, sessionId }: Pick<RuleRow, 'userId' | 'sessionId'>): string {
+  return userId === null ? `s:${sessionId}` : `u:${userId}`;
+}
