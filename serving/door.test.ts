@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseInteraction, parseLogged, publishedSchemas } from '../models/contracts/event-schemas.ts';
+import { openLogReader } from '../stores/event-log-files.ts';
+import { type Serving, startServing } from './server.ts';
+import { call, makeServedState, type ServedState } from './testing.ts';
+
+let root: string;
+let state: ServedState;
+let serving: Serving;
+const nowMs = Date.UTC(2026, 2, 2, 10);
+const start = () =>
+  startServing({ stateDir: root, port: 0, replica: 'r1', keys: [], adminKey: null, clock: () => nowMs, log: () => undefined, modelDeadlineMs: 2_000 });
+const post = (...events: unknown[]) => call(`${serving.url}/v1/events`, { events });
+const click = (eventId: string, over: Record<string, unknown> = {}) => ({
+  schemaVersion: 2,
+  eventId,
+  kind: 'click',
+  surface: 'home',
+  sessionId: 's1',
+  itemId: 'i0012',
+  atMs: nowMs,
+  ...over,
+});
+const logged = async () => (await openLogReader({ directory: join(root, 'log', 'home', 'events') }).tail({})).records;
+const historyOf = async (who: Record<string, unknown>) => {
+  const { requestId } = (await call(`${serving.url}/v1/recommend`, { surface: 'home', ...who })).body as { requestId: string };
+  await call(`${serving.url}/v1/admin/seal`, { surface: 'home' });
+  const slates = (await openLogReader({ directory: join(root, 'log', 'home', 'slates') }).tail({})).records as { requestId: string; history: string[] }[];
+  return slates.find((slate) => slate.requestId === requestId)?.history;
+};
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'understudy-door-'));
+  state = await makeServedState({
+    stateDir: root,
+    charter: {
+      scope: { itemIdPattern: '^i' },
+      data: { recordRules: { 'bot-rate': { action: 'quarantine', limit: 20 }, 'unknown-item': 'quarantine', 'before-impression': 'warn' } },
+    },
+  });
+  await state.publish({ champion: await state.train('item-knn') });
+  serving = await start();
+});
+afterAll(async () => {
+  await serving.close();
+  await rm(root, { recursive: true, force: true });
+});
+
+describe('the door for events', () => {
+  it('takes every kind of every version, and says when it came in', async () => {
+    const change = { surface: 'home', atMs: nowMs - 1_000 };
+    const { body } = await post(
+      click('k1', { schemaVersion: 1, userId: 'kim' }),
+      click('k2', { deviceId: 'd1' }),
+      { kind: 'catalog', eventId: 'k3', itemId: 'i0001', priceMinor: 450, ...change },
+      { kind: 'profile', eventId: 'k4', userId: 'kim', attributes: { tier: 'gold' }, ...change },
+      { kind: 'consent', eventId: 'k5', userId: 'kim', purposes: { training: false }, ...change },
+      { kind: 'login', eventId: 'k6', userId: 'kim', sessionId: 's1', ...change },
+      { kind: 'catalog', eventId: 'k3', itemId: 'i0001', priceMinor: 450, ...change },
+      click('k7', { schemaVersion: 9 }),
+    );
+    expect(body).toMatchObject({ accepted: 6, duplicate: 1, quarantined: 0, rejected: 1 });
+    const records = (await logged()).map((record) => parseLogged(record));
+    expect(records.filter((record) => record?.eventId.startsWith('k')).map((record) => [record?.eventId, record?.receivedAtMs])).toEqual(
+      ['k1', 'k2', 'k3', 'k4', 'k5', 'k6'].map((eventId) => [eventId, nowMs]),
+    );
+  });
+
+  it('puts aside what breaks a record rule, keeps it, and learns nothing from it', async () => {
+    const { body } = await post(
+      click('q1', { atMs: nowMs + 3_600_001, userId: 'quinn' }),
+      click('q2', { itemId: 'i9999', userId: 'quinn' }),
+      click('q3', { itemId: 'POST', userId: 'quinn' }),
+      click('q4', { userId: 'quinn', itemId: 'i0002' }),
+    );
+    expect(body).toMatchObject({
+      accepted: 1,
+      quarantined: 3,
+      results: [{ reason: 'in-the-future' }, { reason: 'unknown-item' }, { reason: 'out-of-scope-code' }, { status: 'accepted' }],
+    });
+    expect(await historyOf({ userId: 'quinn' })).toEqual(['i0002']);
+    const records = (await logged()).filter((record) => (record as { eventId: string }).eventId.startsWith('q'));
+    expect(records.length).toBe(4);
+    expect(records.flatMap((record) => parseInteraction(record)?.eventId ?? [])).toEqual(['q4']);
+    expect((await post(click('q1', { atMs: nowMs + 3_600_001, userId: 'quinn' }))).body).toMatchObject({ duplicate: 1 });
+  });
+
+  it('knows a visitor who does too much in a minute, from the event behind the limit on', async () => {
+    const { body } = await post(...Array.from({ length: 30 }, (_, nth) => click(`b${nth}`, { userId: 'bot' })), click('b-other', { userId: 'human' }));
+    expect(body).toMatchObject({ accepted: 21, quarantined: 10 });
+    expect((body as { results: { reason?: string }[] }).results.slice(20, 30).every(({ reason }) => reason === 'bot-rate')).toBe(true);
+  });
+
+  it('only counts what a rule warns of', async () => {
+    const own = { userId: 'wes', requestId: 'w' };
+    expect((await post(click('w1', { ...own, kind: 'impression' }), click('w2', { ...own, atMs: nowMs - 5 }))).body).toMatchObject({ accepted: 2 });
+    const metrics = await (await fetch(`${serving.url}/metrics`)).text();
+    expect(metrics).toMatch(/understudy_rule_warnings_total\{surface="home",rule="before-impression"\} 1/);
+  });
+
+  it('gives a user what the session did before: by a login, by an event of the user, and after a restart', async () => {
+    await post(click('m1', { sessionId: 'm', itemId: 'i0003' }), click('m2', { sessionId: 'm', itemId: 'i0004', atMs: nowMs + 1 }));
+    expect(await historyOf({ userId: 'mo' })).toEqual([]);
+    await post({ kind: 'login', eventId: 'm3', surface: 'home', atMs: nowMs + 2, userId: 'mo', sessionId: 'm' });
+    expect(await historyOf({ userId: 'mo' })).toEqual(['i0003', 'i0004']);
+    await post(click('n1', { sessionId: 'n', itemId: 'i0005' }), click('n2', { sessionId: 'n', userId: 'nia', itemId: 'i0006', atMs: nowMs + 1 }));
+    expect(await historyOf({ userId: 'nia' })).toEqual(['i0005', 'i0006']);
+    await serving.close();
+    serving = await start();
+    expect(await historyOf({ userId: 'mo' })).toEqual(['i0003', 'i0004']);
+    expect(await historyOf({ userId: 'nia' })).toEqual(['i0005', 'i0006']);
+    expect((await post(click('m1', { sessionId: 'm', itemId: 'i0003' }))).body).toMatchObject({ duplicate: 1 });
+  });
+});
+
+describe('the schemas of events', () => {
+  it('are listed, and each can be had', async () => {
+    const { schemas } = (await call(`${serving.url}/v1/schemas`)).body as { schemas: { name: string; version: number; path: string }[] };
+    expect(schemas.length).toBe(publishedSchemas.length);
+    for (const { name, version, path } of schemas) {
+      const answer = await fetch(`${serving.url}${path}`);
+      expect(answer.headers.get('content-type')).toMatch('application/schema+json');
+      expect(await answer.json()).toMatchObject({ $id: `/v1/schemas/${name}/${version}`, properties: { kind: { const: name } } });
+    }
+  });
+
+  it.each(['click/3', 'nothing/1', 'click/1e0', '__proto__/1', 'click/1/2'])('of %s there is none', async (path) => {
+    expect(await call(`${serving.url}/v1/schemas/${path}`)).toMatchObject({ status: 404, body: { code: 'UND-NOT-FOUND' } });
+  });
+});
