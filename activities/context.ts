@@ -35,6 +35,8 @@ export type Context = {
   approverKeys: Readonly<Record<string, string>>;
   /** Bearer key of the serving tier's admin routes, where it has one. */
   servingKey: string | null;
+  /** By which people are known on surfaces whose charters ask for keyed pseudonyms. */
+  pseudonymKey: string | null;
   log: (line: string) => void;
 };
 

@@ -34,6 +34,7 @@ const environment = z.object({
       return keys;
     }),
   UNDERSTUDY_ADMIN_KEY: z.string().optional(),
+  UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
 });
 
 async function main(): Promise<void> {
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     ...temporalRequests(client),
     approverKeys: env.UNDERSTUDY_APPROVER_KEYS,
     servingKey: env.UNDERSTUDY_ADMIN_KEY ?? null,
+    pseudonymKey: env.UNDERSTUDY_PSEUDONYM_KEY ?? null,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };
   const workers = await createWorkers({

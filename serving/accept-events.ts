@@ -1,5 +1,6 @@
 import { type AnyEvent, type Logged, parseEvent } from '../models/contracts/event-schemas.ts';
 import { inputError, type ProblemDetails, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
+import { underPseudonym } from '../models/contracts/pseudonyms.ts';
 import { sendable } from './http/problem-response.ts';
 import type { LiveSurface } from './surface.ts';
 
@@ -46,9 +47,10 @@ export async function acceptEvents({ events, surfaces, nowMs, onWarning }: Optio
       continue;
     }
     inBatch.add(key);
-    const { reason, warnings } = surface.door.judge(parsed.event, nowMs);
+    const event = underPseudonym(parsed.event, surface.snapshot.pseudonyms);
+    const { reason, warnings } = surface.door.judge(event, nowMs);
     for (const rule of warnings) onWarning?.(name, rule);
-    const record = { ...parsed.event, receivedAtMs: nowMs, ...(reason === null ? {} : { quarantined: reason }) };
+    const record = { ...event, receivedAtMs: nowMs, ...(reason === null ? {} : { quarantined: reason }) };
     fresh.set(surface, [...(fresh.get(surface) ?? []), record]);
     answers.push(reason === null ? { eventId, status: 'accepted' } : { eventId, status: 'quarantined', reason });
   }

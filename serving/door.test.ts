@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseInteraction, parseLogged, publishedSchemas } from '../models/contracts/event-schemas.ts';
+import { createPseudonyms } from '../models/contracts/pseudonyms.ts';
 import { openLogReader } from '../stores/event-log-files.ts';
 import { type Serving, startServing } from './server.ts';
 import { call, makeServedState, type ServedState } from './testing.ts';
@@ -129,5 +130,55 @@ describe('the schemas of events', () => {
 
   it.each(['click/3', 'nothing/1', 'click/1e0', '__proto__/1', 'click/1/2'])('of %s there is none', async (path) => {
     expect(await call(`${serving.url}/v1/schemas/${path}`)).toMatchObject({ status: 404, body: { code: 'UND-NOT-FOUND' } });
+  });
+});
+
+describe('a surface that knows people by pseudonyms', () => {
+  const key = 'a key of at least thirty-two characters';
+  const begin = async (stateDir: string, pseudonymKey: string | null) =>
+    startServing({
+      stateDir,
+      port: 0,
+      replica: 'r1',
+      keys: [],
+      adminKey: null,
+      pseudonymKey,
+      clock: () => nowMs,
+      log: () => undefined,
+      modelDeadlineMs: 2_000,
+    });
+
+  it('writes them and no ids, knows everybody by them, and serves with no other key', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'understudy-door-'));
+    const keyed = await makeServedState({ stateDir: folder, charter: { identity: { pseudonyms: 'keyed' } } });
+    await keyed.publish({ champion: await keyed.train('item-knn') });
+    const tier = await begin(folder, key);
+    const ids = ['customer-77', 'phone-77', 'session-77'];
+    try {
+      const who = { userId: 'customer-77', sessionId: 'session-77' };
+      await call(`${tier.url}/v1/events`, { events: [click('p1', { ...who, deviceId: 'phone-77', itemId: 'i0002' })] });
+      const slate = await call(`${tier.url}/v1/recommend`, { surface: 'home', ...who });
+      expect(slate.status).toBe(200);
+      await call(`${tier.url}/v1/admin/seal`, { surface: 'home' });
+      const [event] = (await openLogReader({ directory: join(folder, 'log', 'home', 'events') }).tail({})).records;
+      const [record] = (await openLogReader({ directory: join(folder, 'log', 'home', 'slates') }).tail({})).records;
+      const { of } = createPseudonyms(key);
+      expect(event).toMatchObject({ userId: of('customer-77'), deviceId: of('phone-77'), sessionId: of('session-77') });
+      expect(record).toMatchObject({ unit: `u:${of('customer-77')}`, userId: of('customer-77'), sessionId: of('session-77'), history: ['i0002'] });
+      for (const id of ids) expect(JSON.stringify([event, record, slate])).not.toContain(id);
+    } finally {
+      await tier.close();
+    }
+    for (const wrong of [null, `${key}!`]) {
+      const refusing = await begin(folder, wrong);
+      try {
+        expect((await call(`${refusing.url}/readyz`)).status).toBe(503);
+        expect(await call(`${refusing.url}/v1/events`, { events: [click('p2')] })).toMatchObject({ status: 404, body: { code: 'UND-UNKNOWN-SURFACE' } });
+        expect(JSON.stringify((await call(`${refusing.url}/readyz`)).body)).toContain('UND-PSEUDONYM-KEY');
+      } finally {
+        await refusing.close();
+      }
+    }
+    await rm(folder, { recursive: true, force: true });
   });
 });

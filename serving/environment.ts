@@ -23,6 +23,8 @@ const schema = z.object({
         .filter((key) => key !== ''),
     ),
   UNDERSTUDY_ADMIN_KEY: z.string().min(1).optional(),
+  /** By which people are known on surfaces whose charters ask for keyed pseudonyms. */
+  UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
   /** Model threads a surface. */
   UNDERSTUDY_MODEL_THREADS: z.coerce.number().int().min(1).max(64).default(1),
   UNDERSTUDY_MODEL_DEADLINE_MS: z.coerce.number().int().min(1).max(60_000).default(150),
@@ -37,6 +39,7 @@ export type ServingEnvironment = {
   replica: string;
   keys: string[];
   adminKey: string | null;
+  pseudonymKey: string | null;
   workers: number;
   modelDeadlineMs: number;
   drainGraceMs: number;
@@ -60,6 +63,7 @@ export function readServingEnvironment(env: Readonly<Record<string, string | und
         .slice(0, 40)}`,
     keys: value.UNDERSTUDY_KEYS,
     adminKey: value.UNDERSTUDY_ADMIN_KEY ?? null,
+    pseudonymKey: value.UNDERSTUDY_PSEUDONYM_KEY ?? null,
     workers: value.UNDERSTUDY_MODEL_THREADS,
     modelDeadlineMs: value.UNDERSTUDY_MODEL_DEADLINE_MS,
     drainGraceMs: value.UNDERSTUDY_DRAIN_MS,

@@ -34,7 +34,7 @@ const lookBack = 20;
 
 /** Follows the deployment series of one surface, by itself: what another surface loads or cannot read is nothing to it. */
 export function followSurface(options: FollowOptions): Follower {
-  const { name, generations, blobs, clock, log } = options;
+  const { name, generations, clock, log } = options;
   const series = `deployment/${name}`;
   let standing = 0;
   let refused: { generation: number; atMs: number } | undefined;
@@ -114,7 +114,7 @@ export function followSurface(options: FollowOptions): Follower {
       return true;
     }
     if (order === null) return false;
-    const modelless = await loadModellessSnapshot({ blobs, document: order }).catch(() => undefined);
+    const modelless = await loadModellessSnapshot({ ...options, document: order }).catch(() => undefined);
     if (modelless !== undefined && !signal.aborted) await install(modelless, 0);
     return true;
   }

@@ -38,6 +38,8 @@ export type ServingOptions = {
   /** Bearer keys of the /v1 routes; none: open, which only a server on this machine's own addresses may be. */
   keys: readonly string[];
   adminKey: string | null;
+  /** By which people are known on surfaces whose charters ask for keyed pseudonyms; without it such a surface is refused. */
+  pseudonymKey?: string | null;
   clock: () => number;
   log: (line: string) => void;
   modelDeadlineMs?: number;
@@ -87,6 +89,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     blobs,
     generations,
     threads: workers,
+    pseudonymKey: options.pseudonymKey ?? null,
     deadlineMs: modelDeadlineMs,
     metrics,
     clock,

@@ -2,12 +2,14 @@ import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts
 import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
 import { digestJson } from '../models/contracts/digest.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
+import type { Pseudonyms } from '../models/contracts/pseudonyms.ts';
 import { challengersInPlay, registeredOf } from '../models/slate/assign.ts';
 import type { ItemWords } from '../models/slate/item-words.ts';
 import type { Scope } from '../models/slate/scope.ts';
 import { type LoadedArtifact, loadArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
 import type { GenerationStore } from '../stores/generations.ts';
+import { openPseudonyms } from '../stores/pseudonym-key.ts';
 import { readCatalog } from './documents/read-document.ts';
 import { createModelHost, type ModelHost } from './models/model-host.ts';
 import { type ModelEvent, type ModelPool, openModelPool } from './models/model-pool.ts';
@@ -26,6 +28,8 @@ export type Snapshot = {
   words: ItemWords | null;
   /** Of the charter and the scope: what a slate was allowed to be. */
   rulesDigest: string;
+  /** Null where people are known by their ids. */
+  pseudonyms: Pseudonyms | null;
   models: ReadonlyMap<string, ServedModel>;
   /** Null where no artifact of the generation could be loaded: then the fallback rungs answer. */
   host: ModelHost | null;
@@ -35,6 +39,7 @@ export type SnapshotOptions = {
   blobs: BlobStore;
   generations: GenerationStore;
   threads: number;
+  pseudonymKey: string | null;
   deadlineMs: number;
   onModelEvent?: (event: ModelEvent) => void;
   /** Takes in threads that are given up while they are at work. */
@@ -50,10 +55,10 @@ type LoadOptions = SnapshotOptions & { document: unknown; previous: Snapshot | n
  * @throws a coded error when anything that the generation names is missing, altered or does not answer as its trainer did.
  */
 export async function loadSnapshot(options: LoadOptions): Promise<Snapshot> {
-  const { blobs, deadlineMs, previous } = options;
+  const { deadlineMs, previous } = options;
   const spec = readSpec(options.document);
   const rules =
-    previous?.spec.charter === spec.charter && previous.spec.catalog === spec.catalog ? rulesOf(previous) : await loadRules(blobs, spec, options.signal);
+    previous?.spec.charter === spec.charter && previous.spec.catalog === spec.catalog ? rulesOf(previous) : await loadRules(options, spec, options.signal);
   const artifacts = new Set([spec.champion, ...registeredOf(spec), ...(spec.canary === null ? [] : challengersInPlay(spec.canary))]);
   const pools: ModelPool[] = [];
   const models = new Map<string, ServedModel>();
@@ -92,9 +97,9 @@ async function loadModel(
 }
 
 /** The generation without its models: what a replica serves that has nothing better to begin with. */
-export async function loadModellessSnapshot({ blobs, document }: { blobs: BlobStore; document: unknown }): Promise<Snapshot> {
+export async function loadModellessSnapshot({ document, ...stores }: RuleStores & { document: unknown }): Promise<Snapshot> {
   const spec = readSpec(document);
-  return { spec, ...(await loadRules(blobs, spec)), models: new Map(), host: null };
+  return { spec, ...(await loadRules(stores, spec)), models: new Map(), host: null };
 }
 
 export function readSpec(document: unknown): DeploymentSpec {
@@ -104,14 +109,24 @@ export function readSpec(document: unknown): DeploymentSpec {
   return parsed.data;
 }
 
-type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'words' | 'rulesDigest'>;
-const rulesOf = ({ charter, scope, inCatalog, words, rulesDigest }: Rules): Rules => ({ charter, scope, inCatalog, words, rulesDigest });
+type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'words' | 'rulesDigest' | 'pseudonyms'>;
+const rulesOf = ({ charter, scope, inCatalog, words, rulesDigest, pseudonyms }: Rules): Rules => ({
+  charter,
+  scope,
+  inCatalog,
+  words,
+  rulesDigest,
+  pseudonyms,
+});
+type RuleStores = Pick<SnapshotOptions, 'blobs' | 'generations' | 'pseudonymKey'>;
 
-async function loadRules(blobs: BlobStore, spec: DeploymentSpec, signal?: AbortSignal): Promise<Rules> {
+async function loadRules(stores: RuleStores, spec: DeploymentSpec, signal?: AbortSignal): Promise<Rules> {
+  const { blobs } = stores;
   const charter = await getDocument(blobs, spec.charter, { parse: parseStoredCharter });
+  const pseudonyms = await openPseudonyms({ generations: stores.generations, surface: spec.surface, charter, key: stores.pseudonymKey });
   const withWords = charter.slate.diversity.weight > 0;
   const { scope, inCatalog, words } = await readCatalog({ blobs, digest: spec.catalog, rules: charter.scope, withWords, signal });
-  return { charter, scope, inCatalog, words, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }) };
+  return { charter, scope, inCatalog, words, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }), pseudonyms };
 }
 
 async function loadServable(blobs: BlobStore, generations: GenerationStore, digest: string, surface: string): Promise<LoadedArtifact> {

@@ -182,6 +182,7 @@ export function snapshotOf(input: { spec: DeploymentSpec; charter: Charter; cata
     inCatalog: () => true,
     words: charter.slate.diversity.weight > 0 ? itemWords(catalog) : null,
     rulesDigest: digestJson('rules'),
+    pseudonyms: null,
     models: new Map(host === null ? [] : artifacts.map((digest) => [digest, { digest, vocabulary, indexOf, maxHistory: 50 }])),
     host,
   };

@@ -107,6 +107,7 @@ export async function openWorld(options: Options) {
       ...temporalRequests(client),
       approverKeys: options.approverKeys ?? {},
       servingKey: null,
+      pseudonymKey: null,
       log: (line) => void said.push(line),
     };
     const workers = await createWorkers({

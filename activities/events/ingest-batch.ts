@@ -3,6 +3,7 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import { type Digest, dayString } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type IngestManifest, ingestManifest } from '../../models/contracts/window.ts';
+import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import { type BlobStore, putDocument } from '../../stores/blobs.ts';
 import { buildCatalog, catalogBefore, catalogDocument, type DataBefore, type ItemRow, summarizeItems } from './build-catalog.ts';
 import { type Duck, text, withDuck } from './duckdb.ts';
@@ -29,6 +30,8 @@ export type IngestBatchInput = {
   asOfDay?: string | undefined;
   /** The moment that it is now: what lies behind it cannot have happened. Absent: nobody knows. */
   nowMs?: number | undefined;
+  /** By whose key people are known; absent: by their ids. */
+  pseudonyms?: Pseudonyms | null | undefined;
   /** What the surface has before this batch: the items of its catalog stay. */
   before?: DataBefore | undefined;
   signal?: AbortSignal | undefined;
@@ -54,7 +57,8 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
     report('read', 0, 1);
     await loadRaw({ duck, source: file, requires: mapping.requires });
     report('judge', 0, 1);
-    const staged = await stageRows({ duck, mapping, charter, endsAt, nowMs: input.nowMs ?? null });
+    const { pseudonyms = null } = input;
+    const staged = await stageRows({ duck, mapping, charter, endsAt, nowMs: input.nowMs ?? null, pseudonyms });
     const { shiftDays } = staged;
     const tally = await countFates(duck);
     const warnings = applyDataSetRules({
@@ -84,7 +88,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
         rulesDigest: rulesDigestOf({ mapping, charter }),
         shiftDays,
         ...tally.parts,
-        quarantine: await writeQuarantine({ duck, blobs }),
+        quarantine: await writeQuarantine({ duck, blobs, keyed: pseudonyms !== null }),
         catalog,
         inStockDays: mapping.inStockDays,
         slices,

@@ -6,6 +6,7 @@ import type { IngestResult } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { sealLog } from '../release/seal-log.ts';
+import { openPseudonyms } from '../../stores/pseudonym-key.ts';
 import type { Beat } from '../worker.ts';
 import { eventMapping, ingestLog } from './ingest-log.ts';
 import { type Ingested, publishData } from './publish-data.ts';
@@ -23,6 +24,7 @@ export async function ingestEventLog(context: Context, request: { surface: strin
   await sealLog(context, { surface });
   const reader = state.logReader(surface, 'events');
   const sealed = await reader.sealed();
+  const pseudonyms = await openPseudonyms({ generations: state.generations, surface, charter, key: context.pseudonymKey });
   return publishData<Ingested>({
     state,
     surface,
@@ -43,6 +45,7 @@ export async function ingestEventLog(context: Context, request: { surface: strin
         blobs: state.blobs,
         workDir,
         nowMs: context.now(),
+        pseudonyms,
         signal: beat.signal,
       });
       return { ...ingested, log: { rules, through }, whole };

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { finished, pipeline } from 'node:stream/promises';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
+import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import type { DataState, SliceReference } from '../../models/contracts/window.ts';
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from './build-catalog.ts';
@@ -32,6 +33,8 @@ export type IngestLogInput = {
   blobs: BlobStore;
   workDir: string;
   nowMs: number;
+  /** By whose key people are known; absent: by their ids. */
+  pseudonyms?: Pseudonyms | null | undefined;
   signal?: AbortSignal | undefined;
 };
 
@@ -48,7 +51,7 @@ export const eventMapping: Mapping = {
  * speak of whole batches.
  */
 export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
-  const { charter, blobs, signal, sourceName } = input;
+  const { charter, blobs, signal, sourceName, pseudonyms = null } = input;
   await mkdir(input.workDir, { recursive: true });
   const folder = await mkdtemp(join(input.workDir, 'log-'));
   try {
@@ -71,7 +74,7 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
       });
       const items = changeCatalog(await getDocument(blobs, input.catalog, catalogDocument), changed.catalog);
       const knownItems = items.map(({ itemId }) => itemId);
-      const { warnings } = await stageRows({ duck, mapping: eventMapping, charter, nowMs: input.nowMs, knownItems });
+      const { warnings } = await stageRows({ duck, mapping: eventMapping, charter, nowMs: input.nowMs, knownItems, pseudonyms });
       const before = await takeInPrevious({ duck, charter, blobs, previous: ofSource(input.previous.slices) });
       const tally = withChanges(await countFates(duck), changed);
       const slices = await writeSlices({ duck, table: 'merged', timeZone: charter.timeZone, source: sourceName, blobs, onSlice: () => undefined });
@@ -85,7 +88,7 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
           rulesDigest: rulesDigestOf({ mapping: eventMapping, charter }),
           shiftDays: 0,
           ...tally,
-          quarantine: await writeQuarantine({ duck, blobs }),
+          quarantine: await writeQuarantine({ duck, blobs, keyed: pseudonyms !== null }),
           catalog: changed.catalog.length === 0 ? input.catalog : await putDocument(blobs, catalogDocument.parse(items)),
           slices,
           ...(changed.slices.length === 0 ? {} : { changes: changed.slices }),

@@ -3,6 +3,7 @@ import { getDocument } from '../../stores/blobs.ts';
 import type { IngestRequest, IngestResult } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import { dayIn } from '../windows/days.ts';
+import { openPseudonyms } from '../../stores/pseudonym-key.ts';
 import type { Beat } from '../worker.ts';
 import { type IngestedBatch, ingestBatch, rebaseBatch } from './ingest-batch.ts';
 import { mapping as mappingDocument } from './mapping.ts';
@@ -13,6 +14,7 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
   const { state } = context;
   const { blobs } = state;
   const [charter, mapping] = await Promise.all([readCharter(blobs, request.charter), getDocument(blobs, request.mapping, mappingDocument)]);
+  const pseudonyms = await openPseudonyms({ generations: state.generations, surface: request.surface, charter, key: context.pseudonymKey });
   return publishData<IngestedBatch>({
     state,
     surface: request.surface,
@@ -30,6 +32,7 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
         endsAt: request.endsAt ?? undefined,
         asOfDay: dayIn(charter.timeZone, context.now()),
         nowMs: context.now(),
+        pseudonyms,
         before,
         signal: beat.signal,
         onProgress: () => beat.beat(),

@@ -5,9 +5,11 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { IngestManifest } from '../../models/contracts/window.ts';
 import { choiceOf, rowRules, rulesThat, sequenceRules } from '../../models/rules/registry.ts';
 import { inScope } from '../../models/rules/scope.ts';
+import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import { asWritten, type Duck, name, text } from './duckdb.ts';
 import { eventColumns, sameEventSql } from './event-columns.ts';
 import { extraColumns, type Mapping } from './mapping.ts';
+import { pseudonymRows } from './pseudonym-rows.ts';
 
 type Part = Pick<Charter, 'timeZone' | 'scope' | 'data'>;
 
@@ -35,6 +37,7 @@ type Input = {
   nowMs: number | null;
   /** The items that there are, where the rows may not bring others. */
   knownItems?: readonly string[] | undefined;
+  pseudonyms?: Pseudonyms | null | undefined;
 };
 
 /**
@@ -62,7 +65,13 @@ export async function stageRows(input: Input): Promise<{ shiftDays: number; warn
 }
 
 /** From `timed`, whose `reason` is the mapping's own, to `judged`. */
-export async function judgeRows({ duck, charter, nowMs, knownItems = [] }: Omit<Input, 'mapping' | 'endsAt'>): Promise<IngestManifest['warnings']> {
+export async function judgeRows({
+  duck,
+  charter,
+  nowMs,
+  knownItems = [],
+  pseudonyms = null,
+}: Omit<Input, 'mapping' | 'endsAt'>): Promise<IngestManifest['warnings']> {
   const { recordRules } = charter.data;
   const strict = rulesThat(rowRules, ['quarantine', 'stop'], recordRules);
   const broken = ({ rule, limit }: { rule: (typeof rowRules)[number]; limit: number }) => atMoment(rule.breaksSql(limit), nowMs);
@@ -72,6 +81,8 @@ export async function judgeRows({ duck, charter, nowMs, knownItems = [] }: Omit<
     CREATE TABLE ruled AS SELECT * EXCLUDE (reason), coalesce(reason, CASE ${strict.map((one) => `WHEN ${broken(one)} THEN '${one.rule.name}'`).join(' ')} END) AS reason
     FROM timed`);
   await duck.run('DROP TABLE timed');
+  // Behind the rules: of what is no id there is no pseudonym.
+  await pseudonymRows({ duck, table: 'ruled', where: 'one.reason IS NULL', pseudonyms });
   await duck.run(`
     CREATE TABLE judged AS
     WITH several AS (SELECT event_id FROM ruled WHERE reason IS NULL GROUP BY event_id HAVING count(*) > 1),

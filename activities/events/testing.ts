@@ -47,6 +47,7 @@ export function benchContext(root: string, change: Partial<Context> = {}): Conte
     isRunning: elsewhere,
     approverKeys: {},
     servingKey: null,
+    pseudonymKey: null,
     log: () => undefined,
     ...change,
   };

@@ -50,19 +50,24 @@ export async function writeDays({ duck, table, columns, rowText, source, shiftDa
   return slices;
 }
 
-/** Every quarantined row as it came (JSON; what is no row: its text), with its line and its reason. Null when there is none. */
-export async function writeQuarantine({ duck, blobs }: { duck: Duck; blobs: BlobStore }): Promise<Digest | null> {
+/**
+ * Every quarantined row as it came (JSON; what is no row: its text), with its line and its reason. Null when there is none. Where people are known by
+ * pseudonyms, a cell that is an id holds its pseudonym, and of what is no row, and may name anybody, only line and reason are kept.
+ */
+export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Duck; blobs: BlobStore; keyed?: boolean }): Promise<Digest | null> {
   const path = join(duck.scratch, 'quarantine.parquet');
   const [row] = await duck.rows<{ rows: number }>(
     "SELECT ((SELECT count(*) FROM judged WHERE fate IS NOT NULL AND fate <> 'duplicate') + (SELECT count(*) FROM malformed))::DOUBLE AS rows",
   );
   if ((row?.rows ?? 0) === 0) return null;
   const columns = await duck.rows<{ column_name: string }>('DESCRIBE SELECT * EXCLUDE (raw_line) FROM raw');
-  const members = columns.map(({ column_name: column }) => `${text(column)}, raw.${name(column)}`).join(', ');
+  const cell = (column: string) =>
+    keyed ? `coalesce((SELECT pseudonym FROM pseudonyms WHERE id = trim(raw.${name(column)})), raw.${name(column)})` : `raw.${name(column)}`;
+  const members = columns.map(({ column_name: column }) => `${text(column)}, ${cell(column)}`).join(', ');
   await duck.run(`
     COPY (SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw
       FROM judged JOIN raw USING (raw_line) WHERE judged.fate IS NOT NULL AND judged.fate <> 'duplicate'
-      UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, raw FROM malformed ORDER BY line) TO ${text(path)} ${parquet}`);
+      UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, ${keyed ? "''" : 'raw'} FROM malformed ORDER BY line) TO ${text(path)} ${parquet}`);
   return keep({ path, blobs });
 }
 

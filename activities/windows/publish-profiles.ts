@@ -15,7 +15,14 @@ type Input = { data: DataState; charter: Charter; workDir: string; signal?: Abor
  * from the first request on. The same profiles again add no generation.
  */
 export async function publishProfiles({ blobs, generations }: State, { data, charter, workDir, signal }: Input): Promise<void> {
-  const all: Pick<WindowManifest, 'trainSlices' | 'testSlices'> = { trainSlices: data.slices.filter(({ rows }) => rows > 0), testSlices: [] };
+  const always = { from: '0000-01-01', to: '9999-12-31' };
+  const all: Pick<WindowManifest, 'trainSlices' | 'testSlices' | 'train' | 'test' | 'changes'> = {
+    trainSlices: data.slices.filter(({ rows }) => rows > 0),
+    testSlices: [],
+    train: always,
+    test: always,
+    changes: data.changes,
+  };
   const histories = await readHistories({ window: all as WindowManifest, blobs, charter, workDir, signal, maxItems: itemsAtMost });
   let throughMs = 0;
   const profiles: Record<string, [string, number][]> = {};

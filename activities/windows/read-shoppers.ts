@@ -1,6 +1,6 @@
 import type { EventKind } from '../../models/contracts/event.ts';
 import { eventKinds } from '../../models/contracts/event.ts';
-import { type EventTable, readEvents, tellingKinds } from './read-events.ts';
+import { type EventTable, identityAsOf, readEvents, tellingKinds } from './read-events.ts';
 import { itemsByUnit } from './read-test.ts';
 import type { WindowInput } from './read-window.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
@@ -19,7 +19,8 @@ export async function readHistories({
   const { window, blobs, charter, workDir, signal } = input;
   const { trainSlices, testSlices } = window;
   const parts = through === 'train' ? { slices: trainSlices, besides: testSlices } : { slices: [...trainSlices, ...testSlices] };
-  const events = await readEvents({ ...parts, blobs, kinds: tellingKinds(charter.confidence), workDir, signal });
+  const identity = identityAsOf(through, { window, charter });
+  const events = await readEvents({ ...parts, blobs, kinds: tellingKinds(charter.confidence), identity, workDir, signal });
   const histories = new Map<string, HistoryEntry[]>();
   const counts = rowsAfterReturns(events);
   for (let row = 0; row < events.rows; row += 1) {
@@ -50,7 +51,8 @@ export async function readShoppers(input: WindowInput): Promise<Shopper[]> {
   const { window, blobs, charter, workDir, signal } = input;
   const kinds: EventKind[] = ['purchase', 'return'];
   const bought = await readHistories({ ...input, charter: { ...charter, confidence: { purchase: 1 } }, maxItems: Number.MAX_SAFE_INTEGER });
-  const later = itemsByUnit(await readEvents({ slices: window.testSlices, blobs, kinds, workDir, signal }));
+  const identity = identityAsOf('test', { window, charter });
+  const later = itemsByUnit(await readEvents({ slices: window.testSlices, blobs, kinds, identity, workDir, signal }));
   const shoppers: Shopper[] = [];
   for (const [unit, items] of later) {
     if (!unit.startsWith('u:')) continue;

@@ -4,7 +4,7 @@ import { eventKinds } from '../../models/contracts/event.ts';
 import { logSource } from '../../models/contracts/window.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from '../events/build-catalog.ts';
-import { type EventTable, readEvents, readLastSeen } from './read-events.ts';
+import { type EventTable, identityAsOf, readEvents, readLastSeen } from './read-events.ts';
 import type { TrainData, WindowInput } from './read-window.ts';
 import { scopeBiasAsOf } from './scope-as-of.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
@@ -48,7 +48,8 @@ export type TestData = {
 export async function readTest({ vocabulary, userIds, interactions, ...input }: WindowInput & TrainData): Promise<TestData> {
   const { window, blobs, charter, workDir, signal } = input;
   const kinds = rewardingKinds(charter);
-  const events = await readEvents({ slices: window.testSlices, blobs, kinds: [...kinds, 'return'], workDir, signal });
+  const identity = identityAsOf('test', { window, charter });
+  const events = await readEvents({ slices: window.testSlices, blobs, kinds: [...kinds, 'return'], identity, workDir, signal });
   const catalog = await getDocument(blobs, window.catalog, catalogDocument);
   // What the serving tier logged says what was shown, and nothing of what there is.
   const ofCatalog = window.trainSlices.filter(({ source }) => source !== logSource);
@@ -143,9 +144,10 @@ export function itemsByUnit(events: EventTable): Map<string, Set<string>> {
   return items;
 }
 
-async function purchasesOf({ window, blobs, workDir, signal }: WindowInput): Promise<Map<string, Set<string>>> {
+async function purchasesOf({ window, charter, blobs, workDir, signal }: WindowInput): Promise<Map<string, Set<string>>> {
   const { trainSlices, testSlices } = window;
-  return itemsByUnit(await readEvents({ slices: trainSlices, besides: testSlices, blobs, kinds: ['purchase', 'return'], workDir, signal }));
+  const identity = identityAsOf('train', { window, charter });
+  return itemsByUnit(await readEvents({ slices: trainSlices, besides: testSlices, blobs, kinds: ['purchase', 'return'], identity, workDir, signal }));
 }
 
 function indexesOf(items: Set<string> | undefined, itemIndex: Map<string, number>): number[] {

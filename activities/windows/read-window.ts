@@ -4,7 +4,7 @@ import { eventKinds } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
-import { type EventTable, readEvents, tellingKinds } from './read-events.ts';
+import { type EventTable, identityAsOf, readEvents, tellingKinds } from './read-events.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
 
 export type WindowInput = { window: WindowManifest; blobs: BlobStore; charter: Charter; workDir?: string | undefined; signal?: AbortSignal | undefined };
@@ -30,6 +30,7 @@ export async function readTrain({ vocabularyMinEvents = 1, ...input }: WindowInp
     besides: window.testSlices,
     blobs,
     kinds: tellingKinds(charter.confidence),
+    identity: identityAsOf('train', { window, charter }),
     workDir,
     signal,
   });

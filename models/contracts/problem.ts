@@ -30,6 +30,13 @@ export const problems = {
     remedy: 'Mend each of the fields that are named in understudy.config.ts.',
   },
   'UND-ENVIRONMENT': { status: 500, exit: 2, retryable: false, title: 'The environment has mistakes', remedy: 'Mend each of the variables that are named.' },
+  'UND-PSEUDONYM-KEY': {
+    status: 500,
+    exit: 2,
+    retryable: false,
+    title: 'The pseudonym key is missing, or another one',
+    remedy: 'Set UNDERSTUDY_PSEUDONYM_KEY to the key that the surface began with, for the workers and for the serving tier alike.',
+  },
   'UND-FILE': {
     status: 400,
     exit: 2,

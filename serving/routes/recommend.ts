@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import { inputError } from '../../models/contracts/problem.ts';
 import { recommendRequest } from '../../models/contracts/slate.ts';
+import { underPseudonym } from '../../models/contracts/pseudonyms.ts';
 import type { Random } from '../../models/random.ts';
 import { unknownSurface } from '../accept-events.ts';
 import type { Metrics } from '../metrics.ts';
@@ -31,7 +32,7 @@ export function recommendRoute({ surfaces, replica, clock, random, newRequestId,
         record,
         modelLatencyMs,
       } = await recommend({
-        request: parsed.data,
+        request: underPseudonym(parsed.data, snapshot.pseudonyms),
         snapshot,
         profiles,
         enrolments,
