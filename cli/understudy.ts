@@ -14,6 +14,7 @@ import { canaryCommand } from './canary/command.ts';
 import { opeCommand } from './ope/command.ts';
 import { agreementCommand } from './report/agreement.ts';
 import { reportCommand } from './report/command.ts';
+import { sessionsCommand } from './sessions/command.ts';
 import { emit, exitWith } from './output.ts';
 import { problems, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 
@@ -44,6 +45,7 @@ async function main(argv: readonly string[]): Promise<void> {
     opeCommand(context),
     canaryCommand(),
     schemaCommand(),
+    sessionsCommand(context),
     simulateCommand(context),
     doctorCommandIn({ cwd: context.cwd, env: process.env, nodeVersion: process.versions.node }),
   ];

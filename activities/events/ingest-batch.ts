@@ -8,8 +8,10 @@ import { type BlobStore, putDocument } from '../../stores/blobs.ts';
 import { buildCatalog, catalogBefore, catalogDocument, type DataBefore, type ItemRow, summarizeItems } from './build-catalog.ts';
 import { type Duck, text, withDuck } from './duckdb.ts';
 import { malformedRow } from './malformed-rows.ts';
+import { measureDataSet } from './measure-data-set.ts';
+import { slicesThatStay } from '../windows/merge-data-state.ts';
 import type { Mapping } from './mapping.ts';
-import { applyDataSetRules } from '../../models/rules/data-set-rules.ts';
+import { judgeDataSet } from '../../models/rules/data-set-rules.ts';
 import { inspectSource, loadRaw } from './source-file.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
 import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
@@ -30,6 +32,8 @@ export type IngestBatchInput = {
   asOfDay?: string | undefined;
   /** The moment that it is now: what lies behind it cannot have happened. Absent: nobody knows. */
   nowMs?: number | undefined;
+  /** Columns of the last file of this source. */
+  columnsBefore?: readonly string[] | undefined;
   /** By whose key people are known; absent: by their ids. */
   pseudonyms?: Pseudonyms | null | undefined;
   /** What the surface has before this batch: the items of its catalog stay. */
@@ -55,15 +59,20 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
   const file = await inspectSource({ path: input.source.path, signal });
   return withDuck({ workDir: input.workDir, signal }, async (duck) => {
     report('read', 0, 1);
-    await loadRaw({ duck, source: file, requires: mapping.requires });
+    const columns = await loadRaw({ duck, source: file, requires: mapping.requires });
     report('judge', 0, 1);
     const { pseudonyms = null } = input;
     const staged = await stageRows({ duck, mapping, charter, endsAt, nowMs: input.nowMs ?? null, pseudonyms });
     const { shiftDays } = staged;
-    const tally = await countFates(duck);
-    const warnings = applyDataSetRules({
-      rules: charter.data.rules,
-      measures: { ...tally.counts, nullUsers: tally.nullUsers, shiftDays, freshnessDays: await freshness({ duck, charter, asOfDay }) },
+    const ofSource = slicesThatStay({ previous: input.before?.slices ?? [], next: [{ source: input.source.name, shiftDays }] });
+    const earlier = ofSource.filter((slice) => slice.source === input.source.name);
+    const { tally, warnings } = await holdDataSet({
+      duck,
+      charter,
+      shiftDays,
+      asOfDay,
+      earlier: { paths: await Promise.all(earlier.map(({ digest }) => blobs.localPath(digest))), adds: false },
+      columns: { now: columns, before: input.columnsBefore },
     });
     report('catalog', 0, 1);
     await duck.run('CREATE VIEW accepted AS SELECT * FROM judged WHERE fate IS NULL');
@@ -84,10 +93,10 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
       manifest: {
         kind: 'ingest',
         surface: input.surface,
-        source: { name: input.source.name, digest: file.digest, bytes: file.bytes },
+        source: { name: input.source.name, digest: file.digest, bytes: file.bytes, columns },
         rulesDigest: rulesDigestOf({ mapping, charter }),
         shiftDays,
-        ...tally.parts,
+        ...tally,
         quarantine: await writeQuarantine({ duck, blobs, keyed: pseudonyms !== null }),
         catalog,
         inStockDays: mapping.inStockDays,
@@ -142,7 +151,7 @@ export async function storeManifest({ blobs, manifest, rowsAdded }: { blobs: Blo
   return { manifest: checked, digest: await putDocument(blobs, checked) };
 }
 
-type Tally = { counts: IngestManifest['counts']; nullUsers: number; parts: Pick<IngestManifest, 'counts' | 'acceptedByKind' | 'quarantineByReason'> };
+export type Tally = Pick<IngestManifest, 'counts' | 'acceptedByKind' | 'quarantineByReason'>;
 
 /** Counts what became of the rows of `judged` and `malformed`; the input is counted from `raw`, so that the two can disagree. */
 export async function countFates(duck: Duck): Promise<Tally> {
@@ -150,17 +159,15 @@ export async function countFates(duck: Duck): Promise<Tally> {
     'SELECT (SELECT count(*) FROM raw)::DOUBLE AS rows, (SELECT count(*) FROM malformed)::DOUBLE AS malformed',
   );
   const malformed = raw?.malformed ?? 0;
-  const fates = await duck.rows<{ fate: string | null; kind: string | null; rows: number; null_users: number }>(
-    'SELECT fate, CASE WHEN fate IS NULL THEN kind END AS kind, count(*)::DOUBLE AS rows, count(*) FILTER (user_id IS NULL)::DOUBLE AS null_users FROM judged GROUP BY ALL ORDER BY ALL',
+  const fates = await duck.rows<{ fate: string | null; kind: string | null; rows: number }>(
+    'SELECT fate, CASE WHEN fate IS NULL THEN kind END AS kind, count(*)::DOUBLE AS rows FROM judged GROUP BY ALL ORDER BY ALL',
   );
   const counts = { input: (raw?.rows ?? 0) + malformed, accepted: 0, quarantined: malformed, duplicates: 0 };
   const acceptedByKind: Record<string, number> = {};
   const quarantineByReason: Record<string, number> = malformed === 0 ? {} : { [malformedRow]: malformed };
-  let nullUsers = 0;
-  for (const { fate, kind, rows, null_users } of fates) {
+  for (const { fate, kind, rows } of fates) {
     if (fate === null) {
       counts.accepted += rows;
-      nullUsers += null_users;
       acceptedByKind[kind ?? ''] = rows;
     } else if (fate === 'duplicate') counts.duplicates += rows;
     else {
@@ -168,16 +175,22 @@ export async function countFates(duck: Duck): Promise<Tally> {
       quarantineByReason[fate] = (quarantineByReason[fate] ?? 0) + rows;
     }
   }
-  return { counts, nullUsers, parts: { counts, acceptedByKind, quarantineByReason } };
+  return { counts, acceptedByKind, quarantineByReason };
 }
 
-async function freshness({ duck, charter, asOfDay }: { duck: Duck; charter: Charter; asOfDay: string | undefined }): Promise<number | undefined> {
-  if (asOfDay === undefined) return undefined;
-  const [row] = await duck.rows<{ days: number | null }>(
-    `SELECT (DATE ${text(asOfDay)} - CAST(max(${daySql(charter.timeZone)}) AS DATE))::DOUBLE AS days FROM judged WHERE fate IS NULL`,
-  );
-  // No rows are as old as can be: a freshness rule must not pass for want of data.
-  return row?.days ?? Number.MAX_SAFE_INTEGER;
+/**
+ * Holds the batch against the charter's data-set rules, and puts aside what they say. Answers what became of the rows in the end.
+ * @throws UND-RULE-STOP, UND-INPUT.
+ */
+export async function holdDataSet(
+  input: Omit<Parameters<typeof measureDataSet>[0], 'counts'>,
+): Promise<{ tally: Tally; warnings: IngestManifest['warnings'] }> {
+  const { duck, charter } = input;
+  const tally = await countFates(duck);
+  const { warnings, aside } = judgeDataSet(await measureDataSet({ ...input, counts: tally.counts }));
+  for (const { rule, day } of aside)
+    await duck.run(`UPDATE judged SET fate = ${text(rule)} WHERE fate IS NULL ${day === undefined ? '' : `AND ${daySql(charter.timeZone)} = ${text(day)}`}`);
+  return { tally: aside.length === 0 ? tally : await countFates(duck), warnings };
 }
 
 function checkedDay(what: string, day: string | undefined): string | undefined {

@@ -5,15 +5,17 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { finished, pipeline } from 'node:stream/promises';
 import type { Charter } from '../../models/contracts/charter.ts';
+import type { DataSetMeasure } from '../../models/contracts/data-set-rule.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import type { DataState, SliceReference } from '../../models/contracts/window.ts';
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from './build-catalog.ts';
 import { changeCatalog, changeLine, changeOf, type SlicedChanges, sliceChanges } from './changes.ts';
+import { dayIn } from '../windows/days.ts';
 import { type Duck, name, text, withDuck } from './duckdb.ts';
 import { eventColumnList, eventColumns, sameEventSql, slicesSql } from './event-columns.ts';
-import { countFates, type IngestResult, storeManifest } from './ingest-batch.ts';
+import { countFates, holdDataSet, type IngestResult, storeManifest, type Tally } from './ingest-batch.ts';
 import { createMalformed } from './malformed-rows.ts';
 import type { Mapping } from './mapping.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
@@ -38,6 +40,8 @@ export type IngestLogInput = {
   signal?: AbortSignal | undefined;
 };
 
+const ofDays: readonly DataSetMeasure[] = ['weekday-volume', 'distribution-shift'];
+
 /** Rows that are events already. */
 export const eventMapping: Mapping = {
   name: 'events',
@@ -47,26 +51,26 @@ export const eventMapping: Mapping = {
 
 /**
  * Makes day slices of live events the way a batch does. A slice of this source for the same day is taken in again, so that feeding the
- * same events twice adds nothing (they count as duplicates) and late events are added. The charter's data-set rules do not apply: they
- * speak of whole batches.
+ * same events twice adds nothing (they count as duplicates) and late events are added. Of the charter's data-set rules those apply
+ * that speak of days, not of batches.
  */
 export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
   const { charter, blobs, signal, sourceName, pseudonyms = null } = input;
   await mkdir(input.workDir, { recursive: true });
   const folder = await mkdtemp(join(input.workDir, 'log-'));
   try {
-    const paths = { events: join(folder, 'events.jsonl'), changes: join(folder, 'changes.jsonl') };
-    const written = await writeLines({ events: input.events, paths, signal });
+    const files = { events: join(folder, 'events.jsonl'), changes: join(folder, 'changes.jsonl') };
+    const written = await writeLines({ events: input.events, files, signal });
     const ofSource = (slices: readonly SliceReference[] = []) => slices.filter((slice) => slice.source === sourceName);
     return await withDuck({ workDir: folder, signal }, async (duck) => {
       await createMalformed(duck);
       const columns = eventColumns.map(({ field }) => `${text(field)}: 'VARCHAR'`).join(', ');
       await duck.run(
-        `CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, * FROM read_json(${text(paths.events)}, format = 'newline_delimited', columns = {${columns}})`,
+        `CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, * FROM read_json(${text(files.events)}, format = 'newline_delimited', columns = {${columns}})`,
       );
       const changed = await sliceChanges({
         duck,
-        path: paths.changes,
+        path: files.changes,
         previous: ofSource(input.previous.changes),
         timeZone: charter.timeZone,
         source: sourceName,
@@ -75,7 +79,17 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
       const items = changeCatalog(await getDocument(blobs, input.catalog, catalogDocument), changed.catalog);
       const knownItems = items.map(({ itemId }) => itemId);
       const { warnings } = await stageRows({ duck, mapping: eventMapping, charter, nowMs: input.nowMs, knownItems, pseudonyms });
-      const before = await takeInPrevious({ duck, charter, blobs, previous: ofSource(input.previous.slices) });
+      const earlier = ofSource(input.previous.slices);
+      const paths = await Promise.all(earlier.map(({ digest }) => blobs.localPath(digest)));
+      await tellRepeats({ duck, paths });
+      const held = await holdDataSet({
+        duck,
+        charter: { ...charter, data: { ...charter.data, rules: charter.data.rules.filter(({ measure }) => ofDays.includes(measure)) } },
+        shiftDays: 0,
+        asOfDay: dayIn(charter.timeZone, input.nowMs),
+        earlier: { paths, adds: true },
+      });
+      const before = await takeInPrevious({ duck, charter, blobs, previous: earlier });
       const tally = withChanges(await countFates(duck), changed);
       const slices = await writeSlices({ duck, table: 'merged', timeZone: charter.timeZone, source: sourceName, blobs, onSlice: () => undefined });
       return storeManifest({
@@ -92,7 +106,7 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
           catalog: changed.catalog.length === 0 ? input.catalog : await putDocument(blobs, catalogDocument.parse(items)),
           slices,
           ...(changed.slices.length === 0 ? {} : { changes: changed.slices }),
-          warnings,
+          warnings: [...warnings, ...held.warnings],
         },
       });
     });
@@ -106,16 +120,16 @@ type Written = { digest: Digest; bytes: number };
 /** Interactions, and what is neither, into the one file, changes into the other. */
 async function writeLines({
   events,
-  paths,
+  files,
   signal,
 }: {
   events: AsyncIterable<unknown>;
-  paths: { events: string; changes: string };
+  files: { events: string; changes: string };
   signal: AbortSignal | undefined;
 }): Promise<Written> {
   const hash = createHash('sha256');
   let bytes = 0;
-  const changes = createWriteStream(paths.changes);
+  const changes = createWriteStream(files.changes);
   async function* lines() {
     for await (const event of events) {
       const line = `${typeof event === 'object' ? JSON.stringify(event) : '{}'}\n`;
@@ -127,7 +141,7 @@ async function writeLines({
     }
   }
   try {
-    await pipeline(lines, createWriteStream(paths.events), signal === undefined ? {} : { signal });
+    await pipeline(lines, createWriteStream(files.events), signal === undefined ? {} : { signal });
   } finally {
     changes.end();
   }
@@ -136,18 +150,18 @@ async function writeLines({
 }
 
 /** Counts of interactions and of changes as one. */
-function withChanges({ parts }: Awaited<ReturnType<typeof countFates>>, changed: SlicedChanges) {
+function withChanges(tally: Tally, changed: SlicedChanges): Tally {
   const fresh = Object.values(changed.accepted).reduce((sum, rows) => sum + rows, 0);
-  const { counts } = parts;
+  const { counts } = tally;
   return {
-    ...parts,
+    ...tally,
     counts: {
       ...counts,
       input: counts.input + fresh + changed.duplicates,
       accepted: counts.accepted + fresh,
       duplicates: counts.duplicates + changed.duplicates,
     },
-    acceptedByKind: { ...parts.acceptedByKind, ...changed.accepted },
+    acceptedByKind: { ...tally.acceptedByKind, ...changed.accepted },
   };
 }
 
@@ -179,7 +193,6 @@ async function takeInPrevious({
   for (const slice of slices) {
     await duck.run(`INSERT INTO merged SELECT ${eventColumnList} FROM ${slicesSql([await blobs.localPath(slice.digest)])}`);
   }
-  await tellRepeats({ duck, paths: await Promise.all(previous.map(({ digest }) => blobs.localPath(digest))) });
   // A day to which nothing new came keeps its slice: it is not written again.
   await duck.run(`CREATE TABLE fresh_days AS SELECT DISTINCT ${daySql(charter.timeZone)} AS day FROM judged WHERE fate IS NULL`);
   await duck.run(`DELETE FROM merged WHERE ${daySql(charter.timeZone)} NOT IN (SELECT day FROM fresh_days)`);

@@ -1,8 +1,10 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { IngestRequest, IngestResult } from '../api.ts';
-import { type Context, readCharter } from '../context.ts';
+import { type Context, readCharter, type State } from '../context.ts';
 import { dayIn } from '../windows/days.ts';
+import { parseGeneration } from '../../stores/generations.ts';
 import { openPseudonyms } from '../../stores/pseudonym-key.ts';
 import type { Beat } from '../worker.ts';
 import { type IngestedBatch, ingestBatch, rebaseBatch } from './ingest-batch.ts';
@@ -34,6 +36,7 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
         nowMs: context.now(),
         pseudonyms,
         before,
+        columnsBefore: await columnsBefore(state, { surface: request.surface, source: request.source.name }),
         signal: beat.signal,
         onProgress: () => beat.beat(),
       });
@@ -41,4 +44,15 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
       return batch;
     },
   });
+}
+
+/** The columns that the last file of a source had. */
+async function columnsBefore({ blobs, generations }: State, { surface, source }: { surface: string; source: string }): Promise<readonly string[] | undefined> {
+  const series = `data/${surface}`;
+  for (let generation = (await generations.latest(series))?.generation ?? 0; generation > 0; generation -= 1) {
+    const { ingest } = parseGeneration(dataState, { series, generation, document: await generations.read(series, generation) });
+    const manifest = await getDocument(blobs, ingest, ingestManifest);
+    if (manifest.source.name === source) return manifest.source.columns;
+  }
+  return undefined;
 }

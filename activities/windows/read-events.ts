@@ -1,9 +1,10 @@
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type EventKind, eventKinds } from '../../models/contracts/event.ts';
-import type { SliceReference, WindowManifest } from '../../models/contracts/window.ts';
+import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
-import { type Duck, text, withDuck } from '../events/duckdb.ts';
+import { text, withDuck } from '../events/duckdb.ts';
 import { slicesSql } from '../events/event-columns.ts';
+import { type Identity, mergeIdentities } from './identity.ts';
 
 /** Events of some slices, column by column, sorted by unit, time, item and event id; each event once, however many slices hold it. */
 export type EventTable = {
@@ -40,20 +41,6 @@ type Input = {
   workDir?: string | undefined;
   signal?: AbortSignal | undefined;
 };
-
-export type Identity = { merge: NonNullable<Charter['identity']>['merge']; slices: readonly SliceReference[]; logins: readonly SliceReference[] };
-
-/** Who somebody is as of the end of a part of the window: a login after the split tells nothing before it. */
-export function identityAsOf(
-  part: 'train' | 'test',
-  { window, charter }: { window: Pick<WindowManifest, 'changes' | 'train' | 'test' | 'trainSlices' | 'testSlices'>; charter: Pick<Charter, 'identity'> },
-): Identity {
-  return {
-    merge: charter.identity?.merge ?? 'session',
-    slices: part === 'train' ? window.trainSlices : [...window.trainSlices, ...window.testSlices],
-    logins: (window.changes ?? []).filter(({ day }) => day <= window[part].to),
-  };
-}
 
 /** Reads the events of the given kinds. Memory: some 100 bytes an event; with a `workDir`, DuckDB spills what is above 2 GB. */
 export async function readEvents({ slices, besides = [], blobs, kinds, identity, workDir, signal }: Input): Promise<EventTable> {
@@ -99,31 +86,6 @@ export async function readEvents({ slices, besides = [], blobs, kinds, identity,
       return values as string[];
     }
   });
-}
-
-/**
- * Gives what came without a user to the one user whose session, or device, it is. What links them are events of any kind and logins; a session or a
- * device of several users is nobody's.
- */
-async function mergeIdentities({ duck, identity, blobs }: { duck: Duck } & Pick<Input, 'identity' | 'blobs'>): Promise<void> {
-  const { merge, slices, logins } = identity;
-  const [anonymous] = await duck.rows<{ any: boolean }>("SELECT EXISTS (FROM events WHERE starts_with(unit, 's:')) AS any");
-  if (merge === 'none' || anonymous?.any !== true) return;
-  const from = await parquetSql(slices, blobs);
-  const paths = await Promise.all(logins.map(({ digest }) => blobs.localPath(digest)));
-  for (const id of merge === 'device' ? ['session', 'device'] : ['session']) {
-    const fromLogins =
-      paths.length === 0
-        ? ''
-        : `UNION ALL SELECT json_extract_string(body, '$.${id}Id'), json_extract_string(body, '$.userId') FROM read_parquet([${paths.map(text).join(', ')}]) WHERE kind = 'login' AND json_extract_string(body, '$.${id}Id') IS NOT NULL`;
-    await duck.run(`
-      UPDATE events SET unit = 'u:' || owners.user_id
-      FROM (
-        SELECT id, min(user_id) AS user_id FROM (
-          SELECT ${id}_id AS id, user_id FROM ${from} WHERE user_id IS NOT NULL AND ${id}_id IN (SELECT ${id}_id FROM events WHERE starts_with(unit, 's:')) ${fromLogins})
-        GROUP BY id HAVING count(DISTINCT user_id) = 1) owners
-      WHERE starts_with(unit, 's:') AND ${id}_id = owners.id`);
-  }
 }
 
 /** When the slices last hold each item, in events of any kind. */

@@ -1,6 +1,7 @@
 import type { EventKind } from '../../models/contracts/event.ts';
 import { eventKinds } from '../../models/contracts/event.ts';
-import { type EventTable, identityAsOf, readEvents, tellingKinds } from './read-events.ts';
+import { identityAsOf } from './identity.ts';
+import { type EventTable, readEvents, tellingKinds } from './read-events.ts';
 import { itemsByUnit } from './read-test.ts';
 import type { WindowInput } from './read-window.ts';
 import { rowsAfterReturns } from './undo-returns.ts';

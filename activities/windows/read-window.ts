@@ -4,7 +4,8 @@ import { eventKinds } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
-import { type EventTable, identityAsOf, readEvents, tellingKinds } from './read-events.ts';
+import { identityAsOf } from './identity.ts';
+import { type EventTable, readEvents, tellingKinds } from './read-events.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
 
 export type WindowInput = { window: WindowManifest; blobs: BlobStore; charter: Charter; workDir?: string | undefined; signal?: AbortSignal | undefined };

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { positiveMs, releaseRules, share } from './charter-release.ts';
 import { inconsistencies } from './charter-consistency.ts';
+import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
 import { machineName, surfaceName } from './ids.ts';
 import { type Mistake, inputError } from './problem.ts';
 import { recordRuleChoices } from './record-rules.ts';
+import { sessionRules } from './session.ts';
 
 const candidate = z.strictObject({
   name: machineName,
@@ -13,16 +15,6 @@ const candidate = z.strictObject({
   params: z.record(z.string(), z.json()).default({}),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
-
-const dataSetRule = z.strictObject({
-  name: machineName,
-  /** What is measured over the batch: rows, share of null users, share quarantined, days between now and the newest row. */
-  measure: z.enum(['rows', 'null-user-share', 'quarantine-share', 'freshness-days']),
-  min: z.number().optional(),
-  max: z.number().optional(),
-  action: z.enum(['warn', 'stop']),
-});
-export type DataSetRule = z.infer<typeof dataSetRule>;
 
 /**
  * How users are told apart in the report, by what the train part says of them at the split: how many events they have, how many days ago their first
@@ -94,6 +86,8 @@ const fields = z.strictObject({
       pseudonyms: z.enum(['none', 'keyed']).default('none'),
     })
     .optional(),
+  /** How one person's events fall into sessions. */
+  sessions: sessionRules.optional(),
   scope: z
     .strictObject({
       inStockOnly: z.boolean().default(true),

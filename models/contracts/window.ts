@@ -21,7 +21,7 @@ export type SliceReference = z.infer<typeof sliceReference>;
 export const ingestManifest = z.strictObject({
   kind: z.literal('ingest'),
   surface: surfaceName,
-  source: z.strictObject({ name: z.string(), digest: digestString, bytes: z.number().int() }),
+  source: z.strictObject({ name: z.string(), digest: digestString, bytes: z.number().int(), columns: z.array(z.string()).optional() }),
   rulesDigest: digestString,
   /** Whole weeks added to every timestamp, in days; 0 where none. */
   shiftDays: z.number().int(),

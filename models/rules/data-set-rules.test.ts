@@ -1,54 +1,88 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DataSetRule } from '../contracts/charter.ts';
+import { type DataSetRule, dataSetRule } from '../contracts/data-set-rule.ts';
 import type { UnderstudyError } from '../contracts/problem.ts';
-import { applyDataSetRules, type BatchMeasures } from './data-set-rules.ts';
+import { judgeDataSet, populationStabilityIndex } from './data-set-rules.ts';
 
-const measures: BatchMeasures = { input: 100, accepted: 70, quarantined: 25, nullUsers: 35, shiftDays: 0, freshnessDays: 3 };
 const rule = (change: Partial<DataSetRule>): DataSetRule => ({ name: 'one', measure: 'rows', action: 'warn', ...change });
 
 describe('data-set rules', () => {
-  it('measure rows, null users, quarantine and freshness', () => {
-    const rules = [
-      rule({ name: 'rows', measure: 'rows', min: 71 }),
-      rule({ name: 'users', measure: 'null-user-share', max: 0.49 }),
-      rule({ name: 'quarantine', measure: 'quarantine-share', max: 0.24 }),
-      rule({ name: 'fresh', measure: 'freshness-days', max: 2 }),
-    ];
-    expect(applyDataSetRules({ rules, measures }).map(({ rule: name, value }) => [name, value])).toEqual([
-      ['rows', 70],
-      ['users', 0.5],
-      ['quarantine', 0.25],
-      ['fresh', 3],
-    ]);
+  it('take a limit as allowed', () => {
+    expect(judgeDataSet([{ rule: rule({ min: 70, max: 70, action: 'stop' }), measured: [{ value: 70 }] }])).toEqual({ warnings: [], aside: [] });
   });
 
-  it('take a limit as allowed', () => {
-    expect(applyDataSetRules({ rules: [rule({ min: 70, max: 70, action: 'stop' })], measures })).toEqual([]);
+  it('say what is beyond them, and of which day', () => {
+    const volume = rule({ name: 'usual', measure: 'weekday-volume', min: 0.5, max: 2, action: 'quarantine' });
+    const measured = [
+      { day: '2026-03-02', value: 0.4999, of: '5 rows, usually 10' },
+      { day: '2026-03-03', value: 1 },
+      { day: '2026-03-04', value: 3 },
+    ];
+    expect(judgeDataSet([{ rule: volume, measured }])).toEqual({
+      warnings: [
+        { rule: 'usual', message: 'weekday-volume on 2026-03-02 is 0.4999 (5 rows, usually 10), below 0.5', value: 0.4999 },
+        { rule: 'usual', message: 'weekday-volume on 2026-03-04 is 3, above 2', value: 3 },
+      ],
+      aside: [
+        { rule: 'usual', day: '2026-03-02' },
+        { rule: 'usual', day: '2026-03-04' },
+      ],
+    });
   });
 
   it('name every rule that stops', () => {
-    const rules = [
-      rule({ name: 'first', min: 1_000, action: 'stop' }),
-      rule({ name: 'mild', min: 1_000 }),
-      rule({ name: 'second', measure: 'quarantine-share', max: 0, action: 'stop' }),
-    ];
-    const stopped = caught(() => applyDataSetRules({ rules, measures }));
+    const stopped = caught(() =>
+      judgeDataSet([
+        { rule: rule({ name: 'first', min: 1_000, action: 'stop' }), measured: [{ value: 70 }] },
+        { rule: rule({ name: 'mild', min: 1_000 }), measured: [{ value: 70 }] },
+        { rule: rule({ name: 'second', measure: 'null-share', column: 'user_id', max: 0, action: 'stop' }), measured: [{ value: 0.25 }] },
+      ]),
+    );
     expect(stopped.code).toBe('UND-RULE-STOP');
     expect(stopped.mistakes.map(({ path }) => path)).toEqual(['/data/rules/first', '/data/rules/second']);
     expect(stopped.message).toContain('first: rows is 70, below 1000');
+    expect(stopped.message).toContain('second: null-share of user_id is 0.2500, above 0');
   });
 
-  it('say that freshness does not apply to what was shifted', () => {
-    const shifted = { ...measures, shiftDays: 700, freshnessDays: 707 };
-    expect(applyDataSetRules({ rules: [rule({ measure: 'freshness-days', max: 2, action: 'stop' })], measures: shifted })).toEqual([
-      { rule: 'one', message: 'does not apply: the timestamps were shifted by 700 days', value: 700 },
-    ]);
-  });
-
-  it('do not pass a freshness rule that cannot be measured', () => {
+  it('say where one does not apply', () => {
     expect(
-      caught(() => applyDataSetRules({ rules: [rule({ measure: 'freshness-days', max: 9 })], measures: { ...measures, freshnessDays: undefined } })).code,
-    ).toBe('UND-INPUT');
+      judgeDataSet([
+        { rule: rule({ measure: 'freshness-days', max: 2, action: 'stop' }), doesNotApply: 'the timestamps were shifted by 700 days', value: 700 },
+      ]),
+    ).toEqual({
+      warnings: [{ rule: 'one', message: 'does not apply: the timestamps were shifted by 700 days', value: 700 }],
+      aside: [],
+    });
+  });
+
+  it.each([
+    [{ measure: 'rows' }, 'max'],
+    [{ measure: 'rows', column: 'kind', max: 1 }, 'column'],
+    [{ measure: 'null-share', max: 1 }, 'column'],
+    [{ measure: 'null-share', column: 'item_id; DROP TABLE judged', max: 1 }, 'column'],
+    [{ measure: 'distribution-shift', column: 'user_id', max: 1 }, 'column'],
+  ])('%j is none', (wrong, path) => {
+    expect(dataSetRule.safeParse({ name: 'one', action: 'warn', ...wrong }).error?.issues.map((issue) => issue.path.join('/'))).toEqual([path]);
+  });
+});
+
+describe('the population stability index', () => {
+  it('is that of a worked example', () => {
+    // Shares .5 .3 .2 against .4 .3 .3 of a million: .1 ln(5/4) + .1 ln(3/2).
+    expect(populationStabilityIndex([500_000, 300_000, 200_000], [400_000, 300_000, 300_000])).toBeCloseTo(0.1 * Math.log(1.25) + 0.1 * Math.log(1.5), 5);
+  });
+
+  it('is nothing of the same, something of anything else, and never infinite', () => {
+    const counts = fc.array(fc.nat(1_000), { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(counts, counts, (one, other) => {
+        const both = [one, one.map((_, bin) => other[bin] ?? 0)] as const;
+        expect(populationStabilityIndex(one, one)).toBeCloseTo(0, 12);
+        expect(populationStabilityIndex(...both)).toBeGreaterThanOrEqual(0);
+        expect(Number.isFinite(populationStabilityIndex(...both))).toBe(true);
+        expect(populationStabilityIndex(...both)).toBeCloseTo(populationStabilityIndex(both[1], both[0]), 9);
+      }),
+    );
   });
 });
 

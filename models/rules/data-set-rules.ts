@@ -1,36 +1,38 @@
-import type { DataSetRule } from '../contracts/charter.ts';
+import type { DataSetRule } from '../contracts/data-set-rule.ts';
 import { UnderstudyError } from '../contracts/problem.ts';
 import type { IngestManifest } from '../contracts/window.ts';
 
-/** What is measured over a batch. `freshnessDays` is undefined where nobody said which day it is; `shiftDays` were added to the timestamps. */
-export type BatchMeasures = {
-  input: number;
-  accepted: number;
-  quarantined: number;
-  nullUsers: number;
-  shiftDays: number;
-  freshnessDays: number | undefined;
+/** One value that a rule is held against: of a day, or of the whole batch where none is named. `of` says what was compared, for people. */
+export type Measured = { value: number; day?: string | undefined; of?: string | undefined };
+/** What a rule was measured to be, or why it does not apply. */
+export type Measurement = { rule: DataSetRule; measured: readonly Measured[] } | { rule: DataSetRule; doesNotApply: string; value: number };
+
+export type DataSetOutcome = {
+  warnings: IngestManifest['warnings'];
+  /** Rules that put aside the rows of a day, or all where none is named. */
+  aside: { rule: string; day: string | undefined }[];
 };
 
 /**
- * Applies the charter's data-set rules: answers the warnings. `rows` counts accepted rows; `null-user-share` is a share of them;
- * `quarantine-share` is a share of the input. Data that were shifted are as old as somebody wanted: to them a freshness rule does not apply, and
- * a warning says so.
- * @throws UND-RULE-STOP naming every stop-level rule that failed; UND-INPUT when a freshness rule cannot be measured.
+ * Holds what was measured against the charter's limits, which are allowed themselves.
+ * @throws UND-RULE-STOP naming every stop-level rule that failed.
  */
-export function applyDataSetRules({ rules, measures }: { rules: readonly DataSetRule[]; measures: BatchMeasures }): IngestManifest['warnings'] {
-  const warnings: IngestManifest['warnings'] = [];
+export function judgeDataSet(measurements: readonly Measurement[]): DataSetOutcome {
+  const outcome: DataSetOutcome = { warnings: [], aside: [] };
   const stops: { rule: string; message: string }[] = [];
-  for (const rule of rules) {
-    if (rule.measure === 'freshness-days' && measures.shiftDays !== 0) {
-      warnings.push({ rule: rule.name, message: `does not apply: the timestamps were shifted by ${measures.shiftDays} days`, value: measures.shiftDays });
+  for (const measurement of measurements) {
+    const { rule } = measurement;
+    if ('doesNotApply' in measurement) {
+      outcome.warnings.push({ rule: rule.name, message: `does not apply: ${measurement.doesNotApply}`, value: measurement.value });
       continue;
     }
-    const value = measure(rule, measures);
-    const message = complaint(rule, value);
-    if (message === undefined) continue;
-    if (rule.action === 'stop') stops.push({ rule: rule.name, message });
-    else warnings.push({ rule: rule.name, message, value });
+    const broken = measurement.measured.flatMap((one) => {
+      const message = complaint(rule, one);
+      return message === undefined ? [] : [{ ...one, message }];
+    });
+    if (rule.action === 'stop') stops.push(...broken.map(({ message }) => ({ rule: rule.name, message })));
+    else outcome.warnings.push(...broken.map(({ message, value }) => ({ rule: rule.name, message, value })));
+    if (rule.action === 'quarantine') outcome.aside.push(...broken.map(({ day }) => ({ rule: rule.name, day })));
   }
   if (stops.length > 0) {
     const named = stops.map((stop) => `${stop.rule}: ${stop.message}`).join('; ');
@@ -38,26 +40,28 @@ export function applyDataSetRules({ rules, measures }: { rules: readonly DataSet
       mistakes: stops.map((stop) => ({ path: `/data/rules/${stop.rule}`, message: stop.message })),
     });
   }
-  return warnings;
+  return outcome;
 }
 
-function measure(rule: DataSetRule, measures: BatchMeasures): number {
-  switch (rule.measure) {
-    case 'rows':
-      return measures.accepted;
-    case 'null-user-share':
-      return measures.accepted === 0 ? 0 : measures.nullUsers / measures.accepted;
-    case 'quarantine-share':
-      return measures.input === 0 ? 0 : measures.quarantined / measures.input;
-    case 'freshness-days':
-      if (measures.freshnessDays === undefined) throw new UnderstudyError('UND-INPUT', `Rule ${rule.name} measures freshness: say the day (asOfDay)`);
-      return measures.freshnessDays;
-  }
-}
-
-function complaint(rule: DataSetRule, value: number): string | undefined {
+function complaint({ measure, column, min, max }: DataSetRule, { value, day, of }: Measured): string | undefined {
   const shown = Number.isInteger(value) ? String(value) : value.toFixed(4);
-  if (rule.min !== undefined && value < rule.min) return `${rule.measure} is ${shown}, below ${rule.min}`;
-  if (rule.max !== undefined && value > rule.max) return `${rule.measure} is ${shown}, above ${rule.max}`;
+  const what = `${measure}${column === undefined ? '' : ` of ${column}`}${day === undefined ? '' : ` on ${day}`}`;
+  const about = of === undefined ? '' : ` (${of})`;
+  if (min !== undefined && value < min) return `${what} is ${shown}${about}, below ${min}`;
+  if (max !== undefined && value > max) return `${what} is ${shown}${about}, above ${max}`;
   return undefined;
+}
+
+/**
+ * Population stability index of two histograms over the same bins: sum of (p - q) ln(p / q) (Siddiqi, "Credit Risk Scorecards", 2006, ch. 6), each
+ * bin with half a count more, so that an empty one is no infinity. Below .1 little has changed, above .25 much.
+ */
+export function populationStabilityIndex(reference: readonly number[], recent: readonly number[]): number {
+  const share = (counts: readonly number[]) => {
+    const total = counts.reduce((sum, count) => sum + count + 0.5, 0);
+    return counts.map((count) => (count + 0.5) / total);
+  };
+  const p = share(reference);
+  const q = share(recent);
+  return p.reduce((sum, one, bin) => sum + (one - (q[bin] as number)) * Math.log(one / (q[bin] as number)), 0);
 }
