@@ -31,7 +31,7 @@ export type ContractRule = (typeof contractRules)[number];
  * - `too-late`: milliseconds after which it may come in no more;
  * - `unknown-item`: of an item that the catalog does not have, where the source is not what the catalog is made of;
  * - `before-impression`: it answers a slate's item at a time before that item was seen;
- * - `bot-rate`: events of one visitor in one minute of the clock; those behind the limit are meant.
+ * - `bot-rate`: events of one visitor in one minute of the clock, purchases and returns aside; those behind the limit are meant.
  */
 export const judgementRules = {
   'in-the-future': { action: 'quarantine', limit: 3_600_000 },

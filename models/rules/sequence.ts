@@ -23,18 +23,24 @@ export const beforeImpression: SequenceRule = {
   },
 };
 
+/** A till writes a whole basket at once: that tells nothing of who reads, looks and clicks. */
+const tills: readonly string[] = ['purchase', 'return'];
+const tillsSql = tills.map((kind) => `'${kind}'`).join(', ');
+
 /** Nobody does so much in one minute of the clock: what comes in behind the limit is meant. */
 export const botRate: SequenceRule = {
   name: 'bot-rate',
   brokenSql: (limit) => `
-    WITH busy AS (SELECT coalesce('u:' || user_id, 's:' || session_id) AS unit, at_ms // 60000 AS minute FROM sound GROUP BY ALL HAVING count(*) > ${limit})
+    WITH busy AS (SELECT coalesce('u:' || user_id, 's:' || session_id) AS unit, at_ms // 60000 AS minute FROM sound WHERE kind NOT IN (${tillsSql}) GROUP BY ALL HAVING count(*) > ${limit})
     SELECT raw_line FROM (
       SELECT raw_line, row_number() OVER (PARTITION BY busy.unit, busy.minute ORDER BY raw_line) AS nth
-      FROM sound JOIN busy ON busy.unit = coalesce('u:' || user_id, 's:' || session_id) AND busy.minute = at_ms // 60000)
+      FROM sound JOIN busy ON busy.unit = coalesce('u:' || user_id, 's:' || session_id) AND busy.minute = at_ms // 60000
+      WHERE kind NOT IN (${tillsSql}))
     WHERE nth > ${limit}`,
   begin(limit, remember) {
     const counts = remember<number>();
-    return ({ userId, sessionId, atMs }) => {
+    return ({ kind, userId, sessionId, atMs }) => {
+      if (kind === null || tills.includes(kind)) return false;
       const key = `${unitOfRow({ userId, sessionId })} ${Math.floor((atMs ?? 0) / 60_000)}`;
       const count = (counts.get(key) ?? 0) + 1;
       counts.set(key, count);
