@@ -17,6 +17,8 @@ export type IngestRequest = {
 };
 /** What the serving tier logged, instead of a file. Without a charter the current one holds. */
 export type LogIngestRequest = { surface: string; charter: string | null; log: true };
+/** Rows out of quarantine, instead of a file: those of one reason, or all; `mend` names how they are mended. `by` and `why` are for the ledger. */
+export type ReplayRequest = { surface: string; charter: string; by: string; why: string; replay: { quarantine: string; reason: string | null; mend: string } };
 export type IngestResult = {
   manifest: string;
   generation: number;
@@ -182,6 +184,7 @@ export type CloseRequest = {
 export interface ControlActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
+  replayQuarantine(input: ReplayRequest): Promise<IngestResult>;
   prepareRetrain(input: PrepareRequest): Promise<PreparedRetrain[]>;
   /** Is there a finished run for this work already? */
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;

@@ -7,6 +7,7 @@ import type { ControlActivities, TrainingActivities } from './api.ts';
 import type { Context } from './context.ts';
 import { ingestEventLog } from './events/ingest-event-log.ts';
 import { ingestSource } from './events/ingest-source.ts';
+import { replayQuarantine } from './events/replay-quarantine.ts';
 import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
 import { registerCandidate } from './registry/register-candidate.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
@@ -31,6 +32,7 @@ export function controlActivities(context: Context): ControlActivities {
   return hosted<ControlActivities>({
     ingestSource: (input, beat) => ingestSource(context, input, beat),
     ingestEventLog: (input, beat) => ingestEventLog(context, input, beat),
+    replayQuarantine: (input, beat) => replayQuarantine(context, input, beat),
     prepareRetrain: (input, beat) => prepareRetrain(context, input, beat),
     findRun: (input) => findRun(context, input),
     sealLog: (input) => sealLog(context, input),

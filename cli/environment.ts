@@ -16,6 +16,8 @@ const environment = z.object({
   /** The approver's own key, with which a vote is signed. */
   UNDERSTUDY_APPROVER_KEY: z.string().min(8).optional(),
   UNDERSTUDY_ADMIN_KEY: z.string().min(8).optional(),
+  /** By which people are known on surfaces whose charters ask for keyed pseudonyms. */
+  UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
 });
 
 export type CliEnvironment = z.output<typeof environment>;

@@ -17,6 +17,8 @@ it('reads a charter with or without a source, whose path is relative to the file
   expect((await load('')).config.source).toBeUndefined();
   const { folder, config } = await load("export const source = { file: 'events.csv', mapping: { name: 'plain', sql: 'SELECT * FROM raw' } };");
   expect(config.source).toEqual({ file: join(folder, 'events.csv'), mapping: { name: 'plain', requires: [], sql: 'SELECT * FROM raw' } });
+  const several = await load("export const source = { file: '../data/2026-*/part-*.csv.gz', mapping: { name: 'plain', sql: 'SELECT * FROM raw' } };");
+  expect(several.config.source?.file).toBe(join(several.folder, '../data/2026-*/part-*.csv.gz'));
 });
 
 it.each([

@@ -7,6 +7,7 @@ import { type Charter, charter as charterSchema } from '../models/contracts/char
 import { checkCandidates } from '../models/algorithms/registry.ts';
 import { inputError, UnderstudyError } from '../models/contracts/problem.ts';
 
+/** `file`: a file, a folder or a glob, relative to the configuration. */
 const sourceSchema = z.strictObject({ file: z.string().min(1), mapping });
 
 /** What an `understudy.config.ts` holds: the charter as default export and, where events come from a file, its `source`. */

@@ -12,6 +12,7 @@ import { evaluateCommandIn } from './evaluate/command.ts';
 import { initCommandIn } from './init/command.ts';
 import { canaryCommand } from './canary/command.ts';
 import { opeCommand } from './ope/command.ts';
+import { quarantineCommand } from './quarantine/command.ts';
 import { agreementCommand } from './report/agreement.ts';
 import { reportCommand } from './report/command.ts';
 import { sessionsCommand } from './sessions/command.ts';
@@ -34,6 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
     upCommand(context),
     initCommandIn(context),
     ingestCommand(context),
+    quarantineCommand(context),
     retrainCommand(context),
     ...decisionCommands(context),
     statusCommand(context),
@@ -50,7 +52,7 @@ async function main(argv: readonly string[]): Promise<void> {
     doctorCommandIn({ cwd: context.cwd, env: process.env, nodeVersion: process.versions.node }),
   ];
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands])
+  for (const command of [program, ...commands, ...commands.flatMap((one) => one.commands)])
     command
       .exitOverride()
       .showHelpAfterError('  --help lists what there is.')

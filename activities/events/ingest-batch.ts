@@ -21,7 +21,7 @@ export type IngestBatchInput = {
   surface: string;
   charter: Charter;
   /** `name` says which source it is: a later batch of the same name replaces the days that it holds. */
-  source: { path: string; name: string };
+  source: { path: string; name: string /** What it is to be, where that is known. */; digest?: string | undefined };
   mapping: Mapping;
   blobs: BlobStore;
   /** A local folder for scratch files; made when absent. */
@@ -57,12 +57,14 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
   await mkdir(input.workDir, { recursive: true });
   const report = (stage: IngestProgress['stage'], done: number, total: number) => onProgress?.({ stage, done, total });
   const file = await inspectSource({ path: input.source.path, signal });
+  if (input.source.digest !== undefined && file.digest !== input.source.digest)
+    throw new UnderstudyError('UND-FILE', `${input.source.path} is not any more what it was when the work was asked for: it changed, or is another file`);
   return withDuck({ workDir: input.workDir, signal }, async (duck) => {
     report('read', 0, 1);
     const columns = await loadRaw({ duck, source: file, requires: mapping.requires });
     report('judge', 0, 1);
     const { pseudonyms = null } = input;
-    const staged = await stageRows({ duck, mapping, charter, endsAt, nowMs: input.nowMs ?? null, pseudonyms });
+    const staged = await stageRows({ duck, mapping, charter, shift: endsAt === undefined ? undefined : { endsAt }, nowMs: input.nowMs ?? null, pseudonyms });
     const { shiftDays } = staged;
     const ofSource = slicesThatStay({ previous: input.before?.slices ?? [], next: [{ source: input.source.name, shiftDays }] });
     const earlier = ofSource.filter((slice) => slice.source === input.source.name);
@@ -93,7 +95,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
       manifest: {
         kind: 'ingest',
         surface: input.surface,
-        source: { name: input.source.name, digest: file.digest, bytes: file.bytes, columns },
+        source: { name: input.source.name, digest: file.digest, bytes: file.bytes, columns, mapping: await putDocument(blobs, mapping) },
         rulesDigest: rulesDigestOf({ mapping, charter }),
         shiftDays,
         ...tally,

@@ -13,13 +13,14 @@ import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts'
 import { catalogDocument } from './build-catalog.ts';
 import { changeCatalog, changeLine, changeOf, type SlicedChanges, sliceChanges } from './changes.ts';
 import { dayIn } from '../windows/days.ts';
-import { type Duck, name, text, withDuck } from './duckdb.ts';
-import { eventColumnList, eventColumns, sameEventSql, slicesSql } from './event-columns.ts';
+import { name, text, withDuck } from './duckdb.ts';
+import { eventColumns } from './event-columns.ts';
+import { takeInPrevious, tellRepeats } from './extend-slices.ts';
 import { countFates, holdDataSet, type IngestResult, storeManifest, type Tally } from './ingest-batch.ts';
 import { createMalformed } from './malformed-rows.ts';
 import type { Mapping } from './mapping.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
-import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
+import { writeQuarantine, writeSlices } from './write-slices.ts';
 
 export type IngestLogInput = {
   surface: string;
@@ -89,7 +90,7 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
         asOfDay: dayIn(charter.timeZone, input.nowMs),
         earlier: { paths, adds: true },
       });
-      const before = await takeInPrevious({ duck, charter, blobs, previous: earlier });
+      const before = await takeInPrevious({ duck, timeZone: charter.timeZone, blobs, previous: earlier });
       const tally = withChanges(await countFates(duck), changed);
       const slices = await writeSlices({ duck, table: 'merged', timeZone: charter.timeZone, source: sourceName, blobs, onSlice: () => undefined });
       return storeManifest({
@@ -163,40 +164,4 @@ function withChanges(tally: Tally, changed: SlicedChanges): Tally {
     },
     acceptedByKind: { ...tally.acceptedByKind, ...changed.accepted },
   };
-}
-
-/** What stands in an earlier slice, of whatever day, is no new event. */
-async function tellRepeats({ duck, paths }: { duck: Duck; paths: readonly string[] }): Promise<void> {
-  if (paths.length === 0) return;
-  await duck.run(`
-    UPDATE judged SET fate = CASE WHEN known.same = ${sameEventSql} THEN 'duplicate' ELSE 'event-id-conflict' END
-    FROM (SELECT event_id AS known_id, ${sameEventSql} AS same FROM ${slicesSql(paths)} WHERE event_id IN (SELECT event_id FROM judged WHERE fate IS NULL)) known
-    WHERE fate IS NULL AND event_id = known_id`);
-}
-
-/** Builds `merged`: the new accepted rows and all rows of the old slices of their days. Answers how many rows are old. */
-async function takeInPrevious({
-  duck,
-  charter,
-  blobs,
-  previous,
-}: {
-  duck: Duck;
-  charter: Charter;
-  blobs: BlobStore;
-  previous: readonly SliceReference[];
-}): Promise<number> {
-  const days = await duck.rows<{ day: string }>(`SELECT DISTINCT ${daySql(charter.timeZone)} AS day FROM judged WHERE fate IS NULL`);
-  const touched = new Set(days.map(({ day }) => day));
-  const slices = previous.filter((slice) => touched.has(slice.day));
-  await duck.run(`CREATE TABLE merged AS SELECT ${eventColumnList} FROM judged WHERE false`);
-  for (const slice of slices) {
-    await duck.run(`INSERT INTO merged SELECT ${eventColumnList} FROM ${slicesSql([await blobs.localPath(slice.digest)])}`);
-  }
-  // A day to which nothing new came keeps its slice: it is not written again.
-  await duck.run(`CREATE TABLE fresh_days AS SELECT DISTINCT ${daySql(charter.timeZone)} AS day FROM judged WHERE fate IS NULL`);
-  await duck.run(`DELETE FROM merged WHERE ${daySql(charter.timeZone)} NOT IN (SELECT day FROM fresh_days)`);
-  const [old] = await duck.rows<{ rows: number }>('SELECT count(*)::DOUBLE AS rows FROM merged');
-  await duck.run(`INSERT INTO merged SELECT ${eventColumnList} FROM judged WHERE fate IS NULL`);
-  return old?.rows ?? 0;
 }

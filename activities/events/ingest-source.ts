@@ -1,4 +1,3 @@
-import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { IngestRequest, IngestResult } from '../api.ts';
@@ -24,10 +23,10 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
     beat,
     ingest: async ({ before, earlier, workDir }) => {
       if (earlier !== undefined) return rebaseBatch({ batch: earlier, mapping, before, blobs, workDir });
-      const batch = await ingestBatch({
+      return ingestBatch({
         surface: request.surface,
         charter,
-        source: { path: request.source.path, name: request.source.name },
+        source: request.source,
         mapping,
         blobs,
         workDir,
@@ -40,8 +39,6 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
         signal: beat.signal,
         onProgress: () => beat.beat(),
       });
-      if (batch.manifest.source.digest !== request.source.digest) throw new UnderstudyError('UND-FILE', `${request.source.path} changed while it was read`);
-      return batch;
     },
   });
 }

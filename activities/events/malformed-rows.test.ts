@@ -113,4 +113,20 @@ describe('rows that are none', () => {
       }),
     60_000,
   );
+
+  it(
+    'are set aside up to a limit: more are a mistake of the file, and not held in memory',
+    () =>
+      withBench(async (bench) => {
+        // Rows that lack three of four columns: a quarter of a million at most. Cells of two lines are no malformed rows.
+        const content = (malformed: number) => `user,item,at,title\n${'u\n'.repeat(malformed)}${'u,x,2026-03-02,"La\nmp"\n'.repeat(260_000)}`;
+        const { manifest } = await ingest(bench, 'some.csv', content(50_000));
+        expect(manifest.counts).toEqual({ input: 310_000, accepted: 1, quarantined: 50_000, duplicates: 259_999 });
+        await expect(ingest(bench, 'more.csv', content(250_001))).rejects.toMatchObject({
+          code: 'UND-FILE',
+          message: expect.stringMatching(/250001 of 510001 rows cannot be read, and at most 250000/),
+        });
+      }),
+    60_000,
+  );
 });

@@ -61,9 +61,10 @@ export async function publishData<Made extends Ingested>({ state, surface, chart
   }
 }
 
-/** What training reads is the same, whichever ingest it came by. */
+/** What there is to read is the same, whichever ingest it came by. */
 function holdsSame(a: DataState, b: DataState): boolean {
-  const held = ({ catalog, inStockDays, slices, changes }: DataState) => digestJson({ catalog, inStockDays, slices, changes });
+  const held = ({ catalog, inStockDays, slices, changes, quarantine }: DataState) =>
+    digestJson({ catalog, inStockDays, slices, changes, quarantine: quarantine?.map(({ digest }) => digest) });
   return held(a) === held(b);
 }
 

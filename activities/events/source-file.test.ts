@@ -25,7 +25,7 @@ describe('inspectSource', () => {
         ['user\n', ',', ['user']],
       ];
       for (const [content, delimiter, columns] of cases)
-        expect(await inspect(folder, 'a.csv', content)).toMatchObject({ delimiter, columns, digest: digestBytes(content) });
+        expect(await inspect(folder, 'a.csv', content)).toMatchObject({ columns, digest: digestBytes(content), files: [{ delimiter, columns }] });
       await expect(inspect(folder, 'a.csv', 'us"er,item\n')).rejects.toMatchObject({ code: 'UND-FILE' });
     }));
 

@@ -1,181 +1,206 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import type { Digest } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Duck, name, text } from './duckdb.ts';
-import { createMalformed, membersSql, readJsonLines, refuseOther, rejectsSql, setRejectedAside } from './malformed-rows.ts';
+import {
+  createMalformed,
+  ignoreSql,
+  jsonMembers,
+  lastLine,
+  linesSql,
+  membersSql,
+  readJsonLines,
+  refuseMany,
+  refuseOther,
+  refuseOtherHead,
+  rejectsSql,
+  setRejectedAside,
+} from './malformed-rows.ts';
+import { asFileError, checkUnchanged, headBytes, joinDigests, readThrough, unpackedLimitBytes } from './source-bytes.ts';
+import { checkNames, checkSameColumns, readHeader } from './source-columns.ts';
+import { findMatches } from './source-matches.ts';
+import { checkPages } from './source-pages.ts';
 
-/** A file that was read once from end to end: it is whole as far as its format can tell. `columns` are empty for formats that carry their own. */
-export type SourceFile = { path: string; format: 'csv' | 'jsonl' | 'parquet'; digest: Digest; bytes: number; delimiter: string; columns: string[] };
+/** One file of a source. `name` is relative to the source; `lines` are at least so many; `stamp` says whether it is still the same. */
+export type SourcePart = { path: string; name: string; digest: Digest; bytes: number; delimiter: string; columns: string[]; lines: number; stamp: string };
+
+/**
+ * Files that were read once from end to end: they are whole as far as their format can tell. `path` is what was asked for, `digest` and
+ * `bytes` are of all `files`. `columns` are the first file's, and empty for formats that carry their own.
+ */
+export type SourceFile = {
+  path: string;
+  format: 'csv' | 'jsonl' | 'parquet';
+  digest: Digest;
+  bytes: number;
+  columns: string[];
+  files: SourcePart[];
+};
 
 const suffixes: [RegExp, SourceFile['format']][] = [
-  [/\.(csv|tsv|txt)(\.gz)?$/i, 'csv'],
-  [/\.(jsonl|ndjson)(\.gz)?$/i, 'jsonl'],
+  [/\.(csv|tsv|txt)(\.gz|\.zst)?$/i, 'csv'],
+  [/\.(jsonl|ndjson)(\.gz|\.zst)?$/i, 'jsonl'],
   [/\.parquet$/i, 'parquet'],
 ];
 
 /**
- * Digests the file, unpacks it on the way where it ends in `.gz`, and reads a CSV's header.
- * @throws UND-FILE when it is missing, unreadable, truncated (gzip) or of no known format.
+ * Finds the files that `path` means (see `findMatches`), digests them, unpacks them on the way where they end in `.gz` or `.zst`, and reads
+ * the headers of CSVs.
+ * @throws UND-FILE when one is missing, unreadable, truncated, of no known format or another than the first, or has other columns.
  */
 export async function inspectSource({ path, signal }: { path: string; signal?: AbortSignal | undefined }): Promise<SourceFile> {
-  const format = suffixes.find(([pattern]) => pattern.test(path))?.[1];
-  if (format === undefined)
-    throw new UnderstudyError('UND-FILE', `${path}: its name ends in none of .csv, .tsv, .txt, .jsonl, .ndjson (each also .gz), .parquet`);
   try {
-    const { digest, bytes, head } = await readThrough({ path, signal });
-    if (bytes === 0) throw new UnderstudyError('UND-FILE', `${path} is empty`);
-    if (format !== 'csv') return { path, format, digest, bytes, delimiter: ',', columns: [] };
-    const delimiter = likelyDelimiter(head);
-    return { path, format, digest, bytes, delimiter, columns: headerColumns({ path, head, delimiter }) };
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (error instanceof UnderstudyError) throw error;
-    throw new UnderstudyError('UND-FILE', `${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}
-
-const headBytes = 1 << 16;
-
-async function readThrough({ path, signal }: { path: string; signal: AbortSignal | undefined }): Promise<{ digest: Digest; bytes: number; head: string }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const handle = await open(path, 'r');
-  const file = createReadStream(path, { fd: handle, signal });
-  const unpacked = path.toLowerCase().endsWith('.gz') ? createGunzip() : undefined;
-  const head: Buffer[] = [];
-  let kept = 0;
-  const keep = (chunk: Buffer) => {
-    if (kept < headBytes) head.push(chunk.subarray(0, headBytes - kept));
-    kept += chunk.length;
-  };
-  unpacked?.on('data', keep);
-  // An error of either stream must end both; `finished` below is what is awaited.
-  const done = unpacked === undefined ? undefined : finished(unpacked);
-  done?.catch(() => undefined);
-  try {
-    for await (const chunk of file as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      if (unpacked === undefined) keep(chunk);
-      else if (!unpacked.write(chunk)) await Promise.race([new Promise((resolve) => unpacked.once('drain', resolve)), done]);
+    const { files } = await findMatches(path);
+    const format = commonFormat(files.map((file) => file.path));
+    const parts: SourcePart[] = [];
+    let limitBytes = unpackedLimitBytes;
+    for (const file of files) {
+      const { part, unpackedBytes } = await inspectFile({ ...file, format, limitBytes, signal }).catch((cause) => {
+        signal?.throwIfAborted();
+        throw asFileError({ path: file.path, cause });
+      });
+      limitBytes -= unpackedBytes;
+      parts.push(part);
+      if (parts[0] !== undefined && format === 'csv') checkSameColumns({ first: parts[0], other: part });
     }
-    unpacked?.end();
-    await done;
-  } finally {
-    unpacked?.destroy();
+    const digest = joinDigests(parts.map((part) => part.digest));
+    return { path, format, digest, bytes: parts.reduce((sum, part) => sum + part.bytes, 0), columns: parts[0]?.columns ?? [], files: parts };
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw asFileError({ path, cause });
   }
-  return { digest: `sha256:${hash.digest('hex')}`, bytes, head: Buffer.concat(head).toString('utf8') };
 }
 
-/** The one of comma, semicolon, tab and bar that stands most often in the first line. */
-function likelyDelimiter(head: string): string {
-  const line = head.split('\n', 1)[0] ?? '';
-  let best = ',';
-  for (const candidate of [';', '\t', '|']) {
-    if (line.split(candidate).length > line.split(best).length) best = candidate;
-  }
-  return best;
+function commonFormat(paths: readonly string[]): SourceFile['format'] {
+  const formats = paths.map((path) => suffixes.find(([pattern]) => pattern.test(path))?.[1]);
+  const none = paths[formats.indexOf(undefined)];
+  if (none !== undefined)
+    throw new UnderstudyError('UND-FILE', `${none}: its name ends in none of .csv, .tsv, .txt, .jsonl, .ndjson (each also .gz, .zst), .parquet`);
+  const other = paths[formats.findIndex((format) => format !== formats[0])];
+  if (other !== undefined) throw new UnderstudyError('UND-FILE', `${other} is of another format than ${paths[0]}: the files of a source have one`);
+  return formats[0] ?? 'csv';
 }
 
-function headerColumns({ path, head, delimiter }: { path: string; head: string; delimiter: string }): string[] {
-  const line = (head.split('\n', 1)[0] ?? '').replace(/^\uFEFF/, '').replace(/\r$/, '');
-  const columns: string[] = [];
-  const end = `(?:$|\\u{${delimiter.codePointAt(0)?.toString(16)}})`;
-  const cell = new RegExp(`(?:"((?:[^"]|"")*)"${end}|([^"]*?)${end})`, 'uy');
-  for (;;) {
-    const match = cell.exec(line);
-    if (match === null) throw new UnderstudyError('UND-FILE', `${path}: its first line is not a CSV header`);
-    const column = (match[1]?.replaceAll('""', '"') ?? match[2] ?? '').trim();
-    // Data frames write their index under no name.
-    columns.push(column === '' ? `column_${columns.length + 1}` : column);
-    if (!match[0].endsWith(delimiter) || (match[1] !== undefined && match[0].endsWith('"'))) break;
-  }
-  checkNames({ path, columns });
-  return columns;
+const quotes = { csv: '"', jsonl: '', parquet: undefined } as const;
+
+type Inspect = { path: string; name: string; format: SourceFile['format']; limitBytes: number; signal: AbortSignal | undefined };
+
+async function inspectFile({ format, ...file }: Inspect): Promise<{ part: SourcePart; unpackedBytes: number }> {
+  const { digest, bytes, unpackedBytes, head, lines, stamp } = await readThrough({ ...file, quote: quotes[format] });
+  if (bytes === 0) throw new UnderstudyError('UND-FILE', `${file.path} is empty`);
+  if (format === 'jsonl' && head.length >= headBytes) refuseOtherHead({ path: file.path, head });
+  const header = format === 'csv' ? readHeader({ path: file.path, head }) : { delimiter: ',', columns: [] };
+  return { part: { path: file.path, name: file.name, digest, bytes, ...header, lines, stamp }, unpackedBytes };
 }
 
-/** @throws UND-FILE naming a column that is there twice (case does not count), or that has a name of ours. */
-function checkNames({ path, columns }: { path: string; columns: readonly string[] }): void {
-  const lower = columns.map((column) => column.toLowerCase());
-  const twice = columns.find((_column, index) => lower.indexOf(lower[index] ?? '') !== index);
-  if (twice !== undefined) throw new UnderstudyError('UND-FILE', `${path}: it needs a different name for each column; "${twice}" is there twice`);
-  const reserved = columns.find((column) => ['raw_line', 'raw_key'].includes(column.toLowerCase()));
-  if (reserved !== undefined) throw new UnderstudyError('UND-FILE', `${path}: a column may not be called ${reserved}`);
-}
+type Load = { duck: Duck; source: SourceFile; requires: readonly string[]; limit?: number };
 
 /**
- * Loads the file into the table `raw`: every column as VARCHAR, and `raw_line`. What is no row goes into the
- * table `malformed`. Answers the columns' names.
- * @throws UND-FILE when most rows are none, a quote is not closed, a Parquet file is truncated, or a column is missing.
+ * Loads the files into the table `raw`: every column as VARCHAR, and `raw_line`, which runs on from file to file. What is no row goes into
+ * the table `malformed`; where each file begins, into `raw_files` (see `createMalformed`). With a `limit`, the first so many lines. Answers the
+ * columns' names.
+ * @throws UND-FILE when most rows of a file are none, a quote is not closed, a Parquet file is truncated, a column is missing, or a file is no
+ * longer what was inspected.
  */
-export async function loadRaw({
-  duck,
-  source,
-  requires,
-  limit,
-}: {
-  duck: Duck;
-  source: SourceFile;
-  requires: readonly string[];
-  limit?: number;
-}): Promise<string[]> {
-  let present: string[];
-  try {
-    await createMalformed(duck);
-    present = await loadRows({ duck, source, limit: limit === undefined ? '' : ` LIMIT ${limit}` });
-    await refuseOther({ duck, path: source.path, what: source.format === 'csv' ? `CSV of ${present.length} columns in UTF-8` : 'JSON objects' });
-  } catch (error) {
-    if (error instanceof UnderstudyError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    if (/INTERRUPT/i.test(message)) throw error;
-    throw new UnderstudyError('UND-FILE', `${source.path}: ${message.split('\n').slice(0, 4).join(' ')}`, { cause: error });
+export async function loadRaw({ duck, source, requires, limit = Number.MAX_SAFE_INTEGER }: Load): Promise<string[]> {
+  await createMalformed(duck);
+  let columns = source.columns;
+  let before = 0;
+  for (const file of source.files) {
+    if (before >= limit) break;
+    const loaded = await ofFile(file, () => loadFile({ duck, source: { ...source, columns }, file, before, limit: limit - before }));
+    columns = loaded.columns;
+    if (loaded.lines > before) await duck.run(`INSERT INTO raw_files VALUES (${text(file.name)}, ${before + 1})`);
+    before = loaded.lines;
   }
-  const there = new Set(present.map((column) => column.toLowerCase()));
+  if (source.format === 'jsonl') columns = await ofFile(source, () => spreadMembers({ duck, path: source.path }));
+  for (const file of source.files) await checkUnchanged(file);
+  const there = new Set(columns.map((column) => column.toLowerCase()));
   const absent = requires.filter((column) => !there.has(column.toLowerCase()));
-  if (absent.length > 0) {
-    throw new UnderstudyError(
-      'UND-FILE',
-      `${source.path} lacks the column${absent.length === 1 ? '' : 's'} ${absent.join(', ')}; it has ${present.join(', ')}`,
-    );
-  }
-  return present;
+  if (absent.length === 0) return columns;
+  const which = `the column${absent.length === 1 ? '' : 's'} ${absent.join(', ')}`;
+  throw new UnderstudyError('UND-FILE', `${source.path} lacks ${which}; it has ${columns.slice(0, 100).join(', ')}${columns.length > 100 ? ', ...' : ''}`);
 }
 
-async function loadRows({ duck, source, limit }: { duck: Duck; source: SourceFile; limit: string }): Promise<string[]> {
-  const { path, format } = source;
-  const members = format === 'jsonl' ? await readJsonLines({ duck, path, limit }) : [];
-  const columns = source.columns.length > 0 ? source.columns : format === 'jsonl' ? members : await parquetColumns(duck, source);
-  checkNames({ path, columns });
-  if (format === 'jsonl') {
-    await duck.run(`CREATE TABLE raw AS ${membersSql(columns)}`);
-    await duck.run('DROP TABLE objects');
-    return columns;
+/** What DuckDB says while it reads a file is about the file. */
+async function ofFile<T>(file: { path: string; stamp?: string }, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (/INTERRUPT/i.test(message)) throw cause;
+    if (file.stamp !== undefined) await checkUnchanged({ path: file.path, stamp: file.stamp });
+    if (cause instanceof UnderstudyError) throw cause;
+    throw new UnderstudyError('UND-FILE', `${file.path}: ${message.split('\n').slice(0, 4).join(' ')}`, { cause });
   }
+}
+
+type LoadFile = { duck: Duck; source: SourceFile; file: SourcePart; before: number; limit: number };
+
+/** Adds a file to `raw` (of JSON lines: to `objects`), behind the `before` lines that are there. Answers how many there are then. */
+async function loadFile({ duck, source, file, before, limit }: LoadFile): Promise<{ lines: number; columns: string[] }> {
+  const { path } = file;
+  const first = source.files[0] === file;
+  const upTo = limit < Number.MAX_SAFE_INTEGER - before ? ` LIMIT ${limit}` : '';
+  if (source.format === 'jsonl') {
+    const from = linesSql(fileSql(path));
+    await refuseMany({ duck, path, lines: file.lines, columns: 1, from: from(ignoreSql) });
+    const lines = await readJsonLines({ duck, path, from: from(rejectsSql), before, upTo });
+    await refuseOther({ duck, path, before, what: 'JSON objects' });
+    await moveTo({ duck, table: 'objects', first });
+    return { lines, columns: [] };
+  }
+  if (source.format === 'parquet') await checkPages({ duck, path, from: fileSql(path) });
+  const own = source.format === 'csv' ? file.columns : await parquetColumns(duck, file);
+  const columns = first ? own : source.columns;
+  checkNames({ path, columns: own });
+  if (!first) checkSameColumns({ first: { path: source.files[0]?.path ?? '', columns }, other: { path, columns: own } });
   const cells = columns.map((column) => `CAST(${name(column)} AS VARCHAR) AS ${name(column)}`);
-  const from = format === 'csv' ? csvSql(source, rejectsSql) : readSql(source);
-  await duck.run(`CREATE TABLE raw AS SELECT CAST(row_number() OVER () AS DOUBLE) AS raw_line, ${cells.join(', ')} FROM ${from}${limit}`);
-  if (format === 'csv') await setRejectedAside({ duck, path, header: true });
+  const from = source.format === 'csv' ? csvSql(file, rejectsSql) : parquetSql(file);
+  if (source.format === 'csv') await refuseMany({ duck, path, lines: file.lines - 1, columns: own.length, from: csvSql(file, ignoreSql) });
+  await duck.run(`CREATE TABLE part AS SELECT CAST(row_number() OVER () + ${before} AS DOUBLE) AS raw_line, ${cells.join(', ')} FROM ${from}${upTo}`);
+  if (source.format === 'csv') await setRejectedAside({ duck, path, before, header: true });
+  const lines = await lastLine({ duck, before });
+  await refuseOther({ duck, path, before, what: `CSV of ${columns.length} columns in UTF-8` });
+  await moveTo({ duck, table: 'raw', first });
+  return { lines, columns };
+}
+
+/** `part` goes to the rows that other files gave. */
+async function moveTo({ duck, table, first }: { duck: Duck; table: 'raw' | 'objects'; first: boolean }): Promise<void> {
+  if (first) return duck.run(`ALTER TABLE part RENAME TO ${table}`);
+  await duck.run(`INSERT INTO ${table} SELECT * FROM part`);
+  await duck.run('DROP TABLE part');
+}
+
+/** `objects` to `raw`. */
+async function spreadMembers({ duck, path }: { duck: Duck; path: string }): Promise<string[]> {
+  const columns = await jsonMembers(duck);
+  checkNames({ path, columns });
+  await duck.run(`CREATE TABLE raw AS ${membersSql(columns)}`);
+  await duck.run('DROP TABLE objects');
   return columns;
 }
 
-async function parquetColumns(duck: Duck, source: SourceFile): Promise<string[]> {
-  const described = await duck.rows<{ column_name: string }>(`DESCRIBE SELECT * FROM ${readSql(source)}`);
+async function parquetColumns(duck: Duck, file: SourcePart): Promise<string[]> {
+  const described = await duck.rows<{ column_name: string }>(`DESCRIBE SELECT * FROM ${parquetSql(file)}`);
   return described.map((row) => row.column_name);
 }
 
-/** The file as a relation, without the rows that are none; `columns` must be filled in, but for Parquet. */
-export function readSql(source: SourceFile): string {
-  if (source.format === 'parquet') return `read_parquet(${text(source.path)})`;
-  if (source.format === 'csv') return csvSql(source, 'ignore_errors = true');
-  return `read_json(${text(source.path)}, format = 'newline_delimited', ignore_errors = true, columns = {${columnsSql(source)}})`;
+/** One of the files as a relation, without the rows that are none; the source's `columns` must be filled in. */
+export function readSql({ source, file }: { source: SourceFile; file: SourcePart }): string {
+  if (source.format === 'parquet') return parquetSql(file);
+  if (source.format === 'csv') return csvSql(file, ignoreSql);
+  return `read_json(${fileSql(file.path)}, format = 'newline_delimited', hive_partitioning = false, ignore_errors = true, columns = {${columnsSql(source)}})`;
 }
 
-function csvSql(source: SourceFile, errors: string): string {
-  return `read_csv(${text(source.path)}, auto_detect = false, header = true, delim = ${text(source.delimiter)}, quote = '"', escape = '"', columns = {${columnsSql(source)}}, ${errors})`;
+// A source is what stands in its files, whatever their folders are called: nothing is read out of names such as `day=2026-03-02`.
+const parquetSql = ({ path }: SourcePart): string => `read_parquet(${fileSql(path)}, hive_partitioning = false)`;
+
+function csvSql(file: SourcePart, errors: string): string {
+  return `read_csv(${fileSql(file.path)}, auto_detect = false, header = true, delim = ${text(file.delimiter)}, quote = '"', escape = '"', hive_partitioning = false, columns = {${columnsSql(file)}}, ${errors})`;
 }
 
-const columnsSql = ({ columns }: SourceFile): string => columns.map((column) => `${text(column)}: 'VARCHAR'`).join(', ');
+/** The file of that very name: DuckDB takes every name for a pattern. */
+const fileSql = (path: string): string => text(path.replaceAll(/[*?[]/g, '[$&]'));
+
+const columnsSql = ({ columns }: { columns: readonly string[] }): string => columns.map((column) => `${text(column)}: 'VARCHAR'`).join(', ');

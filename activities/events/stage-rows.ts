@@ -32,7 +32,8 @@ type Input = {
   duck: Duck;
   mapping: Mapping;
   charter: Part;
-  endsAt?: string | undefined;
+  /** Days to be added to the timestamps, or the day on or before which the data are to end, by whole weeks. */
+  shift?: { days: number } | { endsAt: string } | undefined;
   /** When rows came in that do not say so; null where nobody knows. */
   nowMs: number | null;
   /** The items that there are, where the rows may not bring others. */
@@ -48,11 +49,11 @@ type Input = {
  * record rule that the charter has stop.
  */
 export async function stageRows(input: Input): Promise<{ shiftDays: number; warnings: IngestManifest['warnings'] }> {
-  const { duck, mapping, charter, endsAt } = input;
+  const { duck, mapping, charter, shift = { days: 0 } } = input;
   // `Intl` knows zones that DuckDB does not.
   await asWritten({ what: 'The time zone', path: '/timeZone' }, () => duck.run(`SELECT timezone(${text(charter.timeZone)}, TIMESTAMP '2026-01-01')`));
   await asWritten({ what: `The mapping ${mapping.name}`, path: '/source/mapping/sql' }, () => mapRows({ duck, mapping }));
-  const shiftDays = endsAt === undefined ? 0 : await shiftFor({ duck, endsAt, timeZone: charter.timeZone });
+  const shiftDays = 'days' in shift ? shift.days : await shiftFor({ duck, endsAt: shift.endsAt, timeZone: charter.timeZone });
   const zone = text(charter.timeZone);
   // The wall clock is shifted, not the instant: an hour and its day stay what they were, in summer and in winter.
   const wall = `coalesce(wall_time, TRY(timezone(${zone}, make_timestamptz(at_ms * 1000))))`;
@@ -71,7 +72,7 @@ export async function judgeRows({
   nowMs,
   knownItems = [],
   pseudonyms = null,
-}: Omit<Input, 'mapping' | 'endsAt'>): Promise<IngestManifest['warnings']> {
+}: Omit<Input, 'mapping' | 'shift'>): Promise<IngestManifest['warnings']> {
   const { recordRules } = charter.data;
   const strict = rulesThat(rowRules, ['quarantine', 'stop'], recordRules);
   const broken = ({ rule, limit }: { rule: (typeof rowRules)[number]; limit: number }) => atMoment(rule.breaksSql(limit), nowMs);

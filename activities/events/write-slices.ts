@@ -50,8 +50,12 @@ export async function writeDays({ duck, table, columns, rowText, source, shiftDa
   return slices;
 }
 
+/** A quarantine as a relation: `line`, `reason`, `raw`, `file`, `file_line`; those from before there were several files have none. */
+export const quarantineSql = (path: string): string =>
+  `(SELECT NULL::BIGINT AS line, NULL::VARCHAR AS reason, NULL::VARCHAR AS raw, NULL::VARCHAR AS file, NULL::BIGINT AS file_line WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${text(path)}))`;
+
 /**
- * Every quarantined row as it came (JSON; what is no row: its text), with its line and its reason. Null when there is none. Where people are known by
+ * Every quarantined row as it came (JSON; what is no row: its text), with its line, its reason, and of a source of files the file and the line there. Null when there is none. Where people are known by
  * pseudonyms, a cell that is an id holds its pseudonym, and of what is no row, and may name anybody, only line and reason are kept.
  */
 export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Duck; blobs: BlobStore; keyed?: boolean }): Promise<Digest | null> {
@@ -65,9 +69,11 @@ export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Du
     keyed ? `coalesce((SELECT pseudonym FROM pseudonyms WHERE id = trim(raw.${name(column)})), raw.${name(column)})` : `raw.${name(column)}`;
   const members = columns.map(({ column_name: column }) => `${text(column)}, ${cell(column)}`).join(', ');
   await duck.run(`
-    COPY (SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw
-      FROM judged JOIN raw USING (raw_line) WHERE judged.fate IS NOT NULL AND judged.fate <> 'duplicate'
-      UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, ${keyed ? "''" : 'raw'} FROM malformed ORDER BY line) TO ${text(path)} ${parquet}`);
+    COPY (SELECT line, reason, raw, file, CAST(line - first_line + 1 AS BIGINT) AS file_line FROM (
+        SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw
+        FROM judged JOIN raw USING (raw_line) WHERE judged.fate IS NOT NULL AND judged.fate <> 'duplicate'
+        UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, ${keyed ? "''" : 'raw'} FROM malformed)
+      ASOF LEFT JOIN raw_files ON line >= first_line ORDER BY line) TO ${text(path)} ${parquet}`);
   return keep({ path, blobs });
 }
 

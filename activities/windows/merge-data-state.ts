@@ -1,5 +1,5 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type DataState, dataState, type IngestManifest, type LogMark, type SliceReference } from '../../models/contracts/window.ts';
+import { type DataState, dataState, type IngestManifest, type LogMark, type QuarantineEntry, type SliceReference } from '../../models/contracts/window.ts';
 
 const keyOf = (slice: SliceReference): string => `${slice.day} ${slice.source ?? ''}`;
 
@@ -34,6 +34,7 @@ export function mergeDataState({
     return [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   };
   const changes = merged(previous?.changes ?? [], manifest.changes ?? []);
+  const quarantine = quarantineAfter({ previous: previous?.quarantine ?? [], manifest, manifestDigest, whole });
   return dataState.parse({
     kind: 'data-state',
     surface: manifest.surface,
@@ -42,9 +43,30 @@ export function mergeDataState({
     catalog: manifest.catalog,
     slices: merged(previous?.slices ?? [], manifest.slices),
     changes: changes.length === 0 ? undefined : changes,
+    quarantine: quarantine.length === 0 ? undefined : quarantine,
     inStockDays: manifest.inStockDays ?? previous?.inStockDays,
     log,
   });
+}
+
+type After = { previous: readonly QuarantineEntry[]; manifest: IngestManifest; manifestDigest: string; whole: boolean };
+
+/** A file that comes again, and a quarantine that was replayed, stand in the place of what they were. */
+function quarantineAfter({ previous, manifest, manifestDigest, whole }: After): QuarantineEntry[] {
+  const { source, replays, shiftDays } = manifest;
+  const isReplaced = (entry: QuarantineEntry): boolean =>
+    replays !== undefined ? entry.digest === replays.quarantine : entry.source === source.name && (whole || entry.file === source.digest);
+  const staying = previous.filter((entry) => !isReplaced(entry));
+  if (manifest.quarantine === null) return staying;
+  const { mapping } = source;
+  const entry = {
+    digest: manifest.quarantine,
+    source: source.name,
+    file: source.digest,
+    ingest: manifestDigest,
+    reasons: manifest.inQuarantine ?? manifest.quarantineByReason,
+  };
+  return [...staying, { ...entry, ...(mapping === undefined ? {} : { mapping }), ...(shiftDays === 0 ? {} : { shiftDays }) }];
 }
 
 /** The earlier slices beside which the next ones may stand: all but those of the same source with another shift. */

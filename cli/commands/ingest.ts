@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { createHash } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { openState } from '../../activities/context.ts';
+import { digestSource } from '../../activities/events/source-bytes.ts';
 import { currentCharter, registerCharter } from '../../activities/registry/charters.ts';
 import type { IngestResult, LogIngestRequest } from '../../activities/api.ts';
 import { ingestLogWorkflowId, ingestWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
@@ -18,16 +16,19 @@ import { withTemporal } from '../temporal.ts';
 type Answer = IngestResult & { workflowId: string; surface: string };
 type Ingest = { stateDir: string; config: SurfaceConfig; file: string | undefined; endsAt: string | undefined };
 
-/** Registers the charter and runs the ingest workflow; the same file with the same mapping is ingested once. */
+/**
+ * Registers the charter and runs the ingest workflow; the same files with the same mapping are ingested once. The worker looks for the files
+ * again, and refuses when they are not the same.
+ */
 export async function runIngest(context: CommandContext, input: Ingest): Promise<Answer> {
   const { config } = input;
   if (config.source === undefined)
     throw new UnderstudyError('UND-CHARTER', `${config.path} has no \`source\`: the events of ${config.charter.surface} come from elsewhere`);
   const path = input.file ?? config.source.file;
+  const source = { path, ...(await digestSource(path)) };
   const state = openState(input.stateDir);
   const { charter, digest } = await registerCharter(state, config.input, context.now());
   const mapping = await putDocument(state.blobs, config.source.mapping);
-  const source = { path, name: basename(path), digest: await digestFile(path) };
   const endsAt = input.endsAt ?? null;
   // Source, mapping and end name the work; a changed charter may change the rules, so it does too.
   const workflowId = ingestWorkflowId(charter.surface, digestJson({ source: source.digest, mapping, endsAt, data: charter.data, scope: charter.scope }));
@@ -54,16 +55,6 @@ export async function runIngestLog(context: CommandContext, { stateDir, surface 
   return { ...(result as IngestResult), workflowId, surface };
 }
 
-async function digestFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch (cause) {
-    throw new UnderstudyError('UND-FILE', `${path} cannot be read`, { cause });
-  }
-  return `sha256:${hash.digest('hex')}`;
-}
-
 type Options = { config?: string; log?: boolean; file?: string; endsAt?: string; state?: string; json?: boolean };
 
 export function ingestCommand(context: CommandContext): Command {
@@ -71,7 +62,7 @@ export function ingestCommand(context: CommandContext): Command {
     .description('validate a file, or what visitors did, into immutable day slices, with a reason for every row that does not fit')
     .argument('[surface]', 'with --log: whose events')
     .option('--config <file>', "a file's events: the surface's understudy.config.ts")
-    .option('--file <file>', 'another file than the config names')
+    .option('--file <file>', 'another file, folder or glob than the config names (quote a glob: "data/*.csv.gz")')
     .option('--ends-at <day>', 'shift the timestamps by whole weeks so that the file ends about this day (YYYY-MM-DD)')
     .option('--log', 'the events that the serving tier took at POST /v1/events, as far as they are not in the data yet')
     .option('--state <dir>', 'state directory')

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -165,6 +165,21 @@ describe('initSurface', () => {
     } finally {
       await bench.close();
     }
+  });
+
+  it('looks at all files of a folder or a glob', async () => {
+    await mkdir(join(folder, 'orders/2026'), { recursive: true });
+    const part = (from: number) => days(20, (day, index) => `u${index % 5},i${index % 7},${day}`).replaceAll('2026-01', `2026-0${from}`);
+    await file('orders/2026/a.csv', `user,item,time\n${part(2)}\n`);
+    await file('orders/2026/b.tsv', `time\titem\tuser\n${part(4).replaceAll(/^(.*),(.*),(.*)$/gm, '$3\t$2\t$1')}\n`);
+    for (const [path, surface] of [
+      ['orders', undefined],
+      ['orders/*/[ab].*', 'orders'],
+    ] as const) {
+      const result = await init(join(folder, path), { dryRun: true, constantKind: 'view', surface });
+      expect(result).toMatchObject({ surface: 'orders', columns: { user: 'user', item: 'item', at: 'time' }, span: { from: '2026-02-01', to: '2026-04-20' } });
+    }
+    await expect(init(join(folder, 'orders/*/*.json'), { surface: 'orders' })).rejects.toMatchObject({ code: 'UND-FILE' });
   });
 
   it('never writes over a configuration', async () => {

@@ -41,7 +41,7 @@ export const wallPatterns = [
 
 const rowsLookedAt = 20_000;
 
-/** Looks at the first rows of a file. @throws UND-FILE. */
+/** Looks at the first rows of a file, of a folder's, or of those that a glob matches. @throws UND-FILE. */
 export async function profileFile({ path, workDir }: { path: string; workDir: string }): Promise<{ source: SourceFile; profile: FileProfile }> {
   const source = await inspectSource({ path });
   return withDuck({ workDir }, async (duck) => {
@@ -81,7 +81,7 @@ async function profileColumn(duck: Duck, column: string): Promise<ColumnProfile>
   };
 }
 
-/** First and last day of the whole file as the mapping reads it; null when it reads no time at all. */
+/** First and last day of the whole source as the mapping reads it; null when it reads no time at all. */
 export async function spanOf({
   source,
   mapping,
@@ -95,13 +95,17 @@ export async function spanOf({
 }): Promise<{ from: string; to: string; days: number } | null> {
   return withDuck({ workDir }, async (duck) => {
     const columns = source.columns.map((column) => `CAST(${name(column)} AS VARCHAR) AS ${name(column)}`);
-    await duck.run(`CREATE VIEW raw AS SELECT 1.0 AS raw_line, ${columns.join(', ')} FROM ${readSql(source)}`);
     const day =
       mapping.atFormat === undefined || mapping.atFormat === 'wall'
         ? 'CAST(wall_time AS DATE)'
         : `CAST(TRY(timezone(${text(timeZone)}, make_timestamptz(at_ms * 1000))) AS DATE)`;
+    await duck.run('CREATE TABLE spans (first DATE, last DATE)');
+    for (const file of source.files) {
+      await duck.run(`CREATE OR REPLACE VIEW raw AS SELECT 1.0 AS raw_line, ${columns.join(', ')} FROM ${readSql({ source, file })}`);
+      await duck.run(`INSERT INTO spans SELECT min(day), max(day) FROM (SELECT ${day} AS day FROM (${columnMapping(mapping).sql})) WHERE isfinite(day)`);
+    }
     const [row] = await duck.rows<{ first: string | null; last: string | null; days: number | null }>(
-      `SELECT min(day)::VARCHAR AS first, max(day)::VARCHAR AS last, (max(day) - min(day) + 1)::DOUBLE AS days FROM (SELECT ${day} AS day FROM (${columnMapping(mapping).sql})) WHERE isfinite(day)`,
+      'SELECT min(first)::VARCHAR AS first, max(last)::VARCHAR AS last, (max(last) - min(first) + 1)::DOUBLE AS days FROM spans',
     );
     return row === undefined || row.first === null || row.last === null ? null : { from: row.first, to: row.last, days: row.days ?? 0 };
   });

@@ -21,6 +21,8 @@ export const evaluationWorkflowId = (run: string, attempt = 1) => (attempt > 1 ?
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
 /** Each call may find events that the one before did not, so each is work of its own. */
 export const ingestLogWorkflowId = (surface: string, nowMs: number) => `ingest/${surface}/log-${nowMs}`;
+/** `work` names quarantine, reason and mend. */
+export const replayWorkflowId = (surface: string, work: string) => `ingest/${surface}/replay-${work.slice(7, 23)}`;
 export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;
 /** A candidate that comes back with other evidence is another release. */
 export const releaseIdOf = ({ candidate, report, attempt = 1 }: { candidate: string; report: string; attempt?: number | undefined }) =>

@@ -42,7 +42,7 @@ export const problems = {
     exit: 2,
     retryable: false,
     title: 'The file cannot be read',
-    remedy: 'Check that it exists, is whole, and is CSV, Parquet or JSON lines.',
+    remedy: 'Check that it exists, is whole, and is CSV or JSON lines (also .gz or .zst) or Parquet; a folder or a glob must hold files of one kind.',
   },
   'UND-STATE': {
     status: 500,

@@ -21,7 +21,15 @@ export type SliceReference = z.infer<typeof sliceReference>;
 export const ingestManifest = z.strictObject({
   kind: z.literal('ingest'),
   surface: surfaceName,
-  source: z.strictObject({ name: z.string(), digest: digestString, bytes: z.number().int(), columns: z.array(z.string()).optional() }),
+  source: z.strictObject({
+    name: z.string(),
+    digest: digestString,
+    bytes: z.number().int(),
+    columns: z.array(z.string()).optional(),
+    mapping: digestString.optional(),
+  }),
+  /** The quarantine whose rows came in again, which of them (null: all), and how they were mended. */
+  replays: z.strictObject({ quarantine: digestString, reason: z.string().nullable(), mend: digestString }).optional(),
   rulesDigest: digestString,
   /** Whole weeks added to every timestamp, in days; 0 where none. */
   shiftDays: z.number().int(),
@@ -29,6 +37,8 @@ export const ingestManifest = z.strictObject({
   acceptedByKind: z.record(z.string(), z.number().int()),
   quarantineByReason: z.record(z.string(), z.number().int()),
   quarantine: digestString.nullable(),
+  /** Rows by reason in `quarantine`, where it holds others than those of this batch. */
+  inQuarantine: z.record(z.string(), z.number().int()).optional(),
   catalog: digestString,
   slices: z.array(sliceReference),
   /** What happened to items and people, a slice a day; absent where nothing did. */
@@ -43,6 +53,20 @@ export type IngestManifest = z.infer<typeof ingestManifest>;
 export const logMark = z.strictObject({ rules: digestString, through: z.record(z.string(), z.number().int().min(0)) });
 export type LogMark = z.infer<typeof logMark>;
 
+/** Rows that are put aside and can be mended. */
+export const quarantineEntry = z.strictObject({
+  digest: digestString,
+  source: z.string(),
+  /** Digest of the file that they came from; and the mapping by which it was read, absent for the log. */
+  file: digestString,
+  mapping: digestString.optional(),
+  shiftDays: z.number().int().optional(),
+  /** The manifest of the ingest that put them there. */
+  ingest: digestString,
+  reasons: z.record(z.string(), z.number().int()),
+});
+export type QuarantineEntry = z.infer<typeof quarantineEntry>;
+
 /** The data of a surface as it stands: a generation in the series `data/<surface>`. */
 export const dataState = z.strictObject({
   kind: z.literal('data-state'),
@@ -54,6 +78,8 @@ export const dataState = z.strictObject({
   slices: z.array(sliceReference),
   /** What happened to items and people, as `slices`; absent where nothing did. */
   changes: z.array(sliceReference).optional(),
+  /** What is put aside, the oldest first; absent where nothing is. */
+  quarantine: z.array(quarantineEntry).optional(),
   /** By which the stock of the catalog was judged last, if ever. */
   inStockDays: z.number().int().min(1).optional(),
   /** How far the serving tier's event log is in these data, where it is at all. */
