@@ -16,6 +16,7 @@ import { quarantineCommand } from './quarantine/command.ts';
 import { agreementCommand } from './report/agreement.ts';
 import { reportCommand } from './report/command.ts';
 import { sessionsCommand } from './sessions/command.ts';
+import { rulesCommand } from './rules/command.ts';
 import { emit, exitWith } from './output.ts';
 import { problems, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 
@@ -36,6 +37,7 @@ async function main(argv: readonly string[]): Promise<void> {
     initCommandIn(context),
     ingestCommand(context),
     quarantineCommand(context),
+    rulesCommand(context),
     retrainCommand(context),
     ...decisionCommands(context),
     statusCommand(context),
