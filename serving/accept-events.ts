@@ -1,4 +1,4 @@
-import { type AnyEvent, type Logged, parseEvent } from '../models/contracts/event-schemas.ts';
+import { type AnyEvent, isInteraction, type Logged, parseEvent } from '../models/contracts/event-schemas.ts';
 import { inputError, type ProblemDetails, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 import { underPseudonym } from '../models/contracts/pseudonyms.ts';
 import { sendable } from './http/problem-response.ts';
@@ -6,8 +6,8 @@ import type { LiveSurface } from './surface.ts';
 
 export type EventAnswer = {
   eventId: string | null;
-  /** `quarantined`: it is on disk, and put aside for `reason`. */
-  status: 'accepted' | 'duplicate' | 'quarantined' | 'rejected';
+  /** `quarantined`: it is on disk, and put aside for `reason`. `withheld`: the person allows nothing for which it could be kept, and it is not. */
+  status: 'accepted' | 'duplicate' | 'quarantined' | 'withheld' | 'rejected';
   reason?: string;
   problem?: ProblemDetails;
 };
@@ -46,8 +46,12 @@ export async function acceptEvents({ events, surfaces, nowMs, onWarning }: Optio
       answers.push({ eventId, status: 'duplicate' });
       continue;
     }
-    inBatch.add(key);
     const event = underPseudonym(parsed.event, surface.snapshot.pseudonyms);
+    if (isInteraction(event) && surface.consents.forbidsAll(event)) {
+      answers.push({ eventId, status: 'withheld' });
+      continue;
+    }
+    inBatch.add(key);
     const { reason, warnings } = surface.door.judge(event, nowMs);
     for (const rule of warnings) onWarning?.(name, rule);
     const record = { ...event, receivedAtMs: nowMs, ...(reason === null ? {} : { quarantined: reason }) };

@@ -117,6 +117,59 @@ describe('the door for events', () => {
   });
 });
 
+describe('what a person allows', () => {
+  const says = (eventId: string, userId: string, purposes: Record<string, boolean>, atMs = nowMs) => ({
+    kind: 'consent',
+    eventId,
+    surface: 'home',
+    atMs,
+    userId,
+    purposes,
+  });
+  const recordOf = async (requestId: string) => {
+    await call(`${serving.url}/v1/admin/seal`, { surface: 'home' });
+    const slates = (await openLogReader({ directory: join(root, 'log', 'home', 'slates') }).tail({})).records as {
+      requestId: string;
+      unit: string;
+      userId?: string;
+      history: string[];
+    }[];
+    return slates.find((slate) => slate.requestId === requestId);
+  };
+
+  it('holds at once, and after a restart: nobody is known who does not want to be', async () => {
+    await post(click('a1', { userId: 'pat', sessionId: 'pat-s', itemId: 'i0002' }));
+    expect(await historyOf({ userId: 'pat' })).toEqual(['i0002']);
+    await post(says('a2', 'pat', { personalization: false }, nowMs - 10));
+    expect((await post(click('a3', { userId: 'pat', sessionId: 'pat-s', itemId: 'i0003' }))).body).toMatchObject({ accepted: 1 });
+    for (const again of [false, true]) {
+      if (again) {
+        await serving.close();
+        serving = await start();
+      }
+      const asked = { surface: 'home', userId: 'pat', sessionId: 'pat-s', context: { history: [{ itemId: 'i0004' }] } };
+      const { requestId } = (await call(`${serving.url}/v1/recommend`, asked)).body as { requestId: string };
+      const record = await recordOf(requestId);
+      expect(record).toMatchObject({ history: [] });
+      expect(JSON.stringify(record)).not.toContain('pat');
+    }
+    await post(says('a4', 'pat', { personalization: true }));
+    await post(click('a5', { userId: 'pat', sessionId: 'pat-s', itemId: 'i0005' }));
+    expect(await historyOf({ userId: 'pat' })).toEqual(expect.arrayContaining(['i0005']));
+  });
+
+  it('leaves nothing on disk of one who allows nothing', async () => {
+    await post(says('n-no', 'nobody', { personalization: false, training: false }));
+    expect((await post(click('n-1', { userId: 'nobody' }), click('n-2', { userId: 'somebody' }))).body).toMatchObject({
+      accepted: 1,
+      withheld: 1,
+      results: [{ status: 'withheld' }, { status: 'accepted' }],
+    });
+    const kinds = (await logged()).filter((record) => (record as { userId?: string }).userId === 'nobody').map((record) => (record as { kind: string }).kind);
+    expect(kinds).toEqual(['consent']);
+  });
+});
+
 describe('the schemas of events', () => {
   it('are listed, and each can be had', async () => {
     const { schemas } = (await call(`${serving.url}/v1/schemas`)).body as { schemas: { name: string; version: number; path: string }[] };

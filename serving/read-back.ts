@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { DeploymentSpec } from '../models/contracts/deployment.ts';
 import { type Logged, parseLogged } from '../models/contracts/event-schemas.ts';
 import type { UnderstudyError } from '../models/contracts/problem.ts';
+import { type ConsentWord, wordsOf } from '../models/consent.ts';
 import type { LogCursor } from '../stores/event-log.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { scanLog } from '../stores/scan-log.ts';
@@ -23,6 +24,20 @@ export async function readEventsBack(input: { directory: string; atLeast: number
     take(record) {
       const event = parseLogged(record);
       if (event !== undefined) input.take(event);
+    },
+  });
+}
+
+/** Every word on what people allow that the log holds. */
+export async function readConsentsBack(input: { directory: string; take: (word: ConsentWord) => void; onDamaged: OnDamaged }): Promise<void> {
+  const { directory, onDamaged } = input;
+  await scanLog({
+    directory,
+    onDamaged,
+    containing: '"kind":"consent"',
+    take(record) {
+      const event = parseLogged(record);
+      if (event?.kind === 'consent') for (const word of wordsOf(event, event.receivedAtMs)) input.take(word);
     },
   });
 }

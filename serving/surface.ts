@@ -3,7 +3,7 @@ import type { GenerationStore } from '../stores/generations.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
 import { createDoor, type Door } from './door.ts';
 import { followPeers } from './follow-peers.ts';
-import { readEnrolmentsBack, readEventsBack } from './read-back.ts';
+import { readConsentsBack, readEnrolmentsBack, readEventsBack } from './read-back.ts';
 import { createRepetition } from './repetition.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type LogOptions, openSurfaceLogs, type SurfaceLogs } from './surface-logs.ts';
@@ -70,6 +70,8 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   const take = (event: Logged): void => {
     if (!isKnown(event.eventId)) remember(event);
   };
+  // Also what was said long ago, and stands in no profiles yet.
+  await readConsentsBack({ directory: directories.events, take: (word) => memory.consents.note(word), onDamaged: wounds.damaged('events') });
   const eventsCursor = await readEventsBack({ directory: directories.events, atLeast: eventIdsAtLeast, take, onDamaged: wounds.damaged('events') }).catch(
     (error) => {
       wounds.damaged('events')({ segment: '*', error });

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isInteraction, type Logged } from '../models/contracts/event-schemas.ts';
 import { unitOf } from '../models/contracts/event.ts';
+import { type Consents, createConsents, wordsOf } from '../models/consent.ts';
 import { rungsBelowModel } from './fallback/chain.ts';
 import { createPopularityCounts } from './fallback/popularity.ts';
 import type { FallbackRung } from './fallback/rung.ts';
@@ -19,6 +20,7 @@ export type VisitorMemory = {
   readonly profiles: ProfileStore;
   readonly rungs: readonly FallbackRung[];
   readonly eventIds: RecentIds;
+  readonly consents: Consents;
   /** An event that is on disk. */
   remember(event: Logged): void;
   /** In force at once; what it says of what is popular is counted in slices, the first time. */
@@ -30,6 +32,7 @@ export function createVisitorMemory({ snapshot }: { snapshot: () => Snapshot }):
   const coVisits = createCoVisits();
   const eventIds = createRecentIds({ capacity: eventIdsAtLeast });
   const profiles = createProfileStore({ charter: () => snapshot().charter });
+  const consents = createConsents({ charter: () => snapshot().charter });
   let countedProfiles = false;
 
   /** Clients may send any id; what no catalog has can never be shown, and would be kept for ever. */
@@ -41,6 +44,7 @@ export function createVisitorMemory({ snapshot }: { snapshot: () => Snapshot }):
 
   return {
     profiles,
+    consents,
     rungs: rungsBelowModel({ coVisits, popularity }),
     eventIds,
 
@@ -48,7 +52,9 @@ export function createVisitorMemory({ snapshot }: { snapshot: () => Snapshot }):
       eventIds.add(event.eventId);
       if (event.quarantined !== undefined) return;
       if (event.kind === 'login') return profiles.link(event);
-      if (!isInteraction(event)) return;
+      if (event.kind === 'consent') for (const word of wordsOf(event, event.receivedAtMs)) consents.note(word);
+      // Who does not want to be known is not.
+      if (!isInteraction(event) || !consents.allows(event, 'personalization')) return;
       const weight = snapshot().charter.confidence[event.kind] ?? 0;
       if (weight > 0) count({ itemId: event.itemId, weight, previous: profiles.lastItems(unitOf(event), 3) });
       profiles.accept(event);

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { consentPurposes } from '../models/contracts/change-event.ts';
 import { digestString, surfaceName } from '../models/contracts/ids.ts';
 import { asUnderstudyError, type ProblemDetails, toProblemDetails } from '../models/contracts/problem.ts';
+import { getDocument } from '../stores/blobs.ts';
 import { readProfiles } from './documents/read-document.ts';
 import { type Follower, followSurface } from './follow-surface.ts';
 import type { Metrics } from './metrics.ts';
@@ -35,13 +37,15 @@ type WatchOptions = Omit<SnapshotOptions, 'onModelEvent' | 'lingering'> & {
   onChange: () => void;
 };
 
+const consentWords = z.array(z.tuple([z.string(), z.enum(consentPurposes), z.boolean(), z.number()]));
+
 const pollMs = 150;
 /** How long an ending replica waits for threads that nobody wants any more. */
 const lingerAtMostMs = 5_000;
 /** Profiles that could not be read are tried again after this. */
 const profilesAgainAfterMs = 5_000;
 
-const profilesDocument = z.object({ kind: z.literal('profiles'), blob: digestString, throughMs: z.number().optional() });
+const profilesDocument = z.object({ kind: z.literal('profiles'), blob: digestString, throughMs: z.number().optional(), consents: digestString.optional() });
 
 /**
  * Follows the deployment series of every surface, each by itself. A new generation is loaded beside the one in force and then takes its place in one
@@ -99,7 +103,8 @@ export function watchDeployments(options: WatchOptions): Watcher {
     const tried = profilesTried.get(live.name);
     if (tried?.generation === generation && (tried.read || clock() - tried.atMs < profilesAgainAfterMs)) return;
     profilesTried.set(live.name, { generation, atMs: clock(), read: false });
-    const { blob, throughMs } = profilesDocument.parse(latest.document);
+    const { blob, throughMs, consents } = profilesDocument.parse(latest.document);
+    for (const word of consents === undefined ? [] : await getDocument(blobs, consents, consentWords)) live.consents.note(word);
     const profiles = await readProfiles({ blobs, digest: blob });
     await live.setProfiles({ profiles, throughMs: throughMs ?? -1 });
     profilesTried.set(live.name, { generation, atMs: clock(), read: true });

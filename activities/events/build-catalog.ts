@@ -39,7 +39,7 @@ export async function summarizeItems({ duck, table }: { duck: Duck; table: strin
 }
 
 /** The data that a surface has before a batch. */
-export type DataBefore = { catalog: Digest; slices: readonly SliceReference[] };
+export type DataBefore = { catalog: Digest; slices: readonly SliceReference[]; changes?: readonly SliceReference[] | undefined };
 
 /**
  * The catalog before a batch of this source and shift (undefined: a batch without slices): where it pushes out earlier slices of its source, the spans are those of the slices

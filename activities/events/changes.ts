@@ -49,7 +49,7 @@ export type SlicedChanges = {
 
 /**
  * Makes slices of changes, one a day, as `ingestLog` does of interactions: days of `previous` to which something came are written again, with all that they held.
- * @returns also the new changes of items, oldest first.
+ * @returns also the new changes of items, oldest first. The table `all_changes` stays, with what was known before.
  */
 export async function sliceChanges({ duck, path, previous, timeZone, source, blobs }: Input): Promise<SlicedChanges> {
   const typed = "{event_id: 'VARCHAR', kind: 'VARCHAR', subject: 'VARCHAR', at_ms: 'BIGINT', body: 'VARCHAR'}";
@@ -71,7 +71,6 @@ export async function sliceChanges({ duck, path, previous, timeZone, source, blo
     `CREATE TABLE changes AS SELECT ${day} AS day, ${columns} FROM all_changes WHERE ${day} IN (SELECT DISTINCT ${day} FROM all_changes WHERE fresh)`,
   );
   const slices = await writeDays({ duck, table: 'changes', columns, rowText: `concat_ws(chr(31), ${columns})`, source, blobs });
-  await duck.run('DROP TABLE all_changes');
   const accepted = Object.fromEntries(counts.map(({ kind, rows }) => [kind, rows]));
   const fresh = counts.reduce((sum, { rows }) => sum + rows, 0);
   const rowsBefore = slices.reduce((sum, slice) => sum + slice.rows, 0) - fresh;

@@ -13,7 +13,7 @@ import { slicesThatStay } from '../windows/merge-data-state.ts';
 import type { Mapping } from './mapping.ts';
 import { judgeDataSet } from '../../models/rules/data-set-rules.ts';
 import { inspectSource, loadRaw } from './source-file.ts';
-import { rulesDigestOf, stageRows } from './stage-rows.ts';
+import { rulesDigestOf, stageRows, withheldFate } from './stage-rows.ts';
 import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
 
 export type IngestProgress = { stage: 'read' | 'judge' | 'catalog' | 'write'; done: number; total: number };
@@ -64,7 +64,15 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
     const columns = await loadRaw({ duck, source: file, requires: mapping.requires });
     report('judge', 0, 1);
     const { pseudonyms = null } = input;
-    const staged = await stageRows({ duck, mapping, charter, shift: endsAt === undefined ? undefined : { endsAt }, nowMs: input.nowMs ?? null, pseudonyms });
+    const staged = await stageRows({
+      duck,
+      mapping,
+      charter,
+      shift: endsAt === undefined ? undefined : { endsAt },
+      nowMs: input.nowMs ?? null,
+      pseudonyms,
+      changes: await Promise.all((input.before?.changes ?? []).map(({ digest }) => blobs.localPath(digest))),
+    });
     const { shiftDays } = staged;
     const ofSource = slicesThatStay({ previous: input.before?.slices ?? [], next: [{ source: input.source.name, shiftDays }] });
     const earlier = ofSource.filter((slice) => slice.source === input.source.name);
@@ -139,10 +147,10 @@ async function storeCatalog({ items, mapping, ...input }: Parameters<typeof cata
 
 /** Checks that every row is accounted for once, and stores the manifest. @throws UND-CONSERVATION. */
 export async function storeManifest({ blobs, manifest, rowsAdded }: { blobs: BlobStore; manifest: IngestManifest; rowsAdded: number }): Promise<IngestResult> {
-  const { input, accepted, quarantined, duplicates } = manifest.counts;
+  const { input, accepted, quarantined, duplicates, withheld = 0 } = manifest.counts;
   const sum = (record: Record<string, number>) => Object.values(record).reduce((total, value) => total + value, 0);
   const claims: [string, number, number][] = [
-    ['accepted + quarantined + duplicates', accepted + quarantined + duplicates, input],
+    ['accepted + quarantined + duplicates + withheld', accepted + quarantined + duplicates + withheld, input],
     ['rows added to slices', rowsAdded, accepted],
     ['rows by kind', sum(manifest.acceptedByKind), accepted],
     ['rows by reason', sum(manifest.quarantineByReason), quarantined],
@@ -164,7 +172,7 @@ export async function countFates(duck: Duck): Promise<Tally> {
   const fates = await duck.rows<{ fate: string | null; kind: string | null; rows: number }>(
     'SELECT fate, CASE WHEN fate IS NULL THEN kind END AS kind, count(*)::DOUBLE AS rows FROM judged GROUP BY ALL ORDER BY ALL',
   );
-  const counts = { input: (raw?.rows ?? 0) + malformed, accepted: 0, quarantined: malformed, duplicates: 0 };
+  const counts: IngestManifest['counts'] = { input: (raw?.rows ?? 0) + malformed, accepted: 0, quarantined: malformed, duplicates: 0 };
   const acceptedByKind: Record<string, number> = {};
   const quarantineByReason: Record<string, number> = malformed === 0 ? {} : { [malformedRow]: malformed };
   for (const { fate, kind, rows } of fates) {
@@ -172,6 +180,7 @@ export async function countFates(duck: Duck): Promise<Tally> {
       counts.accepted += rows;
       acceptedByKind[kind ?? ''] = rows;
     } else if (fate === 'duplicate') counts.duplicates += rows;
+    else if (fate === withheldFate) counts.withheld = rows;
     else {
       counts.quarantined += rows;
       quarantineByReason[fate] = (quarantineByReason[fate] ?? 0) + rows;

@@ -79,7 +79,7 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
       });
       const items = changeCatalog(await getDocument(blobs, input.catalog, catalogDocument), changed.catalog);
       const knownItems = items.map(({ itemId }) => itemId);
-      const { warnings } = await stageRows({ duck, mapping: eventMapping, charter, nowMs: input.nowMs, knownItems, pseudonyms });
+      const { warnings } = await stageRows({ duck, mapping: eventMapping, charter, nowMs: input.nowMs, knownItems, pseudonyms, freshChanges: 'all_changes' });
       const earlier = ofSource(input.previous.slices);
       const paths = await Promise.all(earlier.map(({ digest }) => blobs.localPath(digest)));
       await tellRepeats({ duck, paths });

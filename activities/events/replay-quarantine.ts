@@ -116,7 +116,15 @@ async function withReplay<T>({ context, surface, charter, before, replay, workDi
   const pseudonyms = await openPseudonyms({ generations, surface, charter, key: context.pseudonymKey });
   return withDuck({ workDir, signal }, async (duck) => {
     await loadQuarantine({ duck, path: await blobs.localPath(entry.digest), reason: replay.reason, mend });
-    const { warnings } = await stageRows({ duck, mapping, charter, shift: { days: entry.shiftDays ?? 0 }, nowMs: context.now(), pseudonyms });
+    const { warnings } = await stageRows({
+      duck,
+      mapping,
+      charter,
+      shift: { days: entry.shiftDays ?? 0 },
+      nowMs: context.now(),
+      pseudonyms,
+      changes: await Promise.all((before.changes ?? []).map(({ digest }) => blobs.localPath(digest))),
+    });
     await tellRepeats({ duck, paths: await Promise.all(previous.map(({ digest }) => blobs.localPath(digest))) });
     return use({ duck, entry, mapping, charter, before, previous, warnings });
   });
@@ -194,7 +202,7 @@ async function putBack({ duck, blobs, path }: { duck: Duck; blobs: Context['stat
     CREATE TABLE staying AS
     SELECT one.* REPLACE (coalesce(judged.fate, one.reason) AS reason)
     FROM ${quarantineSql(path)} one LEFT JOIN judged ON judged.raw_line = one.line
-    WHERE judged.raw_line IS NULL OR (judged.fate IS NOT NULL AND judged.fate <> 'duplicate')`);
+    WHERE judged.raw_line IS NULL OR judged.fate NOT IN ('duplicate', 'withheld')`);
   const reasons = await duck.rows<{ reason: string; rows: number }>('SELECT reason, count(*)::DOUBLE AS rows FROM staying GROUP BY reason ORDER BY reason');
   if (reasons.length === 0) return { quarantine: null };
   await duck.run(`COPY (FROM staying ORDER BY line) TO ${text(out)} (FORMAT parquet, COMPRESSION zstd)`);

@@ -1,3 +1,4 @@
+import { consentPurposes } from '../../models/contracts/change-event.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
@@ -6,12 +7,13 @@ import type { IngestManifest } from '../../models/contracts/window.ts';
 import { choiceOf, rowRules, rulesThat, sequenceRules } from '../../models/rules/registry.ts';
 import { inScope } from '../../models/rules/scope.ts';
 import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
+import { forbiddenSql, mustAskConsent, openConsents } from './consent-rows.ts';
 import { asWritten, type Duck, name, text } from './duckdb.ts';
 import { eventColumns, sameEventSql } from './event-columns.ts';
 import { extraColumns, type Mapping } from './mapping.ts';
 import { pseudonymRows } from './pseudonym-rows.ts';
 
-type Part = Pick<Charter, 'timeZone' | 'scope' | 'data'>;
+type Part = Pick<Charter, 'timeZone' | 'scope' | 'data' | 'consent'>;
 
 /** Names the rules that a batch was held against: the mapping, the record rules as the charter has them, its data-set rules and scope. */
 export function rulesDigestOf({ mapping, charter }: { mapping: Mapping; charter: Part }): Digest {
@@ -39,6 +41,9 @@ type Input = {
   /** The items that there are, where the rows may not bring others. */
   knownItems?: readonly string[] | undefined;
   pseudonyms?: Pseudonyms | null | undefined;
+  /** Slices of changes, as local files, and a table of fresh ones: what people allow. */
+  changes?: readonly string[] | undefined;
+  freshChanges?: string | undefined;
 };
 
 /**
@@ -62,7 +67,20 @@ export async function stageRows(input: Input): Promise<{ shiftDays: number; warn
   await duck.run(`CREATE TABLE timed AS SELECT * EXCLUDE (at_ms, wall_time), ${atMs} AS at_ms FROM mapped`);
   await duck.run('DROP TABLE mapped');
   const warnings = await judgeRows({ ...input, nowMs: shiftDays === 0 ? input.nowMs : null });
+  await withhold(input);
   return { shiftDays, warnings };
+}
+
+/** The fate of rows that nobody may keep: they stand nowhere. */
+export const withheldFate = 'withheld';
+
+/** Rows of people who allow no purpose, from when they said so on; also those that would be quarantined, where they still could be read. */
+async function withhold({ duck, charter, changes = [], freshChanges }: Input): Promise<void> {
+  await openConsents({ duck, paths: changes, ...(freshChanges === undefined ? {} : { fresh: freshChanges }) });
+  if (await mustAskConsent({ duck, charter })) {
+    const forbidden = consentPurposes.map((purpose) => forbiddenSql({ purpose, charter, atMs: 'at_ms' }));
+    await duck.run(`UPDATE judged SET fate = '${withheldFate}' WHERE fate IS DISTINCT FROM 'duplicate' AND ${forbidden.join(' AND ')}`);
+  }
 }
 
 /** From `timed`, whose `reason` is the mapping's own, to `judged`. */

@@ -61,7 +61,7 @@ export const quarantineSql = (path: string): string =>
 export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Duck; blobs: BlobStore; keyed?: boolean }): Promise<Digest | null> {
   const path = join(duck.scratch, 'quarantine.parquet');
   const [row] = await duck.rows<{ rows: number }>(
-    "SELECT ((SELECT count(*) FROM judged WHERE fate IS NOT NULL AND fate <> 'duplicate') + (SELECT count(*) FROM malformed))::DOUBLE AS rows",
+    "SELECT ((SELECT count(*) FROM judged WHERE fate NOT IN ('duplicate', 'withheld')) + (SELECT count(*) FROM malformed))::DOUBLE AS rows",
   );
   if ((row?.rows ?? 0) === 0) return null;
   const columns = await duck.rows<{ column_name: string }>('DESCRIBE SELECT * EXCLUDE (raw_line) FROM raw');
@@ -71,7 +71,7 @@ export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Du
   await duck.run(`
     COPY (SELECT line, reason, raw, file, CAST(line - first_line + 1 AS BIGINT) AS file_line FROM (
         SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw
-        FROM judged JOIN raw USING (raw_line) WHERE judged.fate IS NOT NULL AND judged.fate <> 'duplicate'
+        FROM judged JOIN raw USING (raw_line) WHERE judged.fate NOT IN ('duplicate', 'withheld')
         UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, ${keyed ? "''" : 'raw'} FROM malformed)
       ASOF LEFT JOIN raw_files ON line >= first_line ORDER BY line) TO ${text(path)} ${parquet}`);
   return keep({ path, blobs });

@@ -45,7 +45,8 @@ export function cutWindow({ dataState, charter, rulesDigest, asOfDay }: Input): 
     if (split.train.from < first || split.trainSlices.length === 0 || split.testSlices.length === 0) break;
     earlier.push(split);
   }
-  const changes = (dataState.changes ?? []).filter((slice) => slice.day <= last);
+  // All of them: what people allow counts from when it is known, whenever the window ends.
+  const { changes = [] } = dataState;
   const rowsOf = (slices: SliceReference[]) => slices.reduce((rows, slice) => rows + slice.rows, 0);
   if (trainSlices.length === 0) throw new UnderstudyError('UND-NO-DATA', `${dataState.surface} has no events to train on, ${train.from} to ${train.to}`);
   return windowManifest.parse({

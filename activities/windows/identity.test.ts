@@ -99,3 +99,31 @@ describe('who somebody is', () => {
     expect(test).toEqual(['u:ann']);
   });
 });
+
+describe('what somebody allows', () => {
+  const forbid = (who: Record<string, string>, purpose: string, atMs: number) => ({
+    kind: 'consent',
+    eventId: `c${count++}`,
+    surface: 'home',
+    atMs,
+    ...who,
+    purposes: { [purpose]: false },
+  });
+
+  it('is asked of the whole person before training and before profiles, whenever it was said', async () => {
+    const events = [
+      seen('a', at(0, 8)),
+      seen('a', at(0, 9), { userId: 'ann' }),
+      seen('b', at(0), { userId: 'bob' }),
+      seen('c', at(0), { userId: 'cid', deviceId: 'phone' }),
+      seen('d', at(3), { userId: 'bob', itemId: 'of-b-bob' }),
+      forbid({ userId: 'ann' }, 'training', at(3, 20)),
+      forbid({ userId: 'bob' }, 'personalization', at(3)),
+      forbid({ deviceId: 'phone' }, 'training', at(2)),
+    ];
+    const { train, test, histories } = await unitsOf(events, undefined);
+    expect(train).toEqual(['u:bob']);
+    expect(test).toEqual(['u:bob']);
+    expect(histories).toEqual(['bob']);
+  });
+});

@@ -1,10 +1,11 @@
+import type { ConsentPurpose } from '../../models/contracts/change-event.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type EventKind, eventKinds } from '../../models/contracts/event.ts';
 import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { text, withDuck } from '../events/duckdb.ts';
 import { slicesSql } from '../events/event-columns.ts';
-import { type Identity, mergeIdentities } from './identity.ts';
+import { type Identity, keepAllowed, mergeIdentities } from './identity.ts';
 
 /** Events of some slices, column by column, sorted by unit, time, item and event id; each event once, however many slices hold it. */
 export type EventTable = {
@@ -38,12 +39,14 @@ type Input = {
   kinds: readonly EventKind[];
   /** Who somebody is: what the charter says of it, and the slices whose events and logins tell. */
   identity: Identity;
+  /** Those who do not allow it are left out. */
+  purpose?: ConsentPurpose | undefined;
   workDir?: string | undefined;
   signal?: AbortSignal | undefined;
 };
 
 /** Reads the events of the given kinds. Memory: some 100 bytes an event; with a `workDir`, DuckDB spills what is above 2 GB. */
-export async function readEvents({ slices, besides = [], blobs, kinds, identity, workDir, signal }: Input): Promise<EventTable> {
+export async function readEvents({ slices, besides = [], blobs, kinds, identity, purpose = 'training', workDir, signal }: Input): Promise<EventTable> {
   if (slices.length === 0 || kinds.length === 0) return emptyTable();
   const from = await parquetSql(slices, blobs);
   const elsewhere = besides.length === 0 ? '' : `ANTI JOIN ${await parquetSql(besides, blobs)} elsewhere USING (event_id)`;
@@ -61,6 +64,7 @@ export async function readEvents({ slices, besides = [], blobs, kinds, identity,
       );
     }
     await mergeIdentities({ duck, identity, blobs });
+    await keepAllowed({ duck, identity, blobs, purpose });
     const units = await namesOf('unit');
     const items = await namesOf('item_id');
     const [unit = [], item = [], kind = [], atMs = [], quantity = []] = await duck.columns(`
@@ -89,7 +93,12 @@ export async function readEvents({ slices, besides = [], blobs, kinds, identity,
 }
 
 /** When the slices last hold each item, in events of any kind. */
-export async function readLastSeen({ slices, blobs, workDir, signal }: Omit<Input, 'kinds' | 'besides' | 'identity'>): Promise<Map<string, number>> {
+export async function readLastSeen({
+  slices,
+  blobs,
+  workDir,
+  signal,
+}: Omit<Input, 'kinds' | 'besides' | 'identity' | 'purpose'>): Promise<Map<string, number>> {
   if (slices.length === 0) return new Map();
   const from = await parquetSql(slices, blobs);
   return withDuck({ workDir, signal }, async (duck) => {

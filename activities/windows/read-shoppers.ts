@@ -1,3 +1,4 @@
+import type { ConsentPurpose } from '../../models/contracts/change-event.ts';
 import type { EventKind } from '../../models/contracts/event.ts';
 import { eventKinds } from '../../models/contracts/event.ts';
 import { identityAsOf } from './identity.ts';
@@ -15,13 +16,14 @@ export type HistoryEntry = { itemId: string; kind: EventKind; weight: number; at
 export async function readHistories({
   maxItems,
   through = 'train',
+  purpose,
   ...input
-}: WindowInput & { maxItems: number; through?: 'train' | 'test' }): Promise<Map<string, HistoryEntry[]>> {
+}: WindowInput & { maxItems: number; through?: 'train' | 'test'; purpose?: ConsentPurpose }): Promise<Map<string, HistoryEntry[]>> {
   const { window, blobs, charter, workDir, signal } = input;
   const { trainSlices, testSlices } = window;
   const parts = through === 'train' ? { slices: trainSlices, besides: testSlices } : { slices: [...trainSlices, ...testSlices] };
   const identity = identityAsOf(through, { window, charter });
-  const events = await readEvents({ ...parts, blobs, kinds: tellingKinds(charter.confidence), identity, workDir, signal });
+  const events = await readEvents({ ...parts, blobs, kinds: tellingKinds(charter.confidence), identity, purpose, workDir, signal });
   const histories = new Map<string, HistoryEntry[]>();
   const counts = rowsAfterReturns(events);
   for (let row = 0; row < events.rows; row += 1) {

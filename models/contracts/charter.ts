@@ -86,6 +86,8 @@ const fields = z.strictObject({
       pseudonyms: z.enum(['none', 'keyed']).default('none'),
     })
     .optional(),
+  /** What of those who never said what they allow. */
+  consent: z.strictObject({ whenUnknown: z.enum(['allow', 'deny']).default('allow') }).optional(),
   /** How one person's events fall into sessions. */
   sessions: sessionRules.optional(),
   scope: z

@@ -17,7 +17,7 @@ export const sliceReference = z.strictObject({
 });
 export type SliceReference = z.infer<typeof sliceReference>;
 
-/** What one batch became. `accepted + quarantined + duplicates = input`, checked before it is written. */
+/** What one batch became. `accepted + quarantined + duplicates + withheld = input`, checked before it is written. */
 export const ingestManifest = z.strictObject({
   kind: z.literal('ingest'),
   surface: surfaceName,
@@ -33,7 +33,14 @@ export const ingestManifest = z.strictObject({
   rulesDigest: digestString,
   /** Whole weeks added to every timestamp, in days; 0 where none. */
   shiftDays: z.number().int(),
-  counts: z.strictObject({ input: z.number().int(), accepted: z.number().int(), quarantined: z.number().int(), duplicates: z.number().int() }),
+  counts: z.strictObject({
+    input: z.number().int(),
+    accepted: z.number().int(),
+    quarantined: z.number().int(),
+    duplicates: z.number().int(),
+    /** Of people who allow neither purpose: not kept anywhere. Absent where there were none. */
+    withheld: z.number().int().optional(),
+  }),
   acceptedByKind: z.record(z.string(), z.number().int()),
   quarantineByReason: z.record(z.string(), z.number().int()),
   quarantine: digestString.nullable(),
@@ -99,7 +106,7 @@ export const windowManifest = z.strictObject({
   test: dayRange,
   trainSlices: z.array(sliceReference),
   testSlices: z.array(sliceReference),
-  /** What happened to items and people up to the end of the test part; absent where nothing did. */
+  /** What happened to items and people, as far as it is known; absent where nothing did. */
   changes: z.array(sliceReference).optional(),
   /** Splits before this one, the latest first, where the charter asks for them. */
   earlier: z

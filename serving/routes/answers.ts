@@ -24,11 +24,12 @@ export const eventsAnswer = z.strictObject({
   accepted: count,
   duplicate: count,
   quarantined: count,
+  withheld: count,
   rejected: count,
   results: z.array(
     z.strictObject({
       eventId: z.string().nullable(),
-      status: z.enum(['accepted', 'duplicate', 'quarantined', 'rejected']),
+      status: z.enum(['accepted', 'duplicate', 'quarantined', 'withheld', 'rejected']),
       reason: z.string().optional(),
       problem: problemDetails.optional(),
     }),

@@ -25,7 +25,7 @@ export function eventsRoute({ surfaces, metrics, clock }: Options): RequestHandl
       const surface = (events[place] as { surface?: unknown } | null)?.surface;
       metrics.events.inc({ surface: typeof surface === 'string' && surfaces.has(surface) ? surface : 'unknown', status });
     }
-    const counts = { accepted: 0, duplicate: 0, quarantined: 0, rejected: 0 };
+    const counts = { accepted: 0, duplicate: 0, quarantined: 0, withheld: 0, rejected: 0 };
     for (const { status } of results) counts[status] += 1;
     response.json({ ...counts, results });
   };

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { inputError } from '../../models/contracts/problem.ts';
-import { recommendRequest } from '../../models/contracts/slate.ts';
+import { type RecommendRequest, recommendRequest } from '../../models/contracts/slate.ts';
 import { underPseudonym } from '../../models/contracts/pseudonyms.ts';
 import type { Random } from '../../models/random.ts';
 import { unknownSurface } from '../accept-events.ts';
@@ -17,6 +17,14 @@ type Options = {
   metrics: Metrics;
 };
 
+/** Of somebody who does not want to be known, the request is anybody's. */
+function asAllowed(request: RecommendRequest, { consents }: LiveSurface): RecommendRequest {
+  if (consents.allows(request, 'personalization')) return request;
+  const { userId: _user, sessionId: _session, context, ...rest } = request;
+  const { history: _history, segment: _segment, ...place } = context;
+  return { ...rest, context: place };
+}
+
 /** POST /v1/recommend */
 export function recommendRoute({ surfaces, replica, clock, random, newRequestId, metrics }: Options): RequestHandler {
   return async (request, response) => {
@@ -32,7 +40,7 @@ export function recommendRoute({ surfaces, replica, clock, random, newRequestId,
         record,
         modelLatencyMs,
       } = await recommend({
-        request: underPseudonym(parsed.data, snapshot.pseudonyms),
+        request: asAllowed(underPseudonym(parsed.data, snapshot.pseudonyms), surface),
         snapshot,
         profiles,
         enrolments,

@@ -27,7 +27,7 @@ export const routes = {
     path: '/v1/recommend',
     summary: 'A slate for a visitor',
     description:
-      'Answers the best items in scope. Name the user, the session, or both; a visitor without either gets a slate but belongs to no variant. A visitor keeps the variant of a release; where two replicas see one for the first time within about a second while the share changes, the older enrolment holds from then on. Without `context.history` the replica uses what it remembers. It answers 200 even when the model does not: `rung` says which link of the fallback chain answered and `reason` why the slate is short, not from the model, or filled up from other rungs, whose scores are on scales of their own.',
+      'Answers the best items in scope. Name the user, the session, or both; a visitor without either gets a slate but belongs to no variant. A visitor keeps the variant of a release; where two replicas see one for the first time within about a second while the share changes, the older enrolment holds from then on. Without `context.history` the replica uses what it remembers; of one who does not allow personalization it uses and records neither, nor who it is. It answers 200 even when the model does not: `rung` says which link of the fallback chain answered and `reason` why the slate is short, not from the model, or filled up from other rungs, whose scores are on scales of their own.',
     access: 'key',
     body: { schema: recommendRequest, example: { surface: 'home', sessionId: 'me', count: 5 }, maxBytes: 131_072 },
     answer: { description: 'The slate', schema: recommendResponse },
@@ -38,7 +38,7 @@ export const routes = {
     path: '/v1/events',
     summary: 'What visitors did',
     description:
-      'Takes up to 1000 events and 1 MiB, of any of the kinds and versions that /v1/schemas lists; an event without `schemaVersion` is of version 1. Each is answered by itself: accepted, duplicate (an event with this id is on disk), quarantined (on disk, and put aside by the record rule that `reason` names) or rejected with the problem. The answer comes when everything accepted or quarantined is on disk. After a 503 nothing of the batch is acknowledged: send the same events, with the same ids, again, after the time in Retry-After. A replica knows the ids of the last 200,000 events and more, those of other replicas about a second later: an event that reaches two of them within that time is taken by both, and counted once by the pipeline.',
+      'Takes up to 1000 events and 1 MiB, of any of the kinds and versions that /v1/schemas lists; an event without `schemaVersion` is of version 1. Each is answered by itself: accepted, duplicate (an event with this id is on disk), quarantined (on disk, and put aside by the record rule that `reason` names), withheld (the person allows neither personalization nor training: it is kept nowhere) or rejected with the problem. The answer comes when everything accepted or quarantined is on disk. After a 503 nothing of the batch is acknowledged: send the same events, with the same ids, again, after the time in Retry-After. A replica knows the ids of the last 200,000 events and more, those of other replicas about a second later: an event that reaches two of them within that time is taken by both, and counted once by the pipeline.',
     access: 'key',
     body: {
       schema: eventBatch,
