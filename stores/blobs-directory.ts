@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, copyFile, open, readFile, rename, unlink } from 'node:fs/promises';
+import { access, copyFile, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { digestBytes } from '../models/contracts/digest.ts';
@@ -9,7 +9,7 @@ import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { BlobStore } from './blobs.ts';
 import { createExclusive, makeDirectory, syncDirectory } from './durable-files.ts';
 
-/** Blobs as files `sha256/ab/<hex>` below `root`. */
+/** Blobs as files `sha256/ab/<hex>` below `root`; of what was erased there is `sha256/ab/<hex>.erased`, which holds the certificate's id. */
 export function openBlobDirectory({ root }: { root: string }): BlobStore {
   const verified = new Set<Digest>();
   const pathOf = (digest: Digest): string => {
@@ -18,11 +18,20 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
     return join(root, 'sha256', hex.slice(0, 2), hex);
   };
 
+  /** @throws UND-ERASED */
+  async function refuseErased(digest: Digest): Promise<void> {
+    const certificate = await readFile(`${pathOf(digest)}${erasedSuffix}`, 'utf8').catch(() => undefined);
+    if (certificate !== undefined)
+      throw new UnderstudyError('UND-ERASED', `The blob ${digest} held what was erased by certificate ${certificate}`, { details: { certificate } });
+  }
+
   return {
     async put(bytes) {
       const digest = digestBytes(bytes);
       const path = pathOf(digest);
-      if (!(await exists(path))) await createExclusive(path, bytes);
+      if (await exists(path)) return digest;
+      await refuseErased(digest);
+      await createExclusive(path, bytes);
       return digest;
     },
 
@@ -33,6 +42,7 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
         await unlink(source);
         return digest;
       }
+      await refuseErased(digest);
       await makeDirectory(dirname(path));
       await syncFile(source);
       // The name is the content: two who race write the same bytes, so overwriting is harmless.
@@ -51,7 +61,8 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
     has: (digest) => exists(pathOf(digest)),
 
     async get(digest) {
-      const bytes = await readFile(pathOf(digest)).catch((cause) => {
+      const bytes = await readFile(pathOf(digest)).catch(async (cause) => {
+        await refuseErased(digest);
         throw missing(digest, cause);
       });
       if (digestBytes(bytes) !== digest) throw corrupt(digest);
@@ -62,15 +73,36 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
     async localPath(digest) {
       const path = pathOf(digest);
       if (verified.has(digest) && (await exists(path))) return path;
-      const actual = await digestFile(path).catch((cause) => {
+      const actual = await digestFile(path).catch(async (cause) => {
+        await refuseErased(digest);
         throw missing(digest, cause);
       });
       if (actual !== digest) throw corrupt(digest);
       verified.add(digest);
       return path;
     },
+
+    async erase(digest, certificate) {
+      const path = pathOf(digest);
+      // The word first: a name without bytes would be a loss that nobody can explain.
+      await createExclusive(`${path}${erasedSuffix}`, certificate);
+      await unlink(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+      await syncDirectory(dirname(path));
+    },
+
+    async *list() {
+      const folders = await readdir(join(root, 'sha256')).catch(() => []);
+      for (const folder of folders.sort()) {
+        for (const hex of (await readdir(join(root, 'sha256', folder))).sort())
+          if (/^[0-9a-f]{64}$/.test(hex)) yield { digest: `sha256:${hex}`, path: join(root, 'sha256', folder, hex) };
+      }
+    },
   };
 }
+
+const erasedSuffix = '.erased';
 
 async function exists(path: string): Promise<boolean> {
   return access(path).then(

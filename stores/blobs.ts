@@ -1,15 +1,19 @@
 import type { Digest } from '../models/contracts/ids.ts';
 
-/** Immutable bytes named by their digest. `put` of the same bytes twice is one blob. */
+/** Immutable bytes named by their digest. `put` of the same bytes twice is one blob; of bytes that were erased it throws UND-ERASED. */
 export interface BlobStore {
   put(bytes: Uint8Array | string): Promise<Digest>;
   /** Takes over a file on local disk (moved where possible, else copied). */
   putFile(path: string): Promise<Digest>;
   has(digest: Digest): Promise<boolean>;
-  /** @throws UND-NOT-FOUND, or UND-DIGEST when the bytes no longer match. */
+  /** @throws UND-NOT-FOUND, UND-ERASED naming the certificate, or UND-DIGEST when the bytes no longer match. */
   get(digest: Digest): Promise<Uint8Array>;
   /** A path of a local file that holds the bytes (verified once), for tools that read files: DuckDB, ONNX Runtime. */
   localPath(digest: Digest): Promise<string>;
+  /** Removes the bytes for good; from then on their name says by which certificate. The same bytes are not taken in again. */
+  erase(digest: Digest, certificate: string): Promise<void>;
+  /** Every blob that there is. */
+  list(): AsyncIterable<{ digest: Digest; path: string }>;
 }
 
 /** Documents as canonical JSON, so that the digest is `digestJson(document)`. */

@@ -6,7 +6,7 @@ import { UnderstudyError } from '../models/contracts/problem.ts';
 import { makeDirectory, syncDirectory } from './durable-files.ts';
 import type { LogCursor, LogReader, LogWriter, SealedSegment } from './event-log.ts';
 import { beginLife, type Life } from './life.ts';
-import { linesFrom, linesOf, notARecord, recordOf, tryRecord } from './log-lines.ts';
+import { isErased, linesFrom, linesOf, notARecord, recordOf, tryRecord } from './log-lines.ts';
 import { lastSequence, openSuffix, recoverSegments, sealedSuffix, sealFile, sealOf, segmentFiles, type TornTail } from './log-recovery.ts';
 
 /*
@@ -235,7 +235,7 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
   return {
     async sealed() {
       const segments: SealedSegment[] = [];
-      for (const { name, open } of await segmentFiles(directory)) if (!open) segments.push(await sealOf(directory, name));
+      for (const { name, open } of await segmentFiles(directory)) if (!open) segments.push(sealedOf(await sealOf(directory, name)));
       return segments.filter((segment) => segment.records > 0);
     },
 
@@ -246,9 +246,16 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
         if (size !== segment.bytes)
           throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} has ${size ?? 'no'} bytes, its seal says ${segment.bytes}`);
         const hash = createHash('sha256');
-        for await (const line of linesOf(createReadStream(path), hash)) yield recordOf(line, segment.name);
-        if (`sha256:${hash.digest('hex')}` !== segment.digest)
-          throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} holds other bytes than its seal says`);
+        for await (const line of linesOf(createReadStream(path), hash)) {
+          const record = recordOf(line, segment.name);
+          if (!isErased(record)) yield record;
+        }
+        const digest = `sha256:${hash.digest('hex')}`;
+        if (digest === segment.digest) continue;
+        const { erased = [] } = await sealOf(directory, segment.name);
+        const since = erased.findIndex(({ was }) => was === segment.digest);
+        if (since >= 0) throw erasedSince(segment.name, erased.slice(since));
+        throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} holds other bytes than its seal says`);
       }
     },
 
@@ -267,7 +274,7 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
           // In a segment that is not sealed a power cut may have left a hole: its writer's next life will cut it.
           if (record === undefined) read = Math.min(read, place);
           if (read === place) break;
-          records.push(record);
+          if (!isErased(record)) records.push(record);
         }
         if (read === found.lines.length) next[key] = found.next;
         else next[key] = found.next - found.lines.slice(read).reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
@@ -275,4 +282,14 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
       return { records, cursor: next as LogCursor };
     },
   };
+}
+
+/** Without its history: a segment is pinned by what it holds. */
+const sealedOf = ({ name, digest, records, bytes }: SealedSegment): SealedSegment => ({ name, digest, records, bytes });
+
+function erasedSince(segment: string, erased: readonly { certificate: string }[]): UnderstudyError {
+  const certificates = erased.map(({ certificate }) => certificate);
+  return new UnderstudyError('UND-ERASED', `Records of the log segment ${segment} were erased by certificate ${certificates.join(', ')}`, {
+    details: { certificate: certificates[0] ?? null },
+  });
 }

@@ -24,6 +24,15 @@ export function recordOf(line: string, segment: string): unknown {
   return record;
 }
 
+/** What stands in the place of a record that was erased, as long as it was: those who have read up to a place of the file go on behind it. */
+export function erasedLine(bytes: number): Buffer {
+  const [before, after] = ['{"erased":true', '}'];
+  return Buffer.from(before + ' '.repeat(bytes - before.length - after.length) + after);
+}
+
+/** Records that were erased are none. */
+export const isErased = (record: unknown): boolean => typeof record === 'object' && record !== null && (record as { erased?: unknown }).erased === true;
+
 /** Undefined where the line is no JSON. */
 export function tryRecord(line: string): unknown {
   try {

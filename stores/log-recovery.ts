@@ -42,13 +42,21 @@ export async function segmentFiles(directory: string): Promise<{ file: string; n
   });
 }
 
-const sealDocument = z.strictObject({ name: z.string(), digest: digestString, records: z.number().int(), bytes: z.number().int() });
+const sealDocument = z.strictObject({
+  name: z.string(),
+  digest: digestString,
+  records: z.number().int(),
+  bytes: z.number().int(),
+  /** What it was before records were erased, the oldest first, and by which certificate. */
+  erased: z.array(z.strictObject({ was: digestString, certificate: z.string() })).optional(),
+});
+export type Seal = z.infer<typeof sealDocument>;
 
 /**
  * As it was written, or, where the writer died or its disk was full in that moment, as it must have been.
  * @throws UND-DIGEST
  */
-export async function sealOf(directory: string, name: string): Promise<SealedSegment> {
+export async function sealOf(directory: string, name: string): Promise<Seal> {
   try {
     const text = await readFile(join(directory, `${name}.seal`), 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT' && error.code !== 'EISDIR') throw error;
@@ -69,7 +77,7 @@ export async function sealFile(directory: string, sealed: SealedSegment): Promis
   return sealed;
 }
 
-const writeSeal = (directory: string, sealed: SealedSegment) => replaceFile(join(directory, `${sealed.name}.seal`), JSON.stringify(sealed));
+export const writeSeal = (directory: string, sealed: Seal): Promise<void> => replaceFile(join(directory, `${sealed.name}.seal`), JSON.stringify(sealed));
 
 /** What a segment without a seal holds: nobody writes a file of this name. */
 export async function describeSegment(directory: string, name: string): Promise<SealedSegment> {

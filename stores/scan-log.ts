@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asUnderstudyError, UnderstudyError } from '../models/contracts/problem.ts';
 import type { LogCursor } from './event-log.ts';
-import { linesOf, notARecord, tryRecord } from './log-lines.ts';
+import { isErased, linesOf, notARecord, tryRecord } from './log-lines.ts';
 import { sealedSuffix, sealOf, segmentFiles } from './log-recovery.ts';
 
 type Scan = {
@@ -84,7 +84,7 @@ async function scanSegment({
     if (record === undefined && open) return bytes;
     bytes += Buffer.byteLength(line) + 1;
     if (record === undefined) damage = notARecord(name);
-    else if (record !== null) take(record);
+    else if (record !== null && !isErased(record)) take(record);
   }
   if (damage !== undefined) throw damage;
   if (open) return bytes;

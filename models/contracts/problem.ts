@@ -66,6 +66,20 @@ export const problems = {
     title: 'Rows in do not equal rows accounted for',
     remedy: 'This is a defect: nothing was published. Report it with the manifest.',
   },
+  'UND-ERASED': {
+    status: 410,
+    exit: 4,
+    retryable: false,
+    title: 'The data were erased',
+    remedy: 'The certificate that is named says why (`understudy erase certificate`). Work with the data as they are now: retrain, or ingest a source without these people.',
+  },
+  'UND-SIGNING-KEY': {
+    status: 500,
+    exit: 2,
+    retryable: false,
+    title: 'There is no key to sign with',
+    remedy: 'Set UNDERSTUDY_SIGNING_KEY for the workers: `understudy keys` makes one.',
+  },
   'UND-DIGEST': {
     status: 500,
     exit: 4,

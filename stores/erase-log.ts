@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UnderstudyError } from '../models/contracts/problem.ts';
+import { replaceFile, syncDirectory } from './durable-files.ts';
+import { beginLife } from './life.ts';
+import { erasedLine, tryRecord } from './log-lines.ts';
+import { parseFile, recoverSegments, type Seal, sealedSuffix, sealOf, segmentFiles, writeSeal } from './log-recovery.ts';
+
+type Input = {
+  directory: string;
+  /** Lines without any of these are nobody's: they are not looked at further. */
+  mentions: readonly string[];
+  /** Whose record it is. */
+  matches: (record: unknown) => boolean;
+  certificate: string;
+};
+
+/**
+ * Takes records out of the sealed segments of a stream, for good. Each is overwritten in its place by as many bytes that say nothing, so that readers who
+ * stand in the middle of a segment go on; the seal says what the segment was, and by which certificate it is not any more. Segments that lives which are
+ * over left open are sealed first. It can be repeated at whatever point it failed.
+ * @returns how many records are gone now that were there before, and from how many segments.
+ * @throws UND-LOG-UNAVAILABLE while a segment is open: its writer must seal it, or be over.
+ */
+export async function eraseFromLog({ directory, mentions, matches, certificate }: Input): Promise<{ records: number; segments: number }> {
+  await sealWhatIsOver(directory);
+  const done = { records: 0, segments: 0 };
+  const needles = mentions.map((mention) => Buffer.from(JSON.stringify(mention).slice(1, -1)));
+  for (const { file, name, open } of await segmentFiles(directory)) {
+    if (open) throw new UnderstudyError('UND-LOG-UNAVAILABLE', `The log segment ${file} is still open`);
+    const path = join(directory, name + sealedSuffix);
+    const bytes = await readFile(path);
+    const seal = await sealAfterAttempt({ directory, name, actual: digestOf(bytes) });
+    const erased = overwrite({ bytes, needles, matches });
+    if (erased === 0) continue;
+    const next: Seal = { ...seal, digest: digestOf(bytes), erased: [...(seal.erased ?? []), { was: seal.digest, certificate }] };
+    await replaceFile(join(directory, name + attemptSuffix), JSON.stringify(next));
+    await replaceFile(path, bytes);
+    await finish({ directory, name, seal: next });
+    done.records += erased;
+    done.segments += 1;
+  }
+  await unlinkCuts({ directory, needles });
+  await syncDirectory(directory).catch(() => undefined);
+  return done;
+}
+
+/** The seal that the bytes are to have, while they may not have them yet. */
+const attemptSuffix = '.erasing';
+const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+async function finish({ directory, name, seal }: { directory: string; name: string; seal: Seal }): Promise<void> {
+  await writeSeal(directory, seal);
+  await unlink(join(directory, name + attemptSuffix)).catch(() => undefined);
+}
+
+/**
+ * The seal of a segment, also where an attempt ended between its bytes and its seal.
+ * @throws UND-DIGEST when the bytes are neither what the seal says nor what an attempt was to make of them: what nobody can explain is not sealed anew.
+ */
+async function sealAfterAttempt({ directory, name, actual }: { directory: string; name: string; actual: string }): Promise<Seal> {
+  const seal = await sealOf(directory, name);
+  if (seal.digest === actual) return seal;
+  const attempt = await readFile(join(directory, name + attemptSuffix), 'utf8').catch(() => undefined);
+  const meant = attempt === undefined ? undefined : (JSON.parse(attempt) as Seal);
+  if (meant?.digest !== actual) throw new UnderstudyError('UND-DIGEST', `The log segment ${name} holds other bytes than its seal says`);
+  await finish({ directory, name, seal: meant });
+  return meant;
+}
+
+/** In place. @returns how many records it was. */
+function overwrite({ bytes, needles, matches }: { bytes: Buffer; needles: readonly Buffer[]; matches: (record: unknown) => boolean }): number {
+  let erased = 0;
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, from);
+    const line = bytes.subarray(from, end < 0 ? bytes.length : end);
+    from += line.length + 1;
+    if (!needles.some((needle) => line.includes(needle))) continue;
+    if (!matches(tryRecord(line.toString('utf8')))) continue;
+    erasedLine(line.length).copy(line);
+    erased += 1;
+  }
+  return erased;
+}
+
+async function sealWhatIsOver(directory: string): Promise<void> {
+  const files = await readdir(directory).catch(() => []);
+  const writers = new Set(files.flatMap((file) => (file.endsWith('.open') ? (parseFile(file)?.writer ?? []) : [])));
+  if (writers.size === 0) return;
+  const life = beginLife();
+  try {
+    for (const writer of writers) await recoverSegments({ directory, writer, life });
+  } finally {
+    life.end();
+  }
+}
+
+/** What was cut off behind a torn record was kept for a person to look at; where it may hold what is to go, it goes as a whole. */
+async function unlinkCuts({ directory, needles }: { directory: string; needles: readonly Buffer[] }): Promise<void> {
+  for (const file of (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.cut'))) {
+    const bytes = await readFile(join(directory, file));
+    if (needles.some((needle) => bytes.includes(needle))) await unlink(join(directory, file));
+  }
+}
