@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { decisionCommands } from './commands/decide.ts';
+import { featuresCommand } from './features/command.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { rerunCommand, retrainCommand } from './commands/retrain.ts';
 import { runsCommand, statusCommand } from './commands/status.ts';
@@ -48,6 +49,7 @@ async function main(argv: readonly string[]): Promise<void> {
     evaluateCommandIn(surroundings),
     opeCommand(context),
     canaryCommand(),
+    featuresCommand(context),
     schemaCommand(),
     sessionsCommand(context),
     simulateCommand(context),
