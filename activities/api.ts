@@ -181,10 +181,17 @@ export type CloseRequest = {
   };
 };
 
+/** `found`: files that still hold something. */
+export type CertifiedErasure = { done: boolean; found: string[]; surfaces: string[]; retrain: boolean };
+
 export interface ControlActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
   replayQuarantine(input: ReplayRequest): Promise<IngestResult>;
+  surveyErasure(input: { id: string }): Promise<{ over: boolean }>;
+  eraseEverywhere(input: { id: string }): Promise<void>;
+  sweepErased(input: { id: string }): Promise<void>;
+  certifyErasure(input: { id: string }): Promise<CertifiedErasure>;
   prepareRetrain(input: PrepareRequest): Promise<PreparedRetrain[]>;
   /** Is there a finished run for this work already? */
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;

@@ -10,6 +10,7 @@ import { ingestSource } from './events/ingest-source.ts';
 import { replayQuarantine } from './events/replay-quarantine.ts';
 import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
 import { registerCandidate } from './registry/register-candidate.ts';
+import { certifyErasure, eraseEverywhere, surveyErasure, sweepErased } from './privacy/erase-people.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
 import { awaitParty } from './release/await-party.ts';
 import { awaitReplicas } from './release/await-replicas.ts';
@@ -33,6 +34,10 @@ export function controlActivities(context: Context): ControlActivities {
     ingestSource: (input, beat) => ingestSource(context, input, beat),
     ingestEventLog: (input, beat) => ingestEventLog(context, input, beat),
     replayQuarantine: (input, beat) => replayQuarantine(context, input, beat),
+    surveyErasure: (input, beat) => surveyErasure(context, input, beat),
+    eraseEverywhere: (input, beat) => eraseEverywhere(context, input, beat),
+    sweepErased: (input, beat) => sweepErased(context, input, beat),
+    certifyErasure: (input, beat) => certifyErasure(context, input, beat),
     prepareRetrain: (input, beat) => prepareRetrain(context, input, beat),
     findRun: (input) => findRun(context, input),
     sealLog: (input) => sealLog(context, input),

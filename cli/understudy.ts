@@ -9,6 +9,8 @@ import { simulateCommand } from './commands/simulate.ts';
 import { upCommand } from './commands/up.ts';
 import { doctorCommandIn } from './doctor/command.ts';
 import { type CommandContext, readEnvironment } from './environment.ts';
+import { eraseCommand } from './erase/command.ts';
+import { keysCommand } from './commands/keys.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
 import { initCommandIn } from './init/command.ts';
 import { canaryCommand } from './canary/command.ts';
@@ -39,6 +41,7 @@ async function main(argv: readonly string[]): Promise<void> {
     ingestCommand(context),
     quarantineCommand(context),
     rulesCommand(context),
+    eraseCommand(context),
     retrainCommand(context),
     ...decisionCommands(context),
     statusCommand(context),
@@ -51,6 +54,7 @@ async function main(argv: readonly string[]): Promise<void> {
     canaryCommand(),
     featuresCommand(context),
     schemaCommand(),
+    keysCommand(),
     sessionsCommand(context),
     simulateCommand(context),
     doctorCommandIn({ cwd: context.cwd, env: process.env, nodeVersion: process.versions.node }),

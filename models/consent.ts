@@ -8,6 +8,8 @@ export type ConsentWord = readonly [subject: string, purpose: ConsentPurpose, al
 /** What people allow, by their last word on each purpose. */
 export type Consents = {
   note(word: ConsentWord): void;
+  /** As if they had never said anything. */
+  forget(subjects: readonly string[]): void;
   /** One who forbids it by any of these ids forbids it; who says nothing by any is governed by the charter. */
   allows(who: Who, purpose: ConsentPurpose): boolean;
   /** No purpose is left for which anything could be kept of this person. */
@@ -33,6 +35,9 @@ export function createConsents({ charter }: { charter: () => Pick<Charter, 'cons
       const before = words.get(key);
       // Of two words at one time the stricter holds, in whatever order they come.
       if (before === undefined || atMs > before.atMs || (atMs === before.atMs && !allowed)) words.set(key, { allowed, atMs });
+    },
+    forget(subjects) {
+      for (const subject of subjects) for (const purpose of consentPurposes) words.delete(keyOf(subject, purpose));
     },
     allows,
     forbidsAll: (who) => consentPurposes.every((purpose) => !allows(who, purpose)),

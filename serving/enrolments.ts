@@ -26,6 +26,8 @@ export type Enrolments = {
   /** The release is over: what it needed is forgotten. */
   end(): void;
   size(): number;
+  /** Who comes back is enrolled as anybody. */
+  forget(units: readonly string[]): void;
   /** Takes an enrolment from the log. Of several the oldest counts. */
   restore(record: Pick<SlateRecord, 'releaseId' | 'unit' | 'enrolment'>): void;
 };
@@ -71,6 +73,9 @@ export function createEnrolments({ releaseId = null }: { releaseId?: string | nu
       units = new Map();
     },
     size: () => units.size,
+    forget(gone) {
+      for (const unit of gone) units.delete(unit);
+    },
 
     restore(record) {
       if (record.enrolment === null || record.releaseId !== release) return;

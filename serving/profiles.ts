@@ -41,6 +41,8 @@ export type ProfileStore = {
   /** The last few items of `profileOf`, without making the whole of it. */
   lastItems(unit: string, count: number): string[];
   setSnapshot(snapshot: ProfileSnapshot): void;
+  /** Until a snapshot without them comes, the one in force says nothing of them. */
+  forget(units: readonly string[]): void;
 };
 
 export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: () => Charter | undefined; maxUnits?: number }): ProfileStore {
@@ -61,6 +63,15 @@ export function createProfileStore({ charter, maxUnits = 200_000 }: { charter: (
     },
 
     link,
+
+    forget(units) {
+      const profiles = new Map(snapshot.profiles);
+      for (const unit of units) {
+        live.delete(unit);
+        if (unit.startsWith('u:')) profiles.delete(unit.slice(2));
+      }
+      snapshot = { ...snapshot, profiles };
+    },
 
     accept(event) {
       if (event.userId !== undefined && charter()?.identity?.merge !== 'none') link({ userId: event.userId, sessionId: event.sessionId });

@@ -20,7 +20,7 @@ import { createMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { refuseTwins, startReplicaReport } from './replica-report.ts';
 import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
-import { liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
+import { forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
 import { type RouteInfo, type RouteName, routeList, routes } from './routes/table.ts';
 import { openSurface } from './surface.ts';
@@ -117,6 +117,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     schema: schemaRoute,
     surface: surfaceRoute({ surfaces, standings }),
     seal: sealRoute({ surfaces }),
+    forget: forgetRoute({ surfaces }),
     live: liveRoute,
     ready: readyRoute({ surfaces, standings, unseen, draining: () => draining }),
     metrics: metricsRoute({ metrics }),

@@ -38,6 +38,8 @@ type Options = {
   canary?: Json;
   charter?: Json;
   approverKeys?: Record<string, string>;
+  pseudonymKey?: string;
+  signingKey?: string;
   /** Events after which Temporal suggests that a workflow goes on as a new run; its own default is 4096. */
   longHistory?: number;
   /** False: nobody serves; a test that never publishes needs no replica. */
@@ -94,7 +96,14 @@ export async function openWorld(options: Options) {
       dynamicConfig: options.longHistory === undefined ? {} : { 'limit.historyCount.suggestContinueAsNew': options.longHistory },
     });
     closers.push(() => temporal.child.stop());
-    const command: CommandContext = { env: readEnvironment({ TEMPORAL_ADDRESS: temporal.address }), cwd: folder, now: Date.now };
+    const command: CommandContext = {
+      env: readEnvironment({
+        TEMPORAL_ADDRESS: temporal.address,
+        ...(options.pseudonymKey === undefined ? {} : { UNDERSTUDY_PSEUDONYM_KEY: options.pseudonymKey }),
+      }),
+      cwd: folder,
+      now: Date.now,
+    };
     const connection = await Connection.connect({ address: temporal.address });
     closers.push(() => connection.close());
     const client = new Client({ connection });
@@ -107,7 +116,8 @@ export async function openWorld(options: Options) {
       ...temporalRequests(client),
       approverKeys: options.approverKeys ?? {},
       servingKey: null,
-      pseudonymKey: null,
+      pseudonymKey: options.pseudonymKey ?? null,
+      signingKey: options.signingKey ?? null,
       log: (line) => void said.push(line),
     };
     const workers = await createWorkers({
@@ -131,6 +141,7 @@ export async function openWorld(options: Options) {
             replica: 'one',
             keys: [],
             adminKey: null,
+            pseudonymKey: options.pseudonymKey ?? null,
             clock: Date.now,
             log: (line) => void said.push(line),
             seed: options.seed,

@@ -10,7 +10,8 @@ import { daySql, writeDays } from './write-slices.ts';
  * What happened to items and to what is known of people. Of a day they stand in a slice of their own beside that of the interactions: `body` is the event as
  * JSON, `at_ms` the moment from which it counts, which is not after it came in, whatever the sender's clock said.
  */
-const columns = 'event_id, kind, subject, at_ms, body';
+export const changeColumns = 'event_id, kind, subject, at_ms, body';
+export const changeTextSql = `concat_ws(chr(31), ${changeColumns})`;
 
 /** The change that a record of the log is. @returns undefined for an interaction, and for what is neither. */
 export function changeOf(record: unknown): Logged<ChangeEvent> | undefined {
@@ -56,7 +57,7 @@ export async function sliceChanges({ duck, path, previous, timeZone, source, blo
   const paths = await Promise.all(previous.map(({ digest }) => blobs.localPath(digest)));
   const before = paths.length === 0 ? '' : `UNION ALL BY NAME SELECT *, false AS fresh, 0 AS nth FROM read_parquet([${paths.map(text).join(', ')}])`;
   await duck.run(`
-    CREATE TABLE all_changes AS SELECT ${columns}, fresh FROM (
+    CREATE TABLE all_changes AS SELECT ${changeColumns}, fresh FROM (
       SELECT *, true AS fresh, row_number() OVER () AS nth FROM read_json(${text(path)}, format = 'newline_delimited', columns = ${typed}) ${before})
     QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY fresh, nth) = 1`);
   const counts = await duck.rows<{ kind: string; rows: number }>(
@@ -68,9 +69,9 @@ export async function sliceChanges({ duck, path, previous, timeZone, source, blo
   const bodies = await duck.rows<{ body: string }>("SELECT body FROM all_changes WHERE fresh AND kind = 'catalog' ORDER BY at_ms, event_id");
   const day = daySql(timeZone);
   await duck.run(
-    `CREATE TABLE changes AS SELECT ${day} AS day, ${columns} FROM all_changes WHERE ${day} IN (SELECT DISTINCT ${day} FROM all_changes WHERE fresh)`,
+    `CREATE TABLE changes AS SELECT ${day} AS day, ${changeColumns} FROM all_changes WHERE ${day} IN (SELECT DISTINCT ${day} FROM all_changes WHERE fresh)`,
   );
-  const slices = await writeDays({ duck, table: 'changes', columns, rowText: `concat_ws(chr(31), ${columns})`, source, blobs });
+  const slices = await writeDays({ duck, table: 'changes', columns: changeColumns, rowText: changeTextSql, source, blobs });
   const accepted = Object.fromEntries(counts.map(({ kind, rows }) => [kind, rows]));
   const fresh = counts.reduce((sum, { rows }) => sum + rows, 0);
   const rowsBefore = slices.reduce((sum, slice) => sum + slice.rows, 0) - fresh;

@@ -1,7 +1,14 @@
 /** Names of workflows, queues, signals, updates and queries: values without dependencies, the one module that workflows import by value. */
 export const taskQueues = { control: 'understudy', training: 'understudy-training' } as const;
 
-export const workflowNames = { ingest: 'ingest', retrain: 'retrain', requestRetrain: 'requestRetrain', release: 'release', rerun: 'rerun' } as const;
+export const workflowNames = {
+  ingest: 'ingest',
+  retrain: 'retrain',
+  requestRetrain: 'requestRetrain',
+  release: 'release',
+  rerun: 'rerun',
+  erasure: 'erasure',
+} as const;
 
 export const releaseMessages = {
   submitCandidate: 'submitCandidate',
@@ -21,6 +28,7 @@ export const evaluationWorkflowId = (run: string, attempt = 1) => (attempt > 1 ?
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
 /** Each call may find events that the one before did not, so each is work of its own. */
 export const ingestLogWorkflowId = (surface: string, nowMs: number) => `ingest/${surface}/log-${nowMs}`;
+export const erasureWorkflowId = (id: string) => `erasure/${id}`;
 /** `work` names quarantine, reason and mend. */
 export const replayWorkflowId = (surface: string, work: string) => `ingest/${surface}/replay-${work.slice(7, 23)}`;
 export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;

@@ -89,6 +89,8 @@ export const dataState = z.strictObject({
   quarantine: z.array(quarantineEntry).optional(),
   /** By which the stock of the catalog was judged last, if ever. */
   inStockDays: z.number().int().min(1).optional(),
+  /** The certificate of the erasure that made them what they are; absent where the last change was an ingest. */
+  erasedBy: z.string().optional(),
   /** How far the serving tier's event log is in these data, where it is at all. */
   log: logMark.optional(),
 });

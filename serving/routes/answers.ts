@@ -43,6 +43,8 @@ export const schemasAnswer = z.strictObject({
 const sealedSegment = z.strictObject({ name: z.string(), digest: digestString, records: count, bytes: count }).nullable();
 export const sealAnswer = z.strictObject({ surface: surfaceName, events: sealedSegment, slates: sealedSegment });
 
+export const forgetAnswer = z.strictObject({ surface: surfaceName, forgotten: count });
+
 const refused = z.strictObject({ generation: count, problem: problemDetails });
 export const surfaceAnswer = z.strictObject({
   surface: surfaceName,

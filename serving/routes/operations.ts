@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
+import { subjects } from '../../models/contracts/erasure.ts';
 import { surfaceName } from '../../models/contracts/ids.ts';
 import { inputError } from '../../models/contracts/problem.ts';
 import { challengersInPlay } from '../../models/slate/assign.ts';
@@ -19,6 +20,24 @@ export function sealRoute({ surfaces }: { surfaces: ReadonlyMap<string, LiveSurf
     if (surface === undefined) throw unknownSurface(parsed.data.surface);
     const { events, slates } = await surface.seal();
     response.json({ surface: surface.name, events: events ?? null, slates: slates ?? null });
+  };
+}
+
+export const forgetRequest = z.strictObject({ surface: surfaceName, ...subjects.shape });
+
+/** POST /v1/admin/forget: what this replica remembers of these people is gone. What it has logged of them is the pipeline's to erase. */
+export function forgetRoute({ surfaces }: { surfaces: ReadonlyMap<string, LiveSurface> }): RequestHandler {
+  return (request, response) => {
+    const parsed = forgetRequest.safeParse(request.body);
+    if (!parsed.success) throw inputError('UND-INPUT', 'The request', parsed.error.issues);
+    const { surface: name, userIds, sessionIds, deviceIds } = parsed.data;
+    const surface = surfaces.get(name);
+    if (surface === undefined) throw unknownSurface(name);
+    const units = [...userIds.map((id) => `u:${id}`), ...sessionIds.map((id) => `s:${id}`)];
+    surface.profiles.forget(units);
+    surface.enrolments.forget(units);
+    surface.consents.forget([...units, ...deviceIds.map((id) => `d:${id}`)]);
+    response.json({ surface: name, forgotten: userIds.length + sessionIds.length + deviceIds.length });
   };
 }
 

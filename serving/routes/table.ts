@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { recommendRequest, recommendResponse } from '../../models/contracts/slate.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
-import { aliveAnswer, eventsAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
+import { aliveAnswer, eventsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
-import { sealRequest } from './operations.ts';
+import { forgetRequest, sealRequest } from './operations.ts';
 
 /** Everything the tier answers to: routing, 405, OpenAPI and the docs page all read this one table. */
 export type RouteInfo = {
@@ -87,6 +87,17 @@ export const routes = {
     body: { schema: sealRequest, example: { surface: 'home' }, maxBytes: 4_096 },
     answer: { description: 'The sealed segments; null where nothing was open', schema: sealAnswer },
     problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE'],
+  },
+  forget: {
+    method: 'post',
+    path: '/v1/admin/forget',
+    summary: 'Forget people',
+    description:
+      'Ids as the surface keeps them. What this replica remembers of these users, sessions and devices is gone; its logs are erased by the pipeline.',
+    access: 'admin',
+    body: { schema: forgetRequest, example: { surface: 'home', userIds: ['u-1'], sessionIds: [], deviceIds: [] }, maxBytes: 1_048_576 },
+    answer: { description: 'How many ids it was told', schema: forgetAnswer },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
   },
   live: {
     method: 'get',

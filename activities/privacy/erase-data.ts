@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+import type { ErasureRequest, Subjects } from '../../models/contracts/erasure.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type DataState, dataState, type QuarantineEntry, type SliceReference } from '../../models/contracts/window.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
+import { type State, readLatest } from '../context.ts';
+import { type Duck, text, withDuck } from '../events/duckdb.ts';
+import { eventColumnList, slicesSql } from '../events/event-columns.ts';
+import { quarantineSql, daySql, writeDays, writeSlices } from '../events/write-slices.ts';
+import { changeColumns, changeTextSql } from '../events/changes.ts';
+import { filesWithTheirs, isTheirs, loadPersons, type ParquetKind } from './person-sql.ts';
+
+type Input = {
+  state: Pick<State, 'blobs' | 'generations'>;
+  surface: string;
+  timeZone: string;
+  people: Subjects;
+  certificate: string;
+  workDir: string;
+  signal?: AbortSignal;
+};
+export type ErasedData = Pick<ErasureRequest, 'removed' | 'slices'>;
+
+/**
+ * Makes the surface's data such that nothing of these people is in them: a new version of each day that had something. All other days stay what they are.
+ * Running it again finds nothing, and changes nothing. What earlier generations held is for the sweep.
+ */
+export async function eraseData({ state, surface, timeZone, people, certificate, workDir, signal }: Input): Promise<ErasedData> {
+  const { blobs, generations } = state;
+  const series = `data/${surface}`;
+  return withDuck({ workDir, signal }, async (duck) => {
+    await loadPersons(duck, people);
+    for (;;) {
+      const before = (await readLatest(generations, series, dataState))?.document;
+      if (before === undefined) return { removed: {}, slices: [] };
+      const { next, removed, slices } = await without({ duck, blobs, before, timeZone });
+      if (slices.length === 0 && Object.keys(removed).length === 0) return { removed: {}, slices: [] };
+      try {
+        await generations.create(series, before.generation + 1, dataState.parse({ ...next, generation: before.generation + 1, erasedBy: certificate }));
+        return { removed, slices };
+      } catch (error) {
+        if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+      }
+    }
+  });
+}
+
+type Without = { duck: Duck; blobs: BlobStore; before: DataState; timeZone: string };
+
+async function without({ duck, blobs, before, timeZone }: Without): Promise<ErasedData & { next: DataState }> {
+  const events = await rewritten({ duck, blobs, kind: 'events', slices: before.slices, write: (group) => writeEvents({ duck, blobs, timeZone, ...group }) });
+  const changes = await rewritten({
+    duck,
+    blobs,
+    kind: 'changes',
+    slices: before.changes ?? [],
+    write: (group) => writeChanges({ duck, blobs, timeZone, ...group }),
+  });
+  const quarantine = await quarantineWithout({ duck, blobs, entries: before.quarantine ?? [] });
+  const removed = { events: events.rows, changes: changes.rows, quarantined: quarantine.rows };
+  return {
+    next: {
+      ...before,
+      slices: events.slices,
+      changes: changes.slices.length === 0 ? undefined : changes.slices,
+      quarantine: quarantine.entries.length === 0 ? undefined : quarantine.entries,
+    },
+    removed: Object.fromEntries(Object.entries(removed).filter(([, rows]) => rows > 0)),
+    slices: events.versions.map((one) => ({ surface: before.surface, ...one })),
+  };
+}
+
+type Group = { paths: string[]; source: string; shiftDays: number };
+type Rewritten = { slices: SliceReference[]; rows: number; versions: { day: string; source: string; was: string; is: string | null }[] };
+
+/** Of the slices that hold something of theirs, those of one source are written together. */
+async function rewritten(input: {
+  duck: Duck;
+  blobs: BlobStore;
+  kind: ParquetKind;
+  slices: readonly SliceReference[];
+  write: (group: Group) => Promise<SliceReference[]>;
+}): Promise<Rewritten> {
+  const { duck, blobs, kind, slices } = input;
+  const pathOf = new Map<string, SliceReference>();
+  for (const slice of slices) pathOf.set(await blobs.localPath(slice.digest), slice);
+  const hits = await filesWithTheirs({ duck, kind, paths: [...pathOf.keys()] });
+  const groups = new Map<string, Group>();
+  for (const path of hits.keys()) {
+    const { source = '', shiftDays = 0 } = pathOf.get(path) as SliceReference;
+    const group = groups.get(`${source} ${shiftDays}`) ?? { paths: [], source, shiftDays };
+    group.paths.push(path);
+    groups.set(`${source} ${shiftDays}`, group);
+  }
+  const fresh = new Map<string, SliceReference>();
+  for (const group of groups.values()) for (const slice of await input.write(group)) fresh.set(`${slice.day} ${group.source} ${group.shiftDays}`, slice);
+  const versions: Rewritten['versions'] = [];
+  const after = slices.flatMap((slice) => {
+    const { day, source = '', shiftDays = 0 } = slice;
+    const isHit = [...hits.keys()].some((path) => pathOf.get(path) === slice);
+    if (!isHit) return [slice];
+    const next = fresh.get(`${day} ${source} ${shiftDays}`);
+    versions.push({ day, source, was: slice.digest, is: next?.digest ?? null });
+    return next === undefined ? [] : [{ ...next, ...(slice.source === undefined ? {} : { source }) }];
+  });
+  return { slices: after, rows: [...hits.values()].reduce((sum, rows) => sum + rows, 0), versions };
+}
+
+async function writeEvents({ duck, blobs, timeZone, paths, source, shiftDays }: Group & Omit<Without, 'before'>): Promise<SliceReference[]> {
+  await duck.run(`CREATE TABLE remaining AS SELECT ${eventColumnList} FROM ${slicesSql(paths)} WHERE NOT ${isTheirs.events}`);
+  const slices = await writeSlices({ duck, table: 'remaining', timeZone, source, shiftDays, blobs, onSlice: () => undefined });
+  await duck.run('DROP TABLE remaining');
+  return slices;
+}
+
+async function writeChanges({ duck, blobs, timeZone, paths, source, shiftDays }: Group & Omit<Without, 'before'>): Promise<SliceReference[]> {
+  await duck.run(
+    `CREATE TABLE remaining AS SELECT ${daySql(timeZone)} AS day, ${changeColumns} FROM read_parquet([${paths.map(text).join(', ')}]) WHERE NOT ${isTheirs.changes}`,
+  );
+  return writeDays({ duck, table: 'remaining', columns: changeColumns, rowText: changeTextSql, source, shiftDays, blobs });
+}
+
+async function quarantineWithout({
+  duck,
+  blobs,
+  entries,
+}: {
+  duck: Duck;
+  blobs: BlobStore;
+  entries: readonly QuarantineEntry[];
+}): Promise<{ entries: QuarantineEntry[]; rows: number }> {
+  const after: QuarantineEntry[] = [];
+  let rows = 0;
+  for (const entry of entries) {
+    const path = await blobs.localPath(entry.digest);
+    const theirs = (await filesWithTheirs({ duck, kind: 'quarantine', paths: [path] })).get(path) ?? 0;
+    rows += theirs;
+    if (theirs === 0) {
+      after.push(entry);
+      continue;
+    }
+    await duck.run(`CREATE TABLE remaining AS SELECT * FROM ${quarantineSql(path)} WHERE NOT ${isTheirs.quarantine}`);
+    const reasons = await duck.rows<{ reason: string; rows: number }>('SELECT reason, count(*)::DOUBLE AS rows FROM remaining GROUP BY reason ORDER BY reason');
+    const out = join(duck.scratch, 'quarantine.parquet');
+    if (reasons.length > 0) {
+      await duck.run(`COPY (FROM remaining ORDER BY line) TO ${text(out)} (FORMAT parquet, COMPRESSION zstd)`);
+      after.push({ ...entry, digest: await blobs.putFile(out), reasons: Object.fromEntries(reasons.map((one) => [one.reason, one.rows])) });
+    }
+    await duck.run('DROP TABLE remaining');
+  }
+  return { entries: after, rows };
+}

@@ -1,0 +1,212 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type ErasureCertificate,
+  type ErasureRequest,
+  erasureCertificate,
+  type SignedCertificate,
+  signedCertificate,
+  type Subjects,
+} from '../../models/contracts/erasure.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { dataState, type SliceReference, type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
+import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
+import { latestDeployment } from '../../stores/deployments.ts';
+import { appendLedger } from '../../stores/ledger.ts';
+import { type Context, readCharter, readLatest } from '../context.ts';
+import { withDuck } from '../events/duckdb.ts';
+import { currentCharter, listSurfaces } from '../registry/charters.ts';
+import { listRuns } from '../registry/runs.ts';
+import { publishProfiles } from '../windows/publish-profiles.ts';
+import type { CertifiedErasure } from '../api.ts';
+import type { Beat } from '../worker.ts';
+import { signCertificate, signingKey } from './certificate.ts';
+import { eraseData } from './erase-data.ts';
+import { eraseLogs } from './erase-logs.ts';
+import { readRequest, removeRequest, writeRequest } from './erasure-files.ts';
+import { forgetAtReplicas } from './forget-at-replicas.ts';
+import { parquetBlobs, wholeOf } from './person-sql.ts';
+import { lookEverywhere, sweepBlobs } from './sweep.ts';
+
+/*
+ * The steps of an erasure. Each can be repeated at whatever point it died: what is gone is gone, and the request says what was counted before. Its id is all
+ * that a workflow knows; whom it is about stands in the request's own file, which goes with the last step.
+ */
+type Step = { id: string };
+const seriesOf = (id: string) => `erasures/${id}`;
+
+/** Whom it is about as a whole, sessions and devices included. @throws UND-SIGNING-KEY before anything is touched. */
+export async function surveyErasure(context: Context, { id }: Step, beat: Beat): Promise<{ over: boolean }> {
+  signingKey(context.signingKey);
+  const request = await readRequest(context.state.root, id);
+  if (request === undefined) {
+    await readCertificate(context, id);
+    return { over: true };
+  }
+  if (request.whole !== null) return { over: false };
+  await inScratch(context, (workDir) =>
+    withDuck({ workDir, signal: beat.signal }, async (duck) => {
+      const { events } = await parquetBlobs({ duck, blobs: context.state.blobs });
+      await writeRequest(context.state.root, { ...request, whole: await wholeOf({ duck, paths: events, people: request.people }) });
+    }),
+  );
+  return { over: false };
+}
+
+/** Out of logs, data and profiles of every surface, and out of the memory of every replica. */
+export async function eraseEverywhere(context: Context, { id }: Step, beat: Beat): Promise<void> {
+  for (const surface of await listSurfaces(context.state)) {
+    const { people } = await requestOf(context, id);
+    await note(context, id, { surface, removed: await eraseLogs(context, { surface, people, certificate: id }) });
+    beat.beat();
+    const charter = await readCharter(context.state.blobs, await currentCharter(context.state, surface));
+    await inScratch(context, async (workDir) => {
+      const erased = await eraseData({ state: context.state, surface, timeZone: charter.timeZone, people, certificate: id, workDir, signal: beat.signal });
+      await note(context, id, { surface, ...erased });
+      const data = await readLatest(context.state.generations, `data/${surface}`, dataState);
+      if (data !== undefined) await publishProfiles(context.state, { data: data.document, charter, workDir, signal: beat.signal });
+    });
+    await forgetAtReplicas(context, { surface, people });
+    beat.beat();
+  }
+}
+
+/** Every blob with something of theirs, of whatever generation or window, is gone behind this. */
+export async function sweepErased(context: Context, { id }: Step, beat: Beat): Promise<void> {
+  const { people } = await requestOf(context, id);
+  const blobs = await inScratch(context, (workDir) => sweepBlobs({ blobs: context.state.blobs, people, certificate: id, workDir, signal: beat.signal }));
+  await note(context, id, { blobs });
+}
+
+/** Reads every file of the state directory, and signs that nothing was found; answers where something was, that came in meanwhile. */
+export async function certifyErasure(context: Context, { id }: Step, beat: Beat): Promise<CertifiedErasure> {
+  const key = signingKey(context.signingKey);
+  const { request, people } = await requestOf(context, id);
+  const { state } = context;
+  const verified = await inScratch(context, (workDir) =>
+    lookEverywhere({ root: state.root, blobs: state.blobs, people, workDir, signal: beat.signal, except: join('erasures', `${id}.json`) }),
+  );
+  if (verified.found.length > 0) return { done: false, found: verified.found.slice(0, 20), surfaces: [], retrain: false };
+  const { runs, windows } = await dependentsOf(context, request);
+  const certificate: ErasureCertificate = erasureCertificate.parse({
+    kind: 'erasure-certificate',
+    id,
+    surfaces: request.surfaces,
+    people: request.commitments.length,
+    commitments: request.commitments,
+    requestedAtMs: request.requestedAtMs,
+    doneAtMs: context.now(),
+    by: request.by,
+    why: request.why,
+    reference: request.reference,
+    removed: request.removed,
+    slices: request.slices,
+    windows,
+    blobs: request.blobs,
+    runs,
+    models: { decision: request.models, why: request.why },
+    verified: { files: verified.files, bytes: verified.bytes, found: 0 },
+  });
+  const signed = signCertificate(certificate, key);
+  await state.generations.create(seriesOf(id), 1, signed).catch((error) => {
+    // An attempt before this one has signed already.
+    if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+  });
+  const kept = await readCertificate(context, id);
+  const digest = await putDocument(state.blobs, kept);
+  for (const surface of kept.certificate.surfaces)
+    await appendLedger(state.generations, {
+      operationId: `erasure/${id}`,
+      atMs: context.now(),
+      surface,
+      action: 'people-erased',
+      by: request.by,
+      releaseId: null,
+      detail: {
+        message: `${request.why}: ${request.commitments.length} people erased; models that were trained on them are ${request.models === 'retrain' ? 'trained anew' : 'kept'}`,
+        certificate: digest,
+        erasure: id,
+        runs: kept.certificate.runs.filter((run) => run.surface === surface).map(({ runId }) => runId),
+      },
+    });
+  await removeRequest(state.root, id);
+  return { done: true, found: [], surfaces: kept.certificate.surfaces, retrain: request.models === 'retrain' };
+}
+
+/** @throws UND-NOT-FOUND */
+export async function readCertificate({ state }: Pick<Context, 'state'>, id: string): Promise<SignedCertificate> {
+  const found = await readLatest(state.generations, seriesOf(id), signedCertificate);
+  if (found === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no erasure ${id}`);
+  return found.document;
+}
+
+async function requestOf(context: Context, id: string): Promise<{ request: ErasureRequest; people: Subjects }> {
+  const request = await readRequest(context.state.root, id);
+  if (request?.whole === undefined || request.whole === null) throw new UnderstudyError('UND-NOT-FOUND', `There is no erasure ${id} under way`);
+  return { request, people: request.whole };
+}
+
+/** Adds to what is counted. An attempt that died in between has removed without counting: then the certificate says less than was done, and never more. */
+async function note(context: Context, id: string, add: Partial<Pick<ErasureRequest, 'removed' | 'slices' | 'blobs'>> & { surface?: string }): Promise<void> {
+  const { request } = await requestOf(context, id);
+  const touched = add.surface !== undefined && Object.keys(add.removed ?? {}).length > 0 ? [add.surface] : [];
+  const removed = { ...request.removed };
+  for (const [what, count] of Object.entries(add.removed ?? {})) removed[what] = (removed[what] ?? 0) + count;
+  await writeRequest(context.state.root, {
+    ...request,
+    surfaces: [...new Set([...request.surfaces, ...touched])].sort(),
+    removed,
+    slices: [...request.slices, ...(add.slices ?? [])],
+    blobs: [...new Set([...request.blobs, ...(add.blobs ?? [])])].sort(),
+  });
+}
+
+/** Runs whose windows held what is gone, and those windows over the days as they are now. */
+async function dependentsOf({ state }: Context, request: ErasureRequest): Promise<Pick<ErasureCertificate, 'runs' | 'windows'>> {
+  const gone = new Set(request.blobs);
+  const runs: ErasureCertificate['runs'] = [];
+  const windows = new Map<string, string | null>();
+  for (const surface of await listSurfaces(state)) {
+    const champion = (await latestDeployment(state.generations, surface))?.champion;
+    const data = await readLatest(state.generations, `data/${surface}`, dataState);
+    for (const run of await listRuns(state, surface)) {
+      const window = await getDocument(state.blobs, run.window, windowManifest);
+      if (![...window.trainSlices, ...window.testSlices].some(({ digest }) => gone.has(digest))) continue;
+      runs.push({ surface, runId: run.runId, artifact: run.artifact, isChampion: run.artifact === champion });
+      if (!windows.has(run.window)) windows.set(run.window, await windowNow(state.blobs, { window, current: data?.document.slices ?? [] }));
+    }
+  }
+  return { runs, windows: [...windows].map(([was, is]) => ({ was, is })).sort((a, b) => (a.was < b.was ? -1 : 1)) };
+}
+
+/** The same days as they are now. */
+async function windowNow(blobs: BlobStore, { window, current }: { window: WindowManifest; current: readonly SliceReference[] }): Promise<string | null> {
+  const within = (part: readonly SliceReference[]) =>
+    part.flatMap(({ day, source }) => current.filter((slice) => slice.day === day && slice.source === source && slice.rows > 0));
+  const [trainSlices, testSlices] = [within(window.trainSlices), within(window.testSlices)];
+  if (trainSlices.length === 0) return null;
+  const rowsOf = (slices: readonly SliceReference[]) => slices.reduce((sum, { rows }) => sum + rows, 0);
+  const { earlier, ...rest } = window;
+  const ofSplit = (split: NonNullable<typeof earlier>[number]) => ({ ...split, trainSlices: within(split.trainSlices), testSlices: within(split.testSlices) });
+  return putDocument(
+    blobs,
+    windowManifest.parse({
+      ...rest,
+      trainSlices,
+      testSlices,
+      ...(earlier === undefined ? {} : { earlier: earlier.map(ofSplit) }),
+      rows: { train: rowsOf(trainSlices), test: rowsOf(testSlices) },
+    }),
+  );
+}
+
+async function inScratch<T>({ state }: Context, use: (workDir: string) => Promise<T>): Promise<T> {
+  const scratch = join(state.root, 'run', 'scratch');
+  await mkdir(scratch, { recursive: true });
+  const workDir = await mkdtemp(join(scratch, 'erase-'));
+  try {
+    return await use(workDir);
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}

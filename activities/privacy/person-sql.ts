@@ -1,0 +1,79 @@
+import type { Subjects } from '../../models/contracts/erasure.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
+import { type Duck, text } from '../events/duckdb.ts';
+import { slicesSql } from '../events/event-columns.ts';
+import { readHead } from './read-head.ts';
+
+/*
+ * Whose a row is, for each kind of Parquet file that the state directory has.
+ */
+const list = (values: readonly string[]) => (values.length === 0 ? "('')" : `(${values.map(text).join(', ')})`);
+
+/** Fills `persons(id, role)`: `u`, `s`, `d`. */
+export async function loadPersons(duck: Duck, { userIds, sessionIds, deviceIds }: Subjects): Promise<void> {
+  await duck.run('CREATE OR REPLACE TABLE persons (id VARCHAR, role VARCHAR)');
+  const values = [...userIds.map((id) => [id, 'u'] as const), ...sessionIds.map((id) => [id, 's'] as const), ...deviceIds.map((id) => [id, 'd'] as const)].map(
+    ([id, role]) => `(${text(id)}, '${role}')`,
+  );
+  const page = 1_000;
+  for (let from = 0; from < values.length; from += page) await duck.run(`INSERT INTO persons VALUES ${values.slice(from, from + page).join(', ')}`);
+}
+
+const among = (value: string, role: string) => `coalesce(${value} IN (SELECT id FROM persons WHERE role = '${role}'), false)`;
+
+/** An event is theirs that names them, or that nobody else is named in and whose session or device is theirs. */
+export const eventIsTheirs = `(${among('user_id', 'u')} OR (user_id IS NULL AND (${among('session_id', 's')} OR ${among('device_id', 'd')})))`;
+export const changeIsTheirs = `(${['u', 's', 'd'].map((role) => `(starts_with(subject, '${role}:') AND ${among('substr(subject, 3)', role)})`).join(' OR ')} OR ${among("json_extract_string(body, '$.userId')", 'u')})`;
+/** A quarantined row is a person's that has their id in one of its cells, or, where it is no row, in its text. */
+export const quarantinedIsTheirs = `(EXISTS (FROM persons WHERE contains(raw, to_json(id)::VARCHAR) OR (NOT json_valid(raw) AND contains(raw, id))))`;
+
+/** Sessions and devices that are theirs and nobody else's, by all slices that there are. */
+export async function wholeOf({ duck, paths, people }: { duck: Duck; paths: readonly string[]; people: Subjects }): Promise<Subjects> {
+  if (paths.length === 0 || people.userIds.length === 0) return people;
+  const owned = async (column: string): Promise<string[]> => {
+    const [ids = []] = await duck.columns(
+      `SELECT ${column} FROM ${slicesSql(paths)} WHERE ${column} IS NOT NULL AND user_id IS NOT NULL GROUP BY ${column} HAVING bool_and(user_id IN ${list(people.userIds)})`,
+    );
+    return ids as string[];
+  };
+  const unique = (values: readonly string[]) => [...new Set(values)].sort();
+  return {
+    userIds: people.userIds,
+    sessionIds: unique([...people.sessionIds, ...(await owned('session_id'))]),
+    deviceIds: unique([...people.deviceIds, ...(await owned('device_id'))]),
+  };
+}
+
+export type ParquetKind = 'events' | 'changes' | 'quarantine';
+const marks: readonly [ParquetKind, string][] = [
+  ['events', 'user_id'],
+  ['changes', 'subject'],
+  ['quarantine', 'raw'],
+];
+export const isTheirs: Record<ParquetKind, string> = { events: eventIsTheirs, changes: changeIsTheirs, quarantine: quarantinedIsTheirs };
+
+/** All Parquet files among the blobs, by what they hold. */
+export async function parquetBlobs({ duck, blobs }: { duck: Duck; blobs: BlobStore }): Promise<Record<ParquetKind, string[]>> {
+  const paths: string[] = [];
+  for await (const { path } of blobs.list()) if ((await readHead(path, 4)).toString('latin1') === 'PAR1') paths.push(path);
+  const found: Record<ParquetKind, string[]> = { events: [], changes: [], quarantine: [] };
+  if (paths.length === 0) return found;
+  const schemas = await duck.rows<{ file: string; names: string }>(
+    `SELECT file_name AS file, string_agg(name, ' ') AS names FROM parquet_schema([${paths.map(text).join(', ')}]) GROUP BY file_name ORDER BY file_name`,
+  );
+  for (const { file, names } of schemas) {
+    const kind = marks.find(([, column]) => names.split(' ').includes(column))?.[0];
+    if (kind !== undefined) found[kind].push(file);
+  }
+  return found;
+}
+
+/** Files that hold rows of theirs, and how many. */
+export async function filesWithTheirs({ duck, kind, paths }: { duck: Duck; kind: ParquetKind; paths: readonly string[] }): Promise<Map<string, number>> {
+  if (paths.length === 0) return new Map();
+  const nothing = kind === 'events' ? 'SELECT NULL::VARCHAR AS device_id, NULL::VARCHAR AS filename WHERE false UNION ALL BY NAME ' : '';
+  const rows = await duck.rows<{ filename: string; rows: number }>(`
+    SELECT filename, count(*)::DOUBLE AS rows
+    FROM (${nothing}SELECT * FROM read_parquet([${paths.map(text).join(', ')}], union_by_name = true, filename = true)) WHERE ${isTheirs[kind]} GROUP BY filename`);
+  return new Map(rows.map(({ filename, rows: count }) => [filename, count]));
+}
