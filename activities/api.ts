@@ -184,6 +184,9 @@ export type CloseRequest = {
 /** `found`: files that still hold something. */
 export type CertifiedErasure = { done: boolean; found: string[]; surfaces: string[]; retrain: boolean };
 
+/** `removed`: records by where they stood; `days` that have another version now, or none. */
+export type RetentionResult = { surface: string; certificate: string; removed: Record<string, number>; days: number; blobs: number };
+
 export interface ControlActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
@@ -192,6 +195,7 @@ export interface ControlActivities {
   eraseEverywhere(input: { id: string }): Promise<void>;
   sweepErased(input: { id: string }): Promise<void>;
   certifyErasure(input: { id: string }): Promise<CertifiedErasure>;
+  enforceRetention(input: { surface: string }): Promise<RetentionResult>;
   prepareRetrain(input: PrepareRequest): Promise<PreparedRetrain[]>;
   /** Is there a finished run for this work already? */
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;

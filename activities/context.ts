@@ -1,3 +1,4 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts';
@@ -41,6 +42,18 @@ export type Context = {
   signingKey: string | null;
   log: (line: string) => void;
 };
+
+/** A folder of its own below the state directory, on the disk of what is made in it; gone after. */
+export async function inScratch<T>({ root }: Pick<State, 'root'>, what: string, use: (workDir: string) => Promise<T>): Promise<T> {
+  const scratch = join(root, 'run', 'scratch');
+  await mkdir(scratch, { recursive: true });
+  const workDir = await mkdtemp(join(scratch, `${what}-`));
+  try {
+    return await use(workDir);
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
 
 export async function readCharter(blobs: BlobStore, digest: string): Promise<Charter> {
   return getDocument(blobs, digest, { parse: parseStoredCharter });

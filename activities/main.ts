@@ -5,7 +5,8 @@ import { inputError, toProblemDetails } from '../models/contracts/problem.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
 import { temporalRequests } from './temporal-requests.ts';
-import { temporalConnection, temporalVariables } from './temporal-connection.ts';
+import { dataConverterOf } from './payload-codec.ts';
+import { payloadKey, temporalConnection, temporalVariables } from './temporal-connection.ts';
 import { type Role, createWorkers } from './worker.ts';
 
 /** The worker's composition root: the only place of the pipeline that reads the environment. */
@@ -35,6 +36,7 @@ const environment = z.object({
     }),
   UNDERSTUDY_ADMIN_KEY: z.string().optional(),
   UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
+  UNDERSTUDY_PAYLOAD_KEY: payloadKey,
   /** PKCS #8 in base64, or PEM. */
   UNDERSTUDY_SIGNING_KEY: z.string().min(1).optional(),
 });
@@ -45,7 +47,7 @@ async function main(): Promise<void> {
   const env = parsed.data;
   Runtime.install({ logger: new DefaultLogger('WARN', (entry) => process.stderr.write(`${entry.level} ${entry.message}\n`)), shutdownSignals: [] });
   const connection = temporalConnection(env.TEMPORAL_ADDRESS, env);
-  const client = new Client({ connection: Connection.lazy(connection), namespace: env.TEMPORAL_NAMESPACE });
+  const client = new Client({ connection: Connection.lazy(connection), namespace: env.TEMPORAL_NAMESPACE, ...dataConverterOf(env.UNDERSTUDY_PAYLOAD_KEY) });
   const context: Context = {
     state: openState(env.UNDERSTUDY_STATE),
     mlflow: createMlflow({ trackingUri: env.MLFLOW_TRACKING_URI, token: env.MLFLOW_TRACKING_TOKEN }),
@@ -62,6 +64,7 @@ async function main(): Promise<void> {
     roles: env.UNDERSTUDY_ROLES as Role[],
     connection,
     namespace: env.TEMPORAL_NAMESPACE,
+    ...dataConverterOf(env.UNDERSTUDY_PAYLOAD_KEY),
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.shutdown());
   process.stdout.write(`${JSON.stringify({ ready: true, roles: env.UNDERSTUDY_ROLES, pid: process.pid })}\n`);

@@ -15,6 +15,9 @@ export const temporalVariables = {
   TEMPORAL_TLS_SERVER_NAME: text,
 };
 
+/** Histories are encrypted by it, where it is set: for workers and for the command line alike. */
+export const payloadKey = z.string().min(32).optional();
+
 /**
  * How to reach the Temporal at `address`: with the TLS and the API key of the environment where that names this very server, and plainly
  * where it is a dev server of our own.

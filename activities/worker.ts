@@ -10,6 +10,7 @@ import { ingestSource } from './events/ingest-source.ts';
 import { replayQuarantine } from './events/replay-quarantine.ts';
 import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
 import { registerCandidate } from './registry/register-candidate.ts';
+import { enforceRetention } from './privacy/enforce-retention.ts';
 import { certifyErasure, eraseEverywhere, surveyErasure, sweepErased } from './privacy/erase-people.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
 import { awaitParty } from './release/await-party.ts';
@@ -38,6 +39,7 @@ export function controlActivities(context: Context): ControlActivities {
     eraseEverywhere: (input, beat) => eraseEverywhere(context, input, beat),
     sweepErased: (input, beat) => sweepErased(context, input, beat),
     certifyErasure: (input, beat) => certifyErasure(context, input, beat),
+    enforceRetention: (input, beat) => enforceRetention(context, input, beat),
     prepareRetrain: (input, beat) => prepareRetrain(context, input, beat),
     findRun: (input) => findRun(context, input),
     sealLog: (input) => sealLog(context, input),
@@ -131,9 +133,12 @@ export async function createWorkers(input: {
   connection: NativeConnectionOptions;
   namespace: string;
   workflowBundle?: WorkerOptions['workflowBundle'];
+  dataConverter?: WorkerOptions['dataConverter'];
 }): Promise<{ run: () => Promise<void>; shutdown: () => void }> {
   const connection = await NativeConnection.connect(input.connection);
-  const shared = { connection, namespace: input.namespace, shutdownGraceTime: '2 s', shutdownForceTime: '5 s' } as const;
+  const { dataConverter } = input;
+  const converter = dataConverter === undefined ? {} : { dataConverter };
+  const shared = { connection, namespace: input.namespace, ...converter, shutdownGraceTime: '2 s', shutdownForceTime: '5 s' } as const;
   const workers: Worker[] = [];
   for (const role of input.roles) {
     const options: WorkerOptions =

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { temporalVariables } from '../activities/temporal-connection.ts';
+import { payloadKey, temporalVariables } from '../activities/temporal-connection.ts';
 import { inputError } from '../models/contracts/problem.ts';
 
 const environment = z.object({
@@ -18,6 +18,7 @@ const environment = z.object({
   UNDERSTUDY_ADMIN_KEY: z.string().min(8).optional(),
   /** By which people are known on surfaces whose charters ask for keyed pseudonyms. */
   UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
+  UNDERSTUDY_PAYLOAD_KEY: payloadKey,
 });
 
 export type CliEnvironment = z.output<typeof environment>;

@@ -1,6 +1,6 @@
 import { type Client, ScheduleAlreadyRunning, type ScheduleDescription, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { PrepareRequest } from '../activities/api.ts';
-import { taskQueues, workflowNames } from '../models/contracts/messages.ts';
+import { retentionWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 
 /** A surface's schedule of retraining. `nextAtMs` is null where it never comes again. */
@@ -17,54 +17,65 @@ export type ScheduleStatus = {
 
 type NewSchedule = Pick<PrepareRequest, 'surface' | 'candidates' | 'guest'> & { cron: string };
 
-const idOf = (surface: string) => `retrain/${surface}`;
+/** What may be scheduled: `retrain/<surface>` and `retention/<surface>`. */
+type ScheduleId = `${'retrain' | 'retention'}/${string}`;
+const idOf = (surface: string): ScheduleId => `retrain/${surface}`;
 
 /**
  * Makes the surface's schedule, or changes the one there is: which stays as it was when the new one is refused. A paused one stays paused.
  * @throws UND-INPUT when Temporal cannot read the cron expression
  */
 export async function putSchedule(client: Client, { surface, cron, candidates, guest }: NewSchedule): Promise<ScheduleStatus> {
-  const [expression = ''] = cron.split('#');
   const request: PrepareRequest = { surface, candidates, guest, charter: null };
+  const action = { workflowType: workflowNames.requestRetrain, workflowId: `request-retrain/${surface}`, args: [request] };
+  return putScheduleOf(client, { id: idOf(surface), cron, action });
+}
+
+/** What a surface's charter keeps for so long and no longer is enforced on this schedule. @throws UND-INPUT */
+export async function putRetentionSchedule(client: Client, { surface, cron }: { surface: string; cron: string }): Promise<ScheduleStatus> {
+  const action = { workflowType: workflowNames.retention, workflowId: retentionWorkflowId(surface), args: [{ surface }] };
+  return putScheduleOf(client, { id: `retention/${surface}`, cron, action });
+}
+
+type Scheduled = { id: ScheduleId; cron: string; action: { workflowType: string; workflowId: string; args: unknown[] } };
+
+async function putScheduleOf(client: Client, { id, cron, ...scheduled }: Scheduled): Promise<ScheduleStatus> {
+  const [expression = ''] = cron.split('#');
   // Temporal takes an expression to pieces and keeps the comment behind it.
   const spec = { cronExpressions: [`${expression.trim()} # ${expression.trim()}`] };
-  const action = {
-    type: 'startWorkflow' as const,
-    workflowType: workflowNames.requestRetrain,
-    workflowId: `request-retrain/${surface}`,
-    taskQueue: taskQueues.control,
-    args: [request],
-  };
+  const action = { type: 'startWorkflow' as const, taskQueue: taskQueues.control, ...scheduled.action };
   const policies = { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 hour' } as const;
   try {
-    await client.schedule.create({ scheduleId: idOf(surface), spec, policies, action }).catch(async (error) => {
+    await client.schedule.create({ scheduleId: id, spec, policies, action }).catch(async (error) => {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      await client.schedule.getHandle(idOf(surface)).update((before) => ({ ...before, spec, policies, action }));
+      await client.schedule.getHandle(id).update((before) => ({ ...before, spec, policies, action }));
     });
   } catch (cause) {
     // What the server calls an invalid argument the client throws as a TypeError.
     if (cause instanceof TypeError) throw new UnderstudyError('UND-INPUT', `The schedule ${JSON.stringify(cron)} cannot be read: ${cause.message}`, { cause });
     throw cause;
   }
-  const made = await readSchedule(client, surface);
-  if (made === null) throw new UnderstudyError('UND-NOT-FOUND', `The schedule of ${surface} was removed in the same moment`);
+  const made = await readScheduleOf(client, id);
+  if (made === null) throw new UnderstudyError('UND-NOT-FOUND', `The schedule ${id} was removed in the same moment`);
   return made;
 }
 
 /** @throws UND-NOT-FOUND when there is none */
-export async function removeSchedule(client: Client, surface: string): Promise<void> {
+export async function removeSchedule(client: Client, surface: string, id = idOf(surface)): Promise<void> {
   try {
-    await client.schedule.getHandle(idOf(surface)).delete();
+    await client.schedule.getHandle(id).delete();
   } catch (cause) {
     if (cause instanceof ScheduleNotFoundError) throw new UnderstudyError('UND-NOT-FOUND', `${surface} has no schedule`, { cause });
     throw cause;
   }
 }
 
-export async function readSchedule(client: Client, surface: string): Promise<ScheduleStatus | null> {
+export const readSchedule = (client: Client, surface: string): Promise<ScheduleStatus | null> => readScheduleOf(client, idOf(surface));
+
+async function readScheduleOf(client: Client, id: ScheduleId): Promise<ScheduleStatus | null> {
   let found: ScheduleDescription;
   try {
-    found = await client.schedule.getHandle(idOf(surface)).describe();
+    found = await client.schedule.getHandle(id).describe();
   } catch (error) {
     if (error instanceof ScheduleNotFoundError) return null;
     throw error;

@@ -1,3 +1,4 @@
+import { dataConverterOf } from '../activities/payload-codec.ts';
 import { temporalConnection } from '../activities/temporal-connection.ts';
 import { Client, Connection, WorkflowNotFoundError, WorkflowFailedError, WorkflowUpdateFailedError, ServiceError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
@@ -25,7 +26,7 @@ export async function withTemporal<T>(context: CommandContext, stateDir: string,
     throw new UnderstudyError('UND-TEMPORAL', `Temporal does not answer at ${address}`, { cause });
   }
   try {
-    return await use(new Client({ connection, namespace: context.env.TEMPORAL_NAMESPACE }));
+    return await use(new Client({ connection, namespace: context.env.TEMPORAL_NAMESPACE, ...dataConverterOf(context.env.UNDERSTUDY_PAYLOAD_KEY) }));
   } catch (error) {
     throw fromTemporal(error);
   } finally {

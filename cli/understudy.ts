@@ -3,6 +3,7 @@ import { decisionCommands } from './commands/decide.ts';
 import { featuresCommand } from './features/command.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { rerunCommand, retrainCommand } from './commands/retrain.ts';
+import { retentionCommand } from './commands/retention.ts';
 import { runsCommand, statusCommand } from './commands/status.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -12,6 +13,7 @@ import { type CommandContext, readEnvironment } from './environment.ts';
 import { eraseCommand } from './erase/command.ts';
 import { keysCommand } from './commands/keys.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
+import { frameCommand } from './frame/command.ts';
 import { initCommandIn } from './init/command.ts';
 import { canaryCommand } from './canary/command.ts';
 import { opeCommand } from './ope/command.ts';
@@ -38,10 +40,12 @@ async function main(argv: readonly string[]): Promise<void> {
   const commands = [
     upCommand(context),
     initCommandIn(context),
+    frameCommand(context),
     ingestCommand(context),
     quarantineCommand(context),
     rulesCommand(context),
     eraseCommand(context),
+    retentionCommand(context),
     retrainCommand(context),
     ...decisionCommands(context),
     statusCommand(context),

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { replaceFile, syncDirectory } from './durable-files.ts';
 import { beginLife } from './life.ts';
-import { erasedLine, tryRecord } from './log-lines.ts';
+import { erasedLine, isErased, tryRecord } from './log-lines.ts';
 import { parseFile, recoverSegments, type Seal, sealedSuffix, sealOf, segmentFiles, writeSeal } from './log-recovery.ts';
 
 type Input = {
   directory: string;
-  /** Lines without any of these are nobody's: they are not looked at further. */
-  mentions: readonly string[];
+  /** Lines without any of these are passed over; all are looked at where none is given. */
+  mentions?: readonly string[];
   /** Whose record it is. */
   matches: (record: unknown) => boolean;
   certificate: string;
@@ -23,7 +23,7 @@ type Input = {
  * @returns how many records are gone now that were there before, and from how many segments.
  * @throws UND-LOG-UNAVAILABLE while a segment is open: its writer must seal it, or be over.
  */
-export async function eraseFromLog({ directory, mentions, matches, certificate }: Input): Promise<{ records: number; segments: number }> {
+export async function eraseFromLog({ directory, mentions = [''], matches, certificate }: Input): Promise<{ records: number; segments: number }> {
   await sealWhatIsOver(directory);
   const done = { records: 0, segments: 0 };
   const needles = mentions.map((mention) => Buffer.from(JSON.stringify(mention).slice(1, -1)));
@@ -34,14 +34,17 @@ export async function eraseFromLog({ directory, mentions, matches, certificate }
     const seal = await sealAfterAttempt({ directory, name, actual: digestOf(bytes) });
     const erased = overwrite({ bytes, needles, matches });
     if (erased === 0) continue;
-    const next: Seal = { ...seal, digest: digestOf(bytes), erased: [...(seal.erased ?? []), { was: seal.digest, certificate }] };
+    // A segment of which nothing is left takes no room: those who have read it stand behind its end, and wait there.
+    const left = isEmpty(bytes) ? Buffer.alloc(0) : bytes;
+    const size = left.length === 0 ? { records: 0, bytes: 0 } : {};
+    const next: Seal = { ...seal, ...size, digest: digestOf(left), erased: [...(seal.erased ?? []), { was: seal.digest, certificate }] };
     await replaceFile(join(directory, name + attemptSuffix), JSON.stringify(next));
-    await replaceFile(path, bytes);
+    await replaceFile(path, left);
     await finish({ directory, name, seal: next });
     done.records += erased;
     done.segments += 1;
   }
-  await unlinkCuts({ directory, needles });
+  await unlinkCuts({ directory, needles: needles.filter(({ length }) => length > 0) });
   await syncDirectory(directory).catch(() => undefined);
   return done;
 }
@@ -69,6 +72,16 @@ async function sealAfterAttempt({ directory, name, actual }: { directory: string
   return meant;
 }
 
+/** Nothing but records that were erased. */
+function isEmpty(bytes: Buffer): boolean {
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, from);
+    if (!isErased(tryRecord(bytes.toString('utf8', from, end < 0 ? bytes.length : end)))) return false;
+    from = end < 0 ? bytes.length : end + 1;
+  }
+  return true;
+}
+
 /** In place. @returns how many records it was. */
 function overwrite({ bytes, needles, matches }: { bytes: Buffer; needles: readonly Buffer[]; matches: (record: unknown) => boolean }): number {
   let erased = 0;
@@ -77,7 +90,8 @@ function overwrite({ bytes, needles, matches }: { bytes: Buffer; needles: readon
     const line = bytes.subarray(from, end < 0 ? bytes.length : end);
     from += line.length + 1;
     if (!needles.some((needle) => line.includes(needle))) continue;
-    if (!matches(tryRecord(line.toString('utf8')))) continue;
+    const record = tryRecord(line.toString('utf8'));
+    if (isErased(record) || !matches(record)) continue;
     erasedLine(line.length).copy(line);
     erased += 1;
   }

@@ -2,4 +2,5 @@
 export { erasure } from './erasure.ts';
 export { ingest } from './ingest.ts';
 export { release } from './release/release.ts';
+export { retention } from './retention.ts';
 export { requestRetrain, rerun, retrain } from './retrain.ts';

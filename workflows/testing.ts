@@ -8,6 +8,7 @@ import { bundleWorkflowCode, DefaultLogger, Runtime, type WorkflowBundle } from 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, openState, readCharter, type State } from '../activities/context.ts';
 import { currentCharter, registerCharter } from '../activities/registry/charters.ts';
+import { dataConverterOf } from '../activities/payload-codec.ts';
 import { temporalRequests } from '../activities/temporal-requests.ts';
 import { createWorkers } from '../activities/worker.ts';
 import { runIngest, runIngestLog } from '../cli/commands/ingest.ts';
@@ -40,6 +41,7 @@ type Options = {
   approverKeys?: Record<string, string>;
   pseudonymKey?: string;
   signingKey?: string;
+  payloadKey?: string;
   /** Events after which Temporal suggests that a workflow goes on as a new run; its own default is 4096. */
   longHistory?: number;
   /** False: nobody serves; a test that never publishes needs no replica. */
@@ -100,13 +102,14 @@ export async function openWorld(options: Options) {
       env: readEnvironment({
         TEMPORAL_ADDRESS: temporal.address,
         ...(options.pseudonymKey === undefined ? {} : { UNDERSTUDY_PSEUDONYM_KEY: options.pseudonymKey }),
+        ...(options.payloadKey === undefined ? {} : { UNDERSTUDY_PAYLOAD_KEY: options.payloadKey }),
       }),
       cwd: folder,
       now: Date.now,
     };
     const connection = await Connection.connect({ address: temporal.address });
     closers.push(() => connection.close());
-    const client = new Client({ connection });
+    const client = new Client({ connection, ...dataConverterOf(options.payloadKey) });
     const state = openState(stateDir);
     const said: string[] = [];
     const context: Context = {
@@ -126,6 +129,7 @@ export async function openWorld(options: Options) {
       connection: { address: temporal.address },
       namespace: 'default',
       workflowBundle: await (bundle as Promise<WorkflowBundle>),
+      ...dataConverterOf(options.payloadKey),
     });
     const working = workers.run();
     closers.push(async () => {

@@ -29,6 +29,7 @@ export async function ingestEventLog(context: Context, request: { surface: strin
     state,
     surface,
     charter,
+    nowMs: context.now,
     beat,
     ingest: async ({ before, workDir }) => {
       if (before === undefined) throw new UnderstudyError('UND-NO-DATA', `${surface} has no data yet: ingest a file first, which also says what the items are`);

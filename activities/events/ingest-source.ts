@@ -20,6 +20,7 @@ export async function ingestSource(context: Context, request: IngestRequest, bea
     state,
     surface: request.surface,
     charter,
+    nowMs: context.now,
     beat,
     ingest: async ({ before, earlier, workDir }) => {
       if (earlier !== undefined) return rebaseBatch({ batch: earlier, mapping, before, blobs, workDir });

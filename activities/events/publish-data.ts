@@ -1,12 +1,10 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type DataState, dataState, ingestManifest, type LogMark } from '../../models/contracts/window.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { IngestResult as IngestAnswer } from '../api.ts';
-import { readLatest, type State } from '../context.ts';
+import { inScratch, readLatest, type State } from '../context.ts';
 import { mergeDataState } from '../windows/merge-data-state.ts';
 import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { Beat } from '../worker.ts';
@@ -19,6 +17,7 @@ type Input<Made extends Ingested> = {
   state: State;
   surface: string;
   charter: Charter;
+  nowMs: () => number;
   beat: Beat;
   /** Ingests on top of the given data; asked again, with what it made before, when other data came first. */
   ingest: (input: { before: DataState | undefined; earlier: Made | undefined; workDir: string }) => Promise<Made>;
@@ -28,27 +27,22 @@ type Input<Made extends Ingested> = {
  * Makes what `ingest` gives the surface's data, and the profiles of its users the ones that are served. What fails leaves the data as they
  * were; the same work again adds no generation.
  */
-export async function publishData<Made extends Ingested>({ state, surface, charter, beat, ingest }: Input<Made>): Promise<IngestAnswer> {
-  const scratch = join(state.root, 'run', 'scratch');
-  await mkdir(scratch, { recursive: true });
-  const workDir = await mkdtemp(join(scratch, 'ingest-'));
-  try {
-    const { data, made } = await publish();
+export async function publishData<Made extends Ingested>({ state, surface, charter, nowMs, beat, ingest }: Input<Made>): Promise<IngestAnswer> {
+  return inScratch(state, 'ingest', async (workDir) => {
+    const { data, made } = await publish(workDir);
     beat.beat();
     await publishProfiles(state, { data, charter, workDir, signal: beat.signal });
     const retrain = charter.retrainOnNewData && (await isMadeBy({ state, data, made }));
     return { manifest: made.digest, generation: data.generation, counts: made.manifest.counts, days: made.manifest.slices.length, retrain };
-  } finally {
-    await rm(workDir, { recursive: true, force: true });
-  }
+  });
 
-  async function publish(): Promise<{ data: DataState; made: Made }> {
+  async function publish(workDir: string): Promise<{ data: DataState; made: Made }> {
     const series = `data/${surface}`;
     let earlier: Made | undefined;
     for (;;) {
       const before = (await readLatest(state.generations, series, dataState))?.document;
       const made = await ingest({ before, earlier, workDir });
-      const data = mergeDataState({ previous: before, manifest: made.manifest, manifestDigest: made.digest, log: made.log, whole: made.whole });
+      const data = mergeDataState({ previous: before, manifest: made.manifest, manifestDigest: made.digest, log: made.log, whole: made.whole, nowMs: nowMs() });
       if (before !== undefined && holdsSame(before, data)) return { data: before, made };
       try {
         await state.generations.create(series, data.generation, data);

@@ -184,6 +184,7 @@ describe('quarantine', () => {
         state: context.state,
         surface: 'home',
         charter: strict,
+        nowMs: context.now,
         beat: quietBeat,
         ingest: ({ before, workDir }) =>
           ingestLog({

@@ -44,6 +44,7 @@ export async function replayQuarantine(context: Context, request: ReplayRequest,
     state,
     surface,
     charter,
+    nowMs: context.now,
     beat,
     ingest: async ({ before, workDir }) =>
       (await earlierReplay(context, { before, replay })) ??

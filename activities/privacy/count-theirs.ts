@@ -3,7 +3,7 @@ import { dataState, type SliceReference } from '../../models/contracts/window.ts
 import { type State, readLatest } from '../context.ts';
 import { withDuck } from '../events/duckdb.ts';
 import { listSurfaces } from '../registry/charters.ts';
-import { filesWithTheirs, loadPersons, type ParquetKind, parquetBlobs, wholeOf } from './person-sql.ts';
+import { filesWith, isTheirs, loadPersons, type ParquetKind, parquetBlobs, wholeOf } from './person-sql.ts';
 
 export type Theirs = { surface: string; events: number; changes: number; quarantined: number; days: number };
 
@@ -16,7 +16,7 @@ export async function countTheirs({ state, people }: { state: State; people: Sub
       const data = (await readLatest(state.generations, `data/${surface}`, dataState))?.document;
       if (data === undefined) continue;
       const hits = async (kind: ParquetKind, references: readonly Pick<SliceReference, 'digest'>[]) =>
-        filesWithTheirs({ duck, kind, paths: await Promise.all(references.map(({ digest }) => state.blobs.localPath(digest))) });
+        filesWith({ duck, kind, doomed: isTheirs, paths: await Promise.all(references.map(({ digest }) => state.blobs.localPath(digest))) });
       const [events, changes, quarantine] = [
         await hits('events', data.slices),
         await hits('changes', data.changes ?? []),

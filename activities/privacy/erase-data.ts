@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ErasureRequest, Subjects } from '../../models/contracts/erasure.ts';
+import type { ErasureRequest } from '../../models/contracts/erasure.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type DataState, dataState, type QuarantineEntry, type SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
@@ -8,13 +8,17 @@ import { type Duck, text, withDuck } from '../events/duckdb.ts';
 import { eventColumnList, slicesSql } from '../events/event-columns.ts';
 import { quarantineSql, daySql, writeDays, writeSlices } from '../events/write-slices.ts';
 import { changeColumns, changeTextSql } from '../events/changes.ts';
-import { filesWithTheirs, isTheirs, loadPersons, type ParquetKind } from './person-sql.ts';
+import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
 
 type Input = {
   state: Pick<State, 'blobs' | 'generations'>;
   surface: string;
   timeZone: string;
-  people: Subjects;
+  /** Which rows go; `prepare` makes the tables that it speaks of. */
+  doomed: Doomed;
+  prepare?: (duck: Duck) => Promise<void>;
+  /** What goes of the quarantine as a whole. */
+  entryGoes?: (entry: QuarantineEntry) => boolean;
   certificate: string;
   workDir: string;
   signal?: AbortSignal;
@@ -22,18 +26,18 @@ type Input = {
 export type ErasedData = Pick<ErasureRequest, 'removed' | 'slices'>;
 
 /**
- * Makes the surface's data such that nothing of these people is in them: a new version of each day that had something. All other days stay what they are.
- * Running it again finds nothing, and changes nothing. What earlier generations held is for the sweep.
+ * Makes the surface's data such that no such row is in them: a new version of each day that had some. All other days stay what they are. Running it again
+ * finds nothing, and changes nothing. What earlier generations held is for others to remove.
  */
-export async function eraseData({ state, surface, timeZone, people, certificate, workDir, signal }: Input): Promise<ErasedData> {
+export async function eraseData({ state, surface, timeZone, prepare, certificate, workDir, signal, ...what }: Input): Promise<ErasedData> {
   const { blobs, generations } = state;
   const series = `data/${surface}`;
   return withDuck({ workDir, signal }, async (duck) => {
-    await loadPersons(duck, people);
+    await prepare?.(duck);
     for (;;) {
       const before = (await readLatest(generations, series, dataState))?.document;
       if (before === undefined) return { removed: {}, slices: [] };
-      const { next, removed, slices } = await without({ duck, blobs, before, timeZone });
+      const { next, removed, slices } = await without({ duck, blobs, before, timeZone, ...what });
       if (slices.length === 0 && Object.keys(removed).length === 0) return { removed: {}, slices: [] };
       try {
         await generations.create(series, before.generation + 1, dataState.parse({ ...next, generation: before.generation + 1, erasedBy: certificate }));
@@ -45,18 +49,13 @@ export async function eraseData({ state, surface, timeZone, people, certificate,
   });
 }
 
-type Without = { duck: Duck; blobs: BlobStore; before: DataState; timeZone: string };
+type Without = Pick<Input, 'timeZone' | 'doomed' | 'entryGoes'> & { duck: Duck; blobs: BlobStore; before: DataState };
 
-async function without({ duck, blobs, before, timeZone }: Without): Promise<ErasedData & { next: DataState }> {
-  const events = await rewritten({ duck, blobs, kind: 'events', slices: before.slices, write: (group) => writeEvents({ duck, blobs, timeZone, ...group }) });
-  const changes = await rewritten({
-    duck,
-    blobs,
-    kind: 'changes',
-    slices: before.changes ?? [],
-    write: (group) => writeChanges({ duck, blobs, timeZone, ...group }),
-  });
-  const quarantine = await quarantineWithout({ duck, blobs, entries: before.quarantine ?? [] });
+async function without(input: Without): Promise<ErasedData & { next: DataState }> {
+  const { before } = input;
+  const events = await rewritten({ ...input, kind: 'events', slices: before.slices, write: (group) => writeEvents({ ...input, ...group }) });
+  const changes = await rewritten({ ...input, kind: 'changes', slices: before.changes ?? [], write: (group) => writeChanges({ ...input, ...group }) });
+  const quarantine = await quarantineWithout(input);
   const removed = { events: events.rows, changes: changes.rows, quarantined: quarantine.rows };
   return {
     next: {
@@ -73,18 +72,18 @@ async function without({ duck, blobs, before, timeZone }: Without): Promise<Eras
 type Group = { paths: string[]; source: string; shiftDays: number };
 type Rewritten = { slices: SliceReference[]; rows: number; versions: { day: string; source: string; was: string; is: string | null }[] };
 
-/** Of the slices that hold something of theirs, those of one source are written together. */
-async function rewritten(input: {
-  duck: Duck;
-  blobs: BlobStore;
-  kind: ParquetKind;
-  slices: readonly SliceReference[];
-  write: (group: Group) => Promise<SliceReference[]>;
-}): Promise<Rewritten> {
-  const { duck, blobs, kind, slices } = input;
+/** Of the slices that hold something that goes, those of one source are written together. */
+async function rewritten(
+  input: Pick<Without, 'duck' | 'blobs' | 'doomed'> & {
+    kind: ParquetKind;
+    slices: readonly SliceReference[];
+    write: (group: Group) => Promise<SliceReference[]>;
+  },
+): Promise<Rewritten> {
+  const { duck, blobs, kind, slices, doomed } = input;
   const pathOf = new Map<string, SliceReference>();
   for (const slice of slices) pathOf.set(await blobs.localPath(slice.digest), slice);
-  const hits = await filesWithTheirs({ duck, kind, paths: [...pathOf.keys()] });
+  const hits = await filesWith({ duck, kind, doomed, paths: [...pathOf.keys()] });
   const groups = new Map<string, Group>();
   for (const path of hits.keys()) {
     const { source = '', shiftDays = 0 } = pathOf.get(path) as SliceReference;
@@ -106,40 +105,37 @@ async function rewritten(input: {
   return { slices: after, rows: [...hits.values()].reduce((sum, rows) => sum + rows, 0), versions };
 }
 
-async function writeEvents({ duck, blobs, timeZone, paths, source, shiftDays }: Group & Omit<Without, 'before'>): Promise<SliceReference[]> {
-  await duck.run(`CREATE TABLE remaining AS SELECT ${eventColumnList} FROM ${slicesSql(paths)} WHERE NOT ${isTheirs.events}`);
+type Write = Group & Pick<Without, 'duck' | 'blobs' | 'timeZone' | 'doomed'>;
+
+async function writeEvents({ duck, blobs, timeZone, doomed, paths, source, shiftDays }: Write): Promise<SliceReference[]> {
+  await duck.run(`CREATE TABLE remaining AS SELECT ${eventColumnList} FROM ${slicesSql(paths)} WHERE NOT ${doomed.events}`);
   const slices = await writeSlices({ duck, table: 'remaining', timeZone, source, shiftDays, blobs, onSlice: () => undefined });
   await duck.run('DROP TABLE remaining');
   return slices;
 }
 
-async function writeChanges({ duck, blobs, timeZone, paths, source, shiftDays }: Group & Omit<Without, 'before'>): Promise<SliceReference[]> {
-  await duck.run(
-    `CREATE TABLE remaining AS SELECT ${daySql(timeZone)} AS day, ${changeColumns} FROM read_parquet([${paths.map(text).join(', ')}]) WHERE NOT ${isTheirs.changes}`,
-  );
+async function writeChanges({ duck, blobs, timeZone, doomed, paths, source, shiftDays }: Write): Promise<SliceReference[]> {
+  const rows = `read_parquet([${paths.map(text).join(', ')}])`;
+  await duck.run(`CREATE TABLE remaining AS SELECT ${daySql(timeZone)} AS day, ${changeColumns} FROM ${rows} WHERE NOT ${doomed.changes}`);
   return writeDays({ duck, table: 'remaining', columns: changeColumns, rowText: changeTextSql, source, shiftDays, blobs });
 }
 
-async function quarantineWithout({
-  duck,
-  blobs,
-  entries,
-}: {
-  duck: Duck;
-  blobs: BlobStore;
-  entries: readonly QuarantineEntry[];
-}): Promise<{ entries: QuarantineEntry[]; rows: number }> {
+async function quarantineWithout({ duck, blobs, before, doomed, entryGoes }: Without): Promise<{ entries: QuarantineEntry[]; rows: number }> {
   const after: QuarantineEntry[] = [];
   let rows = 0;
-  for (const entry of entries) {
+  for (const entry of before.quarantine ?? []) {
+    if (entryGoes?.(entry) === true) {
+      rows += Object.values(entry.reasons).reduce((sum, count) => sum + count, 0);
+      continue;
+    }
     const path = await blobs.localPath(entry.digest);
-    const theirs = (await filesWithTheirs({ duck, kind: 'quarantine', paths: [path] })).get(path) ?? 0;
-    rows += theirs;
-    if (theirs === 0) {
+    const going = (await filesWith({ duck, kind: 'quarantine', doomed, paths: [path] })).get(path) ?? 0;
+    rows += going;
+    if (going === 0) {
       after.push(entry);
       continue;
     }
-    await duck.run(`CREATE TABLE remaining AS SELECT * FROM ${quarantineSql(path)} WHERE NOT ${isTheirs.quarantine}`);
+    await duck.run(`CREATE TABLE remaining AS SELECT * FROM ${quarantineSql(path)} WHERE NOT ${doomed.quarantine}`);
     const reasons = await duck.rows<{ reason: string; rows: number }>('SELECT reason, count(*)::DOUBLE AS rows FROM remaining GROUP BY reason ORDER BY reason');
     const out = join(duck.scratch, 'quarantine.parquet');
     if (reasons.length > 0) {

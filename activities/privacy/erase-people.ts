@@ -1,4 +1,3 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type ErasureCertificate,
@@ -13,7 +12,7 @@ import { dataState, type SliceReference, type WindowManifest, windowManifest } f
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { appendLedger } from '../../stores/ledger.ts';
-import { type Context, readCharter, readLatest } from '../context.ts';
+import { type Context, inScratch, readCharter, readLatest } from '../context.ts';
 import { withDuck } from '../events/duckdb.ts';
 import { currentCharter, listSurfaces } from '../registry/charters.ts';
 import { listRuns } from '../registry/runs.ts';
@@ -25,7 +24,7 @@ import { eraseData } from './erase-data.ts';
 import { eraseLogs } from './erase-logs.ts';
 import { readRequest, removeRequest, writeRequest } from './erasure-files.ts';
 import { forgetAtReplicas } from './forget-at-replicas.ts';
-import { parquetBlobs, wholeOf } from './person-sql.ts';
+import { isTheirs, loadPersons, parquetBlobs, wholeOf } from './person-sql.ts';
 import { lookEverywhere, sweepBlobs } from './sweep.ts';
 
 /*
@@ -44,7 +43,7 @@ export async function surveyErasure(context: Context, { id }: Step, beat: Beat):
     return { over: true };
   }
   if (request.whole !== null) return { over: false };
-  await inScratch(context, (workDir) =>
+  await inScratch(context.state, 'erase', (workDir) =>
     withDuck({ workDir, signal: beat.signal }, async (duck) => {
       const { events } = await parquetBlobs({ duck, blobs: context.state.blobs });
       await writeRequest(context.state.root, { ...request, whole: await wholeOf({ duck, paths: events, people: request.people }) });
@@ -60,8 +59,17 @@ export async function eraseEverywhere(context: Context, { id }: Step, beat: Beat
     await note(context, id, { surface, removed: await eraseLogs(context, { surface, people, certificate: id }) });
     beat.beat();
     const charter = await readCharter(context.state.blobs, await currentCharter(context.state, surface));
-    await inScratch(context, async (workDir) => {
-      const erased = await eraseData({ state: context.state, surface, timeZone: charter.timeZone, people, certificate: id, workDir, signal: beat.signal });
+    await inScratch(context.state, 'erase', async (workDir) => {
+      const erased = await eraseData({
+        state: context.state,
+        surface,
+        timeZone: charter.timeZone,
+        doomed: isTheirs,
+        prepare: (duck) => loadPersons(duck, people),
+        certificate: id,
+        workDir,
+        signal: beat.signal,
+      });
       await note(context, id, { surface, ...erased });
       const data = await readLatest(context.state.generations, `data/${surface}`, dataState);
       if (data !== undefined) await publishProfiles(context.state, { data: data.document, charter, workDir, signal: beat.signal });
@@ -74,7 +82,9 @@ export async function eraseEverywhere(context: Context, { id }: Step, beat: Beat
 /** Every blob with something of theirs, of whatever generation or window, is gone behind this. */
 export async function sweepErased(context: Context, { id }: Step, beat: Beat): Promise<void> {
   const { people } = await requestOf(context, id);
-  const blobs = await inScratch(context, (workDir) => sweepBlobs({ blobs: context.state.blobs, people, certificate: id, workDir, signal: beat.signal }));
+  const blobs = await inScratch(context.state, 'erase', (workDir) =>
+    sweepBlobs({ blobs: context.state.blobs, people, certificate: id, workDir, signal: beat.signal }),
+  );
   await note(context, id, { blobs });
 }
 
@@ -83,7 +93,7 @@ export async function certifyErasure(context: Context, { id }: Step, beat: Beat)
   const key = signingKey(context.signingKey);
   const { request, people } = await requestOf(context, id);
   const { state } = context;
-  const verified = await inScratch(context, (workDir) =>
+  const verified = await inScratch(context.state, 'erase', (workDir) =>
     lookEverywhere({ root: state.root, blobs: state.blobs, people, workDir, signal: beat.signal, except: join('erasures', `${id}.json`) }),
   );
   if (verified.found.length > 0) return { done: false, found: verified.found.slice(0, 20), surfaces: [], retrain: false };
@@ -198,15 +208,4 @@ async function windowNow(blobs: BlobStore, { window, current }: { window: Window
       rows: { train: rowsOf(trainSlices), test: rowsOf(testSlices) },
     }),
   );
-}
-
-async function inScratch<T>({ state }: Context, use: (workDir: string) => Promise<T>): Promise<T> {
-  const scratch = join(state.root, 'run', 'scratch');
-  await mkdir(scratch, { recursive: true });
-  const workDir = await mkdtemp(join(scratch, 'erase-'));
-  try {
-    return await use(workDir);
-  } finally {
-    await rm(workDir, { recursive: true, force: true });
-  }
 }

@@ -50,7 +50,9 @@ const marks: readonly [ParquetKind, string][] = [
   ['changes', 'subject'],
   ['quarantine', 'raw'],
 ];
-export const isTheirs: Record<ParquetKind, string> = { events: eventIsTheirs, changes: changeIsTheirs, quarantine: quarantinedIsTheirs };
+/** Which rows are to go, as SQL, for each kind of file. */
+export type Doomed = Record<ParquetKind, string>;
+export const isTheirs: Doomed = { events: eventIsTheirs, changes: changeIsTheirs, quarantine: quarantinedIsTheirs };
 
 /** All Parquet files among the blobs, by what they hold. */
 export async function parquetBlobs({ duck, blobs }: { duck: Duck; blobs: BlobStore }): Promise<Record<ParquetKind, string[]>> {
@@ -68,12 +70,22 @@ export async function parquetBlobs({ duck, blobs }: { duck: Duck; blobs: BlobSto
   return found;
 }
 
-/** Files that hold rows of theirs, and how many. */
-export async function filesWithTheirs({ duck, kind, paths }: { duck: Duck; kind: ParquetKind; paths: readonly string[] }): Promise<Map<string, number>> {
+/** Files that hold such rows, and how many. */
+export async function filesWith({
+  duck,
+  kind,
+  paths,
+  doomed,
+}: {
+  duck: Duck;
+  kind: ParquetKind;
+  paths: readonly string[];
+  doomed: Doomed;
+}): Promise<Map<string, number>> {
   if (paths.length === 0) return new Map();
   const nothing = kind === 'events' ? 'SELECT NULL::VARCHAR AS device_id, NULL::VARCHAR AS filename WHERE false UNION ALL BY NAME ' : '';
   const rows = await duck.rows<{ filename: string; rows: number }>(`
     SELECT filename, count(*)::DOUBLE AS rows
-    FROM (${nothing}SELECT * FROM read_parquet([${paths.map(text).join(', ')}], union_by_name = true, filename = true)) WHERE ${isTheirs[kind]} GROUP BY filename`);
+    FROM (${nothing}SELECT * FROM read_parquet([${paths.map(text).join(', ')}], union_by_name = true, filename = true)) WHERE ${doomed[kind]} GROUP BY filename`);
   return new Map(rows.map(({ filename, rows: count }) => [filename, count]));
 }

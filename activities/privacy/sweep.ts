@@ -5,7 +5,7 @@ import type { Subjects } from '../../models/contracts/erasure.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { type Duck, withDuck } from '../events/duckdb.ts';
-import { filesWithTheirs, loadPersons, type ParquetKind, parquetBlobs } from './person-sql.ts';
+import { filesWith, isTheirs, loadPersons, type ParquetKind, parquetBlobs } from './person-sql.ts';
 
 /** How ids stand in documents and records: as a user, session, device or unit, as a profile's key, as a word on consent. */
 export function tracesOf({ userIds, sessionIds, deviceIds }: Subjects): Buffer[] {
@@ -46,7 +46,7 @@ export async function sweepBlobs({ blobs, people, certificate, workDir, signal }
 async function theirParquet({ duck, blobs }: { duck: Duck; blobs: BlobStore }): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const [kind, paths] of Object.entries(await parquetBlobs({ duck, blobs })) as [ParquetKind, string[]][])
-    for (const [path, rows] of await filesWithTheirs({ duck, kind, paths })) found.set(path, rows);
+    for (const [path, rows] of await filesWith({ duck, kind, doomed: isTheirs, paths })) found.set(path, rows);
   return found;
 }
 

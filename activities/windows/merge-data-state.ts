@@ -15,6 +15,7 @@ export function mergeDataState({
   manifestDigest,
   log = previous?.log,
   whole = false,
+  nowMs,
 }: {
   previous: DataState | undefined;
   manifest: IngestManifest;
@@ -23,6 +24,7 @@ export function mergeDataState({
   log?: LogMark | undefined;
   /** The manifest holds all that there is of its source: no earlier slice of it stays. */
   whole?: boolean | undefined;
+  nowMs?: number | undefined;
 }): DataState {
   if (previous !== undefined && previous.surface !== manifest.surface) {
     throw new UnderstudyError('UND-INPUT', `The ingest is of ${manifest.surface}, the data are of ${previous.surface}`);
@@ -34,7 +36,7 @@ export function mergeDataState({
     return [...slices.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   };
   const changes = merged(previous?.changes ?? [], manifest.changes ?? []);
-  const quarantine = quarantineAfter({ previous: previous?.quarantine ?? [], manifest, manifestDigest, whole });
+  const quarantine = quarantineAfter({ previous: previous?.quarantine ?? [], manifest, manifestDigest, whole, nowMs });
   return dataState.parse({
     kind: 'data-state',
     surface: manifest.surface,
@@ -49,10 +51,10 @@ export function mergeDataState({
   });
 }
 
-type After = { previous: readonly QuarantineEntry[]; manifest: IngestManifest; manifestDigest: string; whole: boolean };
+type After = { previous: readonly QuarantineEntry[]; manifest: IngestManifest; manifestDigest: string; whole: boolean; nowMs: number | undefined };
 
 /** A file that comes again, and a quarantine that was replayed, stand in the place of what they were. */
-function quarantineAfter({ previous, manifest, manifestDigest, whole }: After): QuarantineEntry[] {
+function quarantineAfter({ previous, manifest, manifestDigest, whole, nowMs }: After): QuarantineEntry[] {
   const { source, replays, shiftDays } = manifest;
   const isReplaced = (entry: QuarantineEntry): boolean =>
     replays !== undefined ? entry.digest === replays.quarantine : entry.source === source.name && (whole || entry.file === source.digest);
@@ -66,7 +68,10 @@ function quarantineAfter({ previous, manifest, manifestDigest, whole }: After): 
     ingest: manifestDigest,
     reasons: manifest.inQuarantine ?? manifest.quarantineByReason,
   };
-  return [...staying, { ...entry, ...(mapping === undefined ? {} : { mapping }), ...(shiftDays === 0 ? {} : { shiftDays }) }];
+  // What was replayed and still does not fit is as old as it was.
+  const sinceMs = previous.find(({ digest }) => digest === replays?.quarantine)?.sinceMs ?? nowMs;
+  const since = sinceMs === undefined ? {} : { sinceMs };
+  return [...staying, { ...entry, ...since, ...(mapping === undefined ? {} : { mapping }), ...(shiftDays === 0 ? {} : { shiftDays }) }];
 }
 
 /** The earlier slices beside which the next ones may stand: all but those of the same source with another shift. */

@@ -10,7 +10,10 @@ import { type Context, readCharter, readLatest } from '../context.ts';
 import { ingestEventLog } from '../events/ingest-event-log.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { latestRecord } from '../registry/runs.ts';
+import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
+import type { WindowManifest } from '../../models/contracts/window.ts';
 import { storeGuestFolder } from '../training/guest.ts';
+import { earlierRun } from '../training/warm-start.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import type { Beat } from '../worker.ts';
 import { cutWindow } from './cut-window.ts';
@@ -27,11 +30,13 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
   const data = await readLatest(generations, `data/${request.surface}`, dataState);
   if (data === undefined) throw new UnderstudyError('UND-NO-DATA', `${request.surface} has no data yet: run \`understudy ingest\` first`);
   const { rulesDigest } = await getDocument(blobs, data.document.ingest, ingestManifest);
-  const window = await putDocument(blobs, cutWindow({ dataState: data.document, charter, rulesDigest }));
+  const cut = cutWindow({ dataState: data.document, charter, rulesDigest });
+  const window = await putDocument(blobs, cut);
   const live = (await latestDeployment(generations, request.surface)) !== undefined;
   const prepared: PreparedRetrain[] = [];
   for (const candidate of live ? chosen(charter, request) : first(charter, request)) {
-    const recipe = await putDocument(blobs, recipeSchema.parse(await freeze(context, charter, candidate)));
+    const frozen = recipeSchema.parse(await freeze(context, charter, candidate));
+    const recipe = await putDocument(blobs, await withStart(context, { recipe: frozen, candidate, window: cut }));
     const work = { surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest };
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
     prepared.push(attempt === 1 ? work : { ...work, attempt });
@@ -87,4 +92,19 @@ async function freeze(context: Context, charter: Charter, candidate: CandidateRe
     repeatPolicy: charter.repeatPolicy,
     guest: candidate.algorithm === 'guest' ? await storeGuestFolder(context.state.blobs, candidate.params) : null,
   };
+}
+
+/**
+ * The recipe with the artifact that training begins from, where the charter asks for that.
+ * @throws UND-INPUT where the algorithm cannot, or not with these parameters
+ */
+async function withStart(context: Context, input: { recipe: Recipe; candidate: CandidateRecipe; window: WindowManifest }): Promise<Recipe> {
+  const { recipe, candidate, window } = input;
+  const params = candidate.warmStart;
+  if (params === undefined) return recipe;
+  const algorithm = recipe.guest === null ? algorithmNamed(recipe.algorithm) : undefined;
+  if (algorithm?.warmParams === undefined)
+    throw new UnderstudyError('UND-INPUT', `${candidate.name}: ${recipe.algorithm} cannot begin from an earlier run; take its warmStart out of the charter`);
+  parseParams(algorithm, { ...recipe.params, ...params });
+  return { ...recipe, warmStart: { from: await earlierRun(context, { recipe, window }), params } };
 }

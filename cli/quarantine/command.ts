@@ -1,8 +1,7 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { IngestResult, ReplayRequest } from '../../activities/api.ts';
-import { openState, readCharter, readLatest, type State } from '../../activities/context.ts';
+import { inScratch, openState, readCharter, readLatest, type State } from '../../activities/context.ts';
 import { readQuarantine } from '../../activities/events/read-quarantine.ts';
 import { tryReplay } from '../../activities/events/replay-quarantine.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
@@ -152,18 +151,13 @@ type Outcome = { source: string; counts: IngestResult['counts']; still: Record<s
 type Try = { state: State; surface: string; charter: string; mend: Mend; replay: ReplayRequest['replay'] };
 
 async function tryOne(context: CommandContext, { state, surface, charter, mend, replay }: Try): Promise<Omit<Outcome, 'source'>> {
-  const scratch = join(state.root, 'run', 'scratch');
-  await mkdir(scratch, { recursive: true });
-  const workDir = await mkdtemp(join(scratch, 'try-'));
-  try {
+  return inScratch(state, 'try', async (workDir) => {
     const tally = await tryReplay(
       { state, now: context.now, pseudonymKey: context.env.UNDERSTUDY_PSEUDONYM_KEY ?? null },
       { surface, charter: await readCharter(state.blobs, charter), mend, quarantine: replay.quarantine, reason: replay.reason, workDir },
     );
     return { counts: tally.counts, still: tally.quarantineByReason, days: null };
-  } finally {
-    await rm(workDir, { recursive: true, force: true });
-  }
+  });
 }
 
 async function replayOne(context: CommandContext, options: Common, request: ReplayRequest): Promise<Omit<Outcome, 'source'>> {

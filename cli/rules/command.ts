@@ -1,7 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { openState, readCharter, readLatest, type State } from '../../activities/context.ts';
+import { inScratch, openState, readCharter, readLatest, type State } from '../../activities/context.ts';
 import { batchesOf, readPastData } from '../../activities/events/past-data.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
@@ -87,10 +85,8 @@ function dataSetRulesOf(charter: Charter, last: IngestManifest | undefined): Fou
 
 async function suggest(context: CommandContext, surface: string, options: Options): Promise<void> {
   const { state, charter, data, source } = await open(context, surface, options);
-  const workDir = join(state.root, 'run', 'scratch');
-  await mkdir(workDir, { recursive: true });
   const step = progress(`reading what ${source} of ${surface} was like`);
-  const suggestions = suggestRules(await readPastData({ state, data, charter, source, workDir }));
+  const suggestions = await inScratch(state, 'rules', async (workDir) => suggestRules(await readPastData({ state, data, charter, source, workDir })));
   step.done();
   emit({
     json: options.json === true,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { positiveMs, releaseRules, share } from './charter-release.ts';
 import { inconsistencies } from './charter-consistency.ts';
+import { charterAssumption } from './assumption.ts';
 import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
 import { machineName, surfaceName } from './ids.ts';
@@ -13,6 +14,8 @@ const candidate = z.strictObject({
   /** `popularity`, `item-knn`, `ials`, or `guest` (a folder of your own, `params.folder`). */
   algorithm: machineName,
   params: z.record(z.string(), z.json()).default({}),
+  /** Present: training begins from the newest earlier run of the same recipe, where there is one, with these parameters in place of those above. */
+  warmStart: z.record(z.string(), z.json()).optional(),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
 
@@ -84,6 +87,18 @@ const fields = z.strictObject({
       merge: z.enum(['none', 'session', 'device']).default('session'),
       /** `keyed`: users, sessions and devices are known by their HMAC under UNDERSTUDY_PSEUDONYM_KEY, from the door on. */
       pseudonyms: z.enum(['none', 'keyed']).default('none'),
+    })
+    .optional(),
+  /** How many days what happened is kept, today included; older is erased, a day at a time. */
+  retention: z
+    .strictObject({
+      days: z.number().int().min(1).max(36_500),
+      /** Kinds that are kept for less long, or for longer. */
+      daysOf: z.partialRecord(z.enum(eventKinds), z.number().int().min(1).max(36_500)).default({}),
+      /** Records of slates. */
+      slateDays: z.number().int().min(1).max(36_500).default(90),
+      /** Rows that are put aside, from when they were. */
+      quarantineDays: z.number().int().min(1).max(36_500).default(30),
     })
     .optional(),
   /** What of those who never said what they allow. */
@@ -199,7 +214,7 @@ const fields = z.strictObject({
   release: releaseRules,
   slo: z.strictObject({ p99Ms: z.number().positive().default(100), fallbackShare: share.default(0.02) }).default({ p99Ms: 100, fallbackShare: 0.02 }),
   /** Claims behind these choices that audits test again. */
-  assumptions: z.array(z.strictObject({ claim: z.string(), measure: machineName, min: z.number().optional(), max: z.number().optional() })).default([]),
+  assumptions: z.array(charterAssumption).default([]),
   seed: z.number().int().min(0).max(0x7fffffff).default(1),
 });
 

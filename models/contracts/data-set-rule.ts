@@ -41,11 +41,10 @@ export const dataSetRule = z
     max: z.number().optional(),
     action: z.enum(['warn', 'quarantine', 'stop']),
   })
-  .superRefine(({ measure, column, min, max }, context) => {
+  .superRefine(({ measure, column }, context) => {
     const columns: readonly string[] | undefined = measure in columnsOf ? columnsOf[measure as keyof typeof columnsOf] : undefined;
     if (columns === undefined && column !== undefined) context.addIssue({ code: 'custom', path: ['column'], message: `${measure} is of no column` });
     if (columns !== undefined && !columns.includes(column ?? ''))
       context.addIssue({ code: 'custom', path: ['column'], message: `${measure} is of one of ${columns.join(', ')}` });
-    if (min === undefined && max === undefined) context.addIssue({ code: 'custom', path: ['max'], message: 'a rule needs min, max, or both' });
   });
 export type DataSetRule = z.infer<typeof dataSetRule>;

@@ -8,6 +8,7 @@ export const workflowNames = {
   release: 'release',
   rerun: 'rerun',
   erasure: 'erasure',
+  retention: 'retention',
 } as const;
 
 export const releaseMessages = {
@@ -28,6 +29,8 @@ export const evaluationWorkflowId = (run: string, attempt = 1) => (attempt > 1 ?
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
 /** Each call may find events that the one before did not, so each is work of its own. */
 export const ingestLogWorkflowId = (surface: string, nowMs: number) => `ingest/${surface}/log-${nowMs}`;
+/** One at a time a surface. */
+export const retentionWorkflowId = (surface: string) => `retention/${surface}`;
 export const erasureWorkflowId = (id: string) => `erasure/${id}`;
 /** `work` names quarantine, reason and mend. */
 export const replayWorkflowId = (surface: string, work: string) => `ingest/${surface}/replay-${work.slice(7, 23)}`;

@@ -71,7 +71,8 @@ export const problems = {
     exit: 4,
     retryable: false,
     title: 'The data were erased',
-    remedy: 'The certificate that is named says why (`understudy erase certificate`). Work with the data as they are now: retrain, or ingest a source without these people.',
+    remedy:
+      'The certificate that is named says why (`understudy erase certificate`). Work with the data as they are now: retrain, or ingest a source without these people.',
   },
   'UND-SIGNING-KEY': {
     status: 500,

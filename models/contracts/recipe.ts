@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { eventKinds } from './event.ts';
-import { machineName, surfaceName } from './ids.ts';
+import { digestString, machineName, surfaceName } from './ids.ts';
 
 /**
  * Everything besides the window that decides what training gives: its digest and the window's name a run. Fields of the
@@ -17,5 +17,30 @@ export const recipe = z.strictObject({
   repeatPolicy: z.enum(['allow', 'exclude-purchased']),
   /** Digest of a guest's files, so that other bytes are another recipe. */
   guest: z.string().nullable(),
+  /** Present: training begins from what the run that made the artifact `from` kept, by `params` where they differ; and keeps the same for a later run. */
+  warmStart: z.strictObject({ from: digestString.nullable(), params: z.record(z.string(), z.json()) }).optional(),
 });
 export type Recipe = z.infer<typeof recipe>;
+
+/** What training aims at, wherever it begins: by it a run is known as the refresh of another. */
+export function withoutStart({ warmStart: _, ...aim }: Recipe): Recipe {
+  return aim;
+}
+
+/** Why training began as if nothing had been before. `little-in-common`: most of what happened since is of items that the earlier run did not know. */
+export const coldReasons = ['no-earlier-run', 'source-missing', 'source-erased', 'source-damaged', 'source-unfit', 'little-in-common'] as const;
+
+/** Where the training of a recipe with `warmStart` began. */
+export const trainingStart = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('warm'),
+    /** Artifact. */
+    from: digestString,
+    /** Items taken over, items that are new, and items that are gone. */
+    carried: z.number().int(),
+    added: z.number().int(),
+    dropped: z.number().int(),
+  }),
+  z.strictObject({ kind: z.literal('cold'), reason: z.enum(coldReasons), why: z.string() }),
+]);
+export type TrainingStart = z.infer<typeof trainingStart>;

@@ -68,6 +68,8 @@ export const quarantineEntry = z.strictObject({
   file: digestString,
   mapping: digestString.optional(),
   shiftDays: z.number().int().optional(),
+  /** When they were put there; absent in data of before. */
+  sinceMs: z.number().int().optional(),
   /** The manifest of the ingest that put them there. */
   ingest: digestString,
   reasons: z.record(z.string(), z.number().int()),

@@ -56,7 +56,6 @@ describe('data-set rules', () => {
   });
 
   it.each([
-    [{ measure: 'rows' }, 'max'],
     [{ measure: 'rows', column: 'kind', max: 1 }, 'column'],
     [{ measure: 'null-share', max: 1 }, 'column'],
     [{ measure: 'null-share', column: 'item_id; DROP TABLE judged', max: 1 }, 'column'],

@@ -1,0 +1,184 @@
+import { join } from 'node:path';
+import type { Charter } from '../../models/contracts/charter.ts';
+import { type EventKind, eventKinds } from '../../models/contracts/event.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type DataState, dataState } from '../../models/contracts/window.ts';
+import { eraseFromLog } from '../../stores/erase-log.ts';
+import { parseGeneration } from '../../stores/generations.ts';
+import { appendLedger } from '../../stores/ledger.ts';
+import type { RetentionResult } from '../api.ts';
+import { type Context, inScratch, readCharter, readLatest, type State } from '../context.ts';
+import { type Duck, withDuck } from '../events/duckdb.ts';
+import { currentCharter, listSurfaces } from '../registry/charters.ts';
+import { sealLog } from '../release/seal-log.ts';
+import { addDays, dayIn, dayStartMs } from '../windows/days.ts';
+import { publishProfiles } from '../windows/publish-profiles.ts';
+import type { Beat } from '../worker.ts';
+import { eraseData } from './erase-data.ts';
+import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
+
+type Kept = NonNullable<Charter['retention']>;
+
+/** What each kind, slates and quarantine may not be older than: the beginning of their first day. */
+export function cutoffsOf({ retention, timeZone, nowMs }: { retention: Kept; timeZone: string; nowMs: number }) {
+  const from = (days: number) => dayStartMs(timeZone, addDays(dayIn(timeZone, nowMs), 1 - days));
+  const events = Object.fromEntries(eventKinds.map((kind) => [kind, from(retention.daysOf[kind] ?? retention.days)])) as Record<EventKind, number>;
+  return { events, changes: from(retention.days), slates: from(retention.slateDays), quarantine: from(retention.quarantineDays) };
+}
+type Cutoffs = ReturnType<typeof cutoffsOf>;
+
+/** Words on consent and logins are no history: they hold until others come. */
+const doomedBy = ({ events, changes }: Cutoffs): Doomed => ({
+  events: `(CASE kind ${Object.entries(events)
+    .map(([kind, fromMs]) => `WHEN '${kind}' THEN at_ms < ${fromMs}`)
+    .join(' ')} ELSE false END)`,
+  changes: `(kind IN ('catalog', 'profile') AND at_ms < ${changes})`,
+  quarantine: 'false',
+});
+
+/**
+ * Erases what is older than the charter keeps: rows of data by their kind, records of both logs, quarantine by its age, and the versions of before that held
+ * them. Windows that held them can be read no more. Running it again the same day changes nothing.
+ * @throws UND-CHARTER when the charter keeps everything.
+ */
+export async function enforceRetention(context: Context, { surface }: { surface: string }, beat: Beat): Promise<RetentionResult> {
+  const { state } = context;
+  const charter = await readCharter(state.blobs, await currentCharter(state, surface));
+  const { retention, timeZone } = charter;
+  if (retention === undefined)
+    throw new UnderstudyError('UND-CHARTER', `The charter of ${surface} has no \`retention\`: everything is kept`, {
+      mistakes: [{ path: '/retention', message: 'is missing' }],
+    });
+  const cutoffs = cutoffsOf({ retention, timeZone, nowMs: context.now() });
+  const certificate = `retention-${surface}-${dayIn(timeZone, context.now())}`;
+  const removed = await eraseOldRecords(context, { surface, cutoffs, certificate });
+  beat.beat();
+  const erased = await inScratch(state, 'retention', async (workDir) => {
+    const doomed = doomedBy(cutoffs);
+    const entryGoes = ({ sinceMs }: { sinceMs?: number | undefined }) => sinceMs !== undefined && sinceMs < cutoffs.quarantine;
+    const result = await eraseData({ state, surface, timeZone, doomed, entryGoes, certificate, workDir, signal: beat.signal });
+    const data = await readLatest(state.generations, `data/${surface}`, dataState);
+    if (data !== undefined) await publishProfiles(state, { data: data.document, charter, workDir, signal: beat.signal });
+    const blobs = await sweepGenerations({ state, surface, doomed, entryGoes, certificate, workDir, signal: beat.signal });
+    return { ...result, blobs };
+  });
+  const result: RetentionResult = { surface, certificate, removed: { ...erased.removed, ...removed }, days: erased.slices.length, blobs: erased.blobs };
+  if (Object.keys(result.removed).length > 0)
+    await appendLedger(state.generations, {
+      operationId: `${certificate}/${result.days}/${result.blobs}`,
+      atMs: context.now(),
+      surface,
+      action: 'retention-enforced',
+      by: 'retention',
+      releaseId: null,
+      detail: {
+        message: Object.entries(result.removed)
+          .map(([what, count]) => `${count} ${what}`)
+          .join(', '),
+        certificate,
+      },
+    });
+  return result;
+}
+
+async function eraseOldRecords(
+  context: Context,
+  { surface, cutoffs, certificate }: { surface: string; cutoffs: Cutoffs; certificate: string },
+): Promise<Record<string, number>> {
+  await sealLog(context, { surface });
+  const folder = join(context.state.root, 'log', surface);
+  const old = (record: unknown): boolean => {
+    const { kind, atMs } = (record ?? {}) as { kind?: EventKind | 'catalog' | 'profile'; atMs?: number };
+    if (atMs === undefined || kind === undefined) return false;
+    return kind === 'catalog' || kind === 'profile' ? atMs < cutoffs.changes : atMs < (cutoffs.events[kind] ?? 0);
+  };
+  const events = await eraseFromLog({ directory: join(folder, 'events'), matches: old, certificate });
+  const slates = await eraseFromLog({
+    directory: join(folder, 'slates'),
+    matches: (record) => ((record as { atMs?: number } | undefined)?.atMs ?? Number.POSITIVE_INFINITY) < cutoffs.slates,
+    certificate,
+  });
+  return { ...(events.records > 0 ? { loggedEvents: events.records } : {}), ...(slates.records > 0 ? { slates: slates.records } : {}) };
+}
+
+type Sweep = {
+  state: State;
+  surface: string;
+  doomed: Doomed;
+  entryGoes: (entry: { sinceMs?: number | undefined }) => boolean;
+  certificate: string;
+  workDir: string;
+  signal?: AbortSignal;
+};
+
+/** Removes the blobs of earlier generations that held what is too old, and earlier profiles. What another surface reads too is its own matter. */
+async function sweepGenerations({ state, surface, doomed, entryGoes, certificate, workDir, signal }: Sweep): Promise<number> {
+  const { blobs, generations } = state;
+  const series = `data/${surface}`;
+  const newest = (await generations.latest(series))?.generation ?? 0;
+  const byKind: Record<ParquetKind, Set<string>> = { events: new Set(), changes: new Set(), quarantine: new Set() };
+  const aside = new Set<string>();
+  for (let generation = 1; generation <= newest; generation += 1) {
+    const data: DataState = parseGeneration(dataState, { series, generation, document: await generations.read(series, generation) });
+    for (const { digest } of data.slices) byKind.events.add(digest);
+    for (const { digest } of data.changes ?? []) byKind.changes.add(digest);
+    for (const entry of data.quarantine ?? []) if (entryGoes(entry)) aside.add(entry.digest);
+  }
+  const elsewhere = await readBy({ state, except: surface });
+  const doomedDigests = await withDuck({ workDir, signal }, async (duck) => {
+    const found = [...aside];
+    for (const kind of ['events', 'changes'] as const) found.push(...(await digestsWith({ duck, state, kind, digests: [...byKind[kind]], doomed })));
+    return found;
+  });
+  const gone = [...doomedDigests, ...(await earlierProfiles(state, surface))].filter((digest) => !elsewhere.has(digest));
+  let count = 0;
+  for (const digest of gone) {
+    if (!(await blobs.has(digest))) continue;
+    await blobs.erase(digest, certificate);
+    count += 1;
+  }
+  return count;
+}
+
+async function digestsWith({
+  duck,
+  state,
+  kind,
+  digests,
+  doomed,
+}: {
+  duck: Duck;
+  state: State;
+  kind: ParquetKind;
+  digests: readonly string[];
+  doomed: Doomed;
+}): Promise<string[]> {
+  const byPath = new Map<string, string>();
+  for (const digest of digests) if (await state.blobs.has(digest)) byPath.set(await state.blobs.localPath(digest), digest);
+  const hits = await filesWith({ duck, kind, paths: [...byPath.keys()], doomed });
+  return [...hits.keys()].flatMap((path) => byPath.get(path) ?? []);
+}
+
+async function earlierProfiles({ generations }: State, surface: string): Promise<string[]> {
+  const series = `profiles/${surface}`;
+  const latest = await generations.latest(series);
+  const digestsOf = (document: unknown): string[] => {
+    const { blob, consents } = (document ?? {}) as { blob?: string; consents?: string };
+    return [blob, consents].filter((digest) => digest !== undefined);
+  };
+  const current = new Set(digestsOf(latest?.document));
+  const earlier = new Set<string>();
+  for (let generation = 1; generation < (latest?.generation ?? 0); generation += 1)
+    for (const digest of digestsOf(await generations.read(series, generation))) if (!current.has(digest)) earlier.add(digest);
+  return [...earlier];
+}
+
+async function readBy({ state, except }: { state: State; except: string }): Promise<Set<string>> {
+  const digests = new Set<string>();
+  for (const surface of await listSurfaces(state)) {
+    if (surface === except) continue;
+    const data = (await readLatest(state.generations, `data/${surface}`, dataState))?.document;
+    for (const { digest } of [...(data?.slices ?? []), ...(data?.changes ?? []), ...(data?.quarantine ?? [])]) digests.add(digest);
+  }
+  return digests;
+}
