@@ -38,6 +38,8 @@ export type Context = {
   servingKey: string | null;
   /** By which people are known on surfaces whose charters ask for keyed pseudonyms. */
   pseudonymKey: string | null;
+  /** The online feature store, where it is not the one in the state directory. */
+  featuresUrl: string | null;
   /** Ed25519, PKCS #8: certificates are signed by it. */
   signingKey: string | null;
   log: (line: string) => void;

@@ -37,6 +37,8 @@ const environment = z.object({
   UNDERSTUDY_ADMIN_KEY: z.string().optional(),
   UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
   UNDERSTUDY_PAYLOAD_KEY: payloadKey,
+  /** A Redis or Valkey with the online features. */
+  UNDERSTUDY_FEATURES_URL: z.string().min(1).optional(),
   /** PKCS #8 in base64, or PEM. */
   UNDERSTUDY_SIGNING_KEY: z.string().min(1).optional(),
 });
@@ -56,6 +58,7 @@ async function main(): Promise<void> {
     approverKeys: env.UNDERSTUDY_APPROVER_KEYS,
     servingKey: env.UNDERSTUDY_ADMIN_KEY ?? null,
     pseudonymKey: env.UNDERSTUDY_PSEUDONYM_KEY ?? null,
+    featuresUrl: env.UNDERSTUDY_FEATURES_URL ?? null,
     signingKey: env.UNDERSTUDY_SIGNING_KEY ?? null,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };

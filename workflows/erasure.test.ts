@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
@@ -6,10 +6,12 @@ import { readLatest } from '../activities/context.ts';
 import { withDuck } from '../activities/events/duckdb.ts';
 import { eraseCommand } from '../cli/erase/command.ts';
 import { fromTemporal } from '../cli/temporal.ts';
+import { digestJson } from '../models/contracts/digest.ts';
 import type { SignedCertificate } from '../models/contracts/erasure.ts';
 import { rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { createPseudonyms } from '../models/contracts/pseudonyms.ts';
 import { dataState } from '../models/contracts/window.ts';
+import { openFeatures } from '../stores/features/open-features.ts';
 import { readLedger } from '../stores/ledger.ts';
 import { openWorld, type World } from './testing.ts';
 
@@ -91,7 +93,14 @@ describe.each(['none', 'keyed'] as const)('a person on a surface with %s pseudon
     const [run] = await world.retrain('item-knn');
 
     const { of } = createPseudonyms(pseudonymKey);
-    const needles = Object.values(person).flatMap((id) => [id, of(id)]);
+    const stored = pseudonyms === 'keyed' ? of(person.userId) : person.userId;
+    const set = { surface, view: 'shopper', version: 1, entity: 'user' as const };
+    const features = await openFeatures({ stateDir, url: undefined });
+    await features.put({ set, generation: 1, asOfMs: 1, rows: [stored, 'u7'].map((entity) => ({ entity, values: [3] })) });
+    await features.publish({ set, published: { generation: 1, digest: digestJson('view'), asOfMs: 1, ttlMs: 1_000 } });
+    await features.close();
+    const sha256 = (id: string) => createHash('sha256').update(id).digest('hex');
+    const needles = Object.values(person).flatMap((id) => [id, of(id), sha256(id), sha256(of(id))]);
     const before = await readLatest(world.state.generations, `data/${surface}`, dataState);
     const rowsOf = (data: typeof before) => (data?.document.slices ?? []).reduce((sum, slice) => sum + slice.rows, 0);
     expect((await whereIs(stateDir, needles)).length).toBeGreaterThan(5);
@@ -116,7 +125,7 @@ describe.each(['none', 'keyed'] as const)('a person on a surface with %s pseudon
 
     expect(await whereIs(stateDir, needles)).toEqual([]);
     expect(certificate).toMatchObject({ surfaces: [surface], people: 1, reference: 'ticket 9', models: { decision: 'keep' }, verified: { found: 0 } });
-    expect(certificate.removed).toEqual({ events: 7, changes: 3, quarantined: 1, loggedEvents: 5, slates: 1 });
+    expect(certificate.removed).toEqual({ events: 7, changes: 3, quarantined: 1, loggedEvents: 5, slates: 1, featureRows: 1 });
     expect(certificate.runs.map(({ runId }) => runId)).toContain(run?.runId);
     const after = await readLatest(world.state.generations, `data/${surface}`, dataState);
     expect(rowsOf(before) - rowsOf(after)).toBe(7);
@@ -126,6 +135,10 @@ describe.each(['none', 'keyed'] as const)('a person on a surface with %s pseudon
       by: 'dpo',
       detail: { erasure: certificate.id },
     });
+
+    const left = await openFeatures({ stateDir, url: undefined });
+    expect(await left.get({ set, digest: digestJson('view'), entities: [stored, 'u7'], nowMs: 2 })).toMatchObject({ rows: [undefined, [3]] });
+    await left.close();
 
     // The replica does not know them any more, and knows the others.
     const { requestId } = (await post('/v1/recommend', { surface, userId: person.userId })) as { requestId: string };

@@ -120,6 +120,7 @@ export async function openWorld(options: Options) {
       approverKeys: options.approverKeys ?? {},
       servingKey: null,
       pseudonymKey: options.pseudonymKey ?? null,
+      featuresUrl: null,
       signingKey: options.signingKey ?? null,
       log: (line) => void said.push(line),
     };

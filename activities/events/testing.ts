@@ -48,6 +48,7 @@ export function benchContext(root: string, change: Partial<Context> = {}): Conte
     approverKeys: {},
     servingKey: null,
     pseudonymKey: null,
+    featuresUrl: null,
     signingKey: null,
     log: () => undefined,
     ...change,

@@ -21,6 +21,7 @@ import type { CertifiedErasure } from '../api.ts';
 import type { Beat } from '../worker.ts';
 import { signCertificate, signingKey } from './certificate.ts';
 import { eraseData } from './erase-data.ts';
+import { eraseFeatures } from './erase-features.ts';
 import { eraseLogs } from './erase-logs.ts';
 import { readRequest, removeRequest, writeRequest } from './erasure-files.ts';
 import { forgetAtReplicas } from './forget-at-replicas.ts';
@@ -52,7 +53,7 @@ export async function surveyErasure(context: Context, { id }: Step, beat: Beat):
   return { over: false };
 }
 
-/** Out of logs, data and profiles of every surface, and out of the memory of every replica. */
+/** Out of logs, data and profiles of every surface, out of the memory of every replica, and out of the feature store. */
 export async function eraseEverywhere(context: Context, { id }: Step, beat: Beat): Promise<void> {
   for (const surface of await listSurfaces(context.state)) {
     const { people } = await requestOf(context, id);
@@ -77,6 +78,9 @@ export async function eraseEverywhere(context: Context, { id }: Step, beat: Beat
     await forgetAtReplicas(context, { surface, people });
     beat.beat();
   }
+  const { people } = await requestOf(context, id);
+  const featureRows = await eraseFeatures(context, people);
+  if (featureRows > 0) await note(context, id, { removed: { featureRows } });
 }
 
 /** Every blob with something of theirs, of whatever generation or window, is gone behind this. */

@@ -161,6 +161,7 @@ const words: Record<string, string> = {
   quarantined: 'quarantined rows',
   loggedEvents: 'records of the event log',
   slates: 'records of slates',
+  featureRows: 'rows of features',
 };
 
 function modelsText({ runs, models }: ErasureCertificate): string {

@@ -1,5 +1,7 @@
 // lmdb: readers in many processes beside one writer, no server; MIT, maintained, typed, prebuilt for Linux, macOS and Windows, so its install script
 // is not needed. SQLite of Node itself was the other choice; it reads one row at a time through SQL, and is still marked as experimental.
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import type { FeatureValue } from '../../models/contracts/feature.ts';
 import { digestBytes } from '../../models/contracts/digest.ts';
@@ -84,4 +86,26 @@ export function openLmdbFeatures({ directory }: { directory: string }): OnlineFe
 
     close: () => database.close(),
   };
+}
+
+/**
+ * Writes the whole store anew: LMDB leaves what was deleted in free pages until it needs them. With it goes the note of who was erased, which is needed only
+ * as long as a generation of before may still be laid down. Whoever has the store open must open it again.
+ */
+export async function scrubLmdbFeatures({ directory }: { directory: string }): Promise<void> {
+  const database: RootDatabase<unknown, Key> = open({ path: directory, noSubdir: false, encoding: 'msgpack' });
+  const fresh = `${directory}.scrubbed`;
+  try {
+    await database.transaction(() => {
+      for (const key of [...database.getKeys({ start: ['erased'], end: ['erased', end] })]) void database.remove(key);
+    });
+    await database.flushed;
+    await rm(fresh, { recursive: true, force: true });
+    await mkdir(fresh);
+    await database.backup(fresh, true);
+  } finally {
+    await database.close();
+  }
+  await rename(join(fresh, 'data.mdb'), join(directory, 'data.mdb'));
+  await rm(fresh, { recursive: true, force: true });
 }
