@@ -139,7 +139,14 @@ export const problems = {
     exit: 7,
     retryable: true,
     title: 'The event log cannot be written',
-    remedy: 'Nothing of this batch was acknowledged. Free disk space and send it again.',
+    remedy: 'Nothing of this batch was acknowledged. Look at the disk (or the broker) that is named, and send it again.',
+  },
+  'UND-LOG-TOPIC': {
+    status: 500,
+    exit: 7,
+    retryable: false,
+    title: "The log's topic would lose records",
+    remedy: 'Change the settings that are named: what is sealed must stay until it is erased on purpose.',
   },
   'UND-OVERLOADED': { status: 503, exit: 7, retryable: true, title: 'Too much at once', remedy: 'Send it again after the time in Retry-After.' },
   'UND-TEMPORAL': {

@@ -1,0 +1,10 @@
+import { inject } from 'vitest';
+import { eventLogSuite } from '../../testing-log-suite.ts';
+import { settingsFor } from '../testing-broker.ts';
+
+const start = (partitions: number) => async () => ({
+  where: { stateDir: '/nowhere', kafka: { ...settingsFor(inject('kafkaAddress')), partitions } },
+  stop: async () => undefined,
+});
+eventLogSuite('Kafka', 6, start(3));
+eventLogSuite('Kafka, all writers in one partition', 2, start(1));
