@@ -1,22 +1,31 @@
 import { populationStabilityIndex } from '../../models/rules/data-set-rules.ts';
 import { addDays } from '../windows/days.ts';
+import type { SliceReference } from '../../models/contracts/window.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
 import { type Duck, text } from './duckdb.ts';
 import { slicesSql } from './event-columns.ts';
 import { daySql } from './write-slices.ts';
 
 /*
- * What one batch is compared with: its own days and those before it, as the table `series(day, fresh, kind, hour, …)`. The days of a batch replace those that
+ * What one batch is compared with: its own days and those before it, as the table `series_rows(day, fresh, kind, hour, …)`. The days of a batch replace those that
  * its source had before; the log only adds to its own.
  */
 const shiftColumns = ['kind', 'position', 'quantity', 'unit_price_minor', 'dwell_ms', 'rating'];
 
-type Input = { duck: Duck; timeZone: string; paths: readonly string[]; adds: boolean };
+/** Days further back than these tell nothing of a batch: eight of one weekday, four weeks before the newest. */
+const daysLookedBack = 63;
 
-/** @param paths of the slices that the same source has. @param adds whether their days stay beside the new rows of `judged`. */
-export async function openDaySeries({ duck, timeZone, paths, adds }: Input): Promise<DaySeries> {
+type Input = { duck: Duck; timeZone: string; blobs: BlobStore; slices: readonly SliceReference[]; adds: boolean };
+
+/** @param slices that the same source has. @param adds whether their days stay beside the new rows of `judged`. */
+export async function openDaySeries({ duck, timeZone, blobs, slices, adds }: Input): Promise<DaySeries> {
+  const [first] = await duck.rows<{ day: string | null }>(`SELECT min(${daySql(timeZone)}) AS day FROM judged WHERE fate IS NULL`);
+  const since = first?.day === null || first === undefined ? '' : addDays(first.day, -daysLookedBack);
+  const recent = slices.filter(({ day }) => day >= since);
+  const paths = await Promise.all(recent.map(({ digest }) => blobs.localPath(digest)));
   const columns = `${daySql(timeZone)} AS day, hour(timezone(${text(timeZone)}, make_timestamptz(at_ms * 1000))) AS hour, ${shiftColumns.join(', ')}`;
   const before = paths.length === 0 ? '' : `UNION ALL SELECT ${columns}, false AS fresh FROM ${slicesSql(paths)}`;
-  await duck.run(`CREATE VIEW series_rows AS SELECT ${columns}, true AS fresh FROM judged WHERE fate IS NULL ${before}`);
+  await duck.run(`CREATE TABLE series_rows AS SELECT ${columns}, true AS fresh FROM judged WHERE fate IS NULL ${before}`);
   const days = await duck.rows<{ day: string; fresh: number; before: number }>(
     'SELECT day, count_if(fresh)::DOUBLE AS fresh, count_if(NOT fresh)::DOUBLE AS before FROM series_rows GROUP BY day ORDER BY day',
   );

@@ -81,7 +81,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
       charter,
       shiftDays,
       asOfDay,
-      earlier: { paths: await Promise.all(earlier.map(({ digest }) => blobs.localPath(digest))), adds: false },
+      earlier: { blobs, slices: earlier, adds: false },
       columns: { now: columns, before: input.columnsBefore },
     });
     report('catalog', 0, 1);

@@ -88,7 +88,7 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
         charter: { ...charter, data: { ...charter.data, rules: charter.data.rules.filter(({ measure }) => ofDays.includes(measure)) } },
         shiftDays: 0,
         asOfDay: dayIn(charter.timeZone, input.nowMs),
-        earlier: { paths, adds: true },
+        earlier: { blobs, slices: earlier, adds: true },
       });
       const before = await takeInPrevious({ duck, timeZone: charter.timeZone, blobs, previous: earlier });
       const tally = withChanges(await countFates(duck), changed);

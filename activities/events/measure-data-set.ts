@@ -1,8 +1,9 @@
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { DataSetRule } from '../../models/contracts/data-set-rule.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import type { IngestManifest } from '../../models/contracts/window.ts';
+import type { IngestManifest, SliceReference } from '../../models/contracts/window.ts';
 import type { Measured, Measurement } from '../../models/rules/data-set-rules.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
 import { type DaySeries, distributionShift, openDaySeries, weekdayVolumes } from './day-series.ts';
 import { type Duck, text } from './duckdb.ts';
 import { daySql } from './write-slices.ts';
@@ -15,8 +16,8 @@ type Input = {
   shiftDays: number;
   /** The day that it is; undefined where nobody knows. */
   asOfDay: string | undefined;
-  /** Slices that the source has already, as local files, and whether their days stay beside the new rows. */
-  earlier: { paths: readonly string[]; adds: boolean };
+  /** Slices that the source has already, and whether their days stay beside the new rows. */
+  earlier: { blobs: BlobStore; slices: readonly SliceReference[]; adds: boolean };
   /** Columns of the file, and of the last one of the source; undefined where there is none. */
   columns?: { now: readonly string[]; before: readonly string[] | undefined } | undefined;
 };
@@ -35,7 +36,7 @@ export async function measureDataSet(input: Input): Promise<Measurement[]> {
     } else if (rule.measure === 'schema-drift') measurements.push(drift(rule, input.columns));
     else measurements.push(await ofBatch(rule, input));
   }
-  if (series !== undefined) await input.duck.run('DROP VIEW series_rows');
+  if (series !== undefined) await input.duck.run('DROP TABLE series_rows');
   return measurements;
 }
 

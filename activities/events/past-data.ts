@@ -23,8 +23,8 @@ export async function readPastData({ state, data, charter, source, workDir }: In
   const slices = data.slices.filter((slice) => slice.source === source && slice.rows > 0).slice(-daysBack);
   const paths = await Promise.all(slices.map(({ digest }) => state.blobs.localPath(digest)));
   return withDuck({ workDir }, async (duck) => {
-    await duck.run(`CREATE VIEW judged AS SELECT *, NULL AS fate FROM ${slicesSql(paths)}`);
-    const series = await openDaySeries({ duck, timeZone: charter.timeZone, paths: [], adds: true });
+    await duck.run(`CREATE TABLE judged AS SELECT * EXCLUDE (event_id, item_id), NULL AS fate FROM ${slicesSql(paths)}`);
+    const series = await openDaySeries({ duck, timeZone: charter.timeZone, blobs: state.blobs, slices: [], adds: true });
     return {
       weekdayVolumes: weekdayVolumes(series, undefined).map(({ value }) => value),
       nullShares: await nullSharesOf(duck, charter.timeZone),

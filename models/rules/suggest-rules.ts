@@ -36,14 +36,14 @@ const roundDown = (value: number): number => Math.floor(value * 100 + 1e-9) / 10
 
 function volume({ weekdayVolumes: ratios }: PastData): Suggestion[] {
   if (ratios.length < leastSamples.days) return [];
-  const rule: DataSetRule = {
-    name: 'usual-volume',
-    measure: 'weekday-volume',
-    min: roundDown(Math.min(...ratios) / 1.25),
-    max: roundUp(Math.max(...ratios) * 1.25),
-    action: 'warn',
-  };
-  return [{ rule, why: `${ratios.length} days had ${range(ratios)} of their weekday's median; a quarter of room on both sides` }];
+  // Feast days are worth a word: the outermost fiftieth on both sides does not set the limits.
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const outside = Math.floor(sorted.length / 50);
+  const min = roundDown((sorted[outside] as number) / 1.25);
+  const max = roundUp((sorted[sorted.length - 1 - outside] as number) * 1.25);
+  const rule: DataSetRule = { name: 'usual-volume', measure: 'weekday-volume', ...(min > 0 ? { min } : {}), max, action: 'warn' };
+  const broken = ratios.filter((ratio) => ratio < min || ratio > max).length;
+  return [{ rule, why: `${ratios.length} days had ${range(ratios)} of their weekday's median; ${broken} of them would have broken it` }];
 }
 
 function missing({ nullShares }: PastData): Suggestion[] {
