@@ -47,7 +47,7 @@ ${codes.map((code) => `<tr><td>${problems[code].status}</td><td><code>${code}</c
 function section(route: RouteInfo, url: string): string {
   const access = { open: '', key: '<span class="tag">key, where the tier has keys</span>', admin: '<span class="tag">admin key</span>' }[route.access];
   const fields = route.body === undefined ? '' : table('Body', jsonSchema(route.body.schema) as Schema);
-  const entry = route.entry === undefined ? '' : table(route.entry.name, jsonSchema(route.entry.schema) as Schema);
+  const entry = route.entry === undefined ? '' : alternatives(route.entry.name, jsonSchema(route.entry.schema) as Schema);
   const answer = route.answer.schema === undefined ? '' : table('Answer', jsonSchema(route.answer.schema, 'output') as Schema);
   return `<h2 id="${anchor(route)}"><span class="method">${route.method.toUpperCase()}</span> <code>${escapeHtml(route.path)}</code>${access}</h2>
 <p><strong>${escapeHtml(route.summary)}</strong></p>${route.description === '' ? '' : `<p>${prose(route.description)}</p>`}
@@ -55,10 +55,23 @@ function section(route: RouteInfo, url: string): string {
 }
 
 function example({ method, path, body }: RouteInfo, url: string): string {
-  const address = `${url}${path.replace(':surface', 'home')}`;
+  const address = `${url}${path.replace(':surface', 'home').replace(':name/:version', 'click/2')}`;
   return method === 'get' || body === undefined
     ? `curl -s ${address}`
     : `curl -s ${address} -H 'content-type: application/json' \\\n  -d '${JSON.stringify(body.example)}'`;
+}
+
+/** Of several schemas each is a row: what tells it from the others, what it must have, and what it may have besides. */
+function alternatives(title: string, { anyOf = [] }: Schema): string {
+  const rows = anyOf.map(({ properties = {}, required = [] }) => {
+    const { kind, schemaVersion, ...members } = properties;
+    const names = (some: readonly string[]) => some.map((name) => `<code>${escapeHtml(name)}</code>`).join(', ');
+    const must = Object.keys(members).filter((name) => required.includes(name));
+    const may = Object.keys(members).filter((name) => !required.includes(name));
+    const what = `${kind === undefined ? '' : typeText(kind)}${schemaVersion === undefined ? '' : `, version ${typeText(schemaVersion)}`}`;
+    return `<tr><td>${escapeHtml(what)}</td><td>${names(must)}</td><td>${names(may)}</td></tr>`;
+  });
+  return `<div class="wide"><table><tr><th>${escapeHtml(title)}</th><th>Must have</th><th>May have</th></tr>${rows.join('')}</table></div>`;
 }
 
 function table(title: string, schema: Schema): string {
