@@ -106,6 +106,17 @@ describe.each(['none', 'keyed'] as const)('a person on a surface with %s pseudon
     expect((await whereIs(stateDir, needles)).length).toBeGreaterThan(5);
     if (pseudonyms === 'keyed') expect(await whereIs(stateDir, Object.values(person))).toEqual([]);
 
+    // Without a key nothing is touched, and nothing is lost.
+    const keyed = world.context.signingKey;
+    world.context.signingKey = null;
+    await expect(ask(world, 'people', '--user', 'never-heard-of', '--by', 'dpo', '--why', 'they asked', ...state)).rejects.toMatchObject({
+      code: 'UND-SIGNING-KEY',
+    });
+    world.context.signingKey = keyed;
+    const { pending } = await ask<{ pending: { id: string }[] }>(world, 'pending', ...state);
+    expect(await ask(world, 'resume', pending[0]?.id ?? '', ...state)).toMatchObject({ certificate: { surfaces: [], removed: {}, slices: [] } });
+    expect(await ask(world, 'pending', ...state)).toEqual({ pending: [] });
+
     const people = ['people', '--user', person.userId, ...state];
     expect(await ask(world, ...people, '--dry-run')).toMatchObject({ counts: [{ surface, events: 7, changes: 3, quarantined: 1 }] });
     await expect(ask(world, ...people)).rejects.toMatchObject({ code: 'UND-INPUT' });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestBytes } from '../../models/contracts/digest.ts';
 import { type ErasureRequest, erasureId, erasureRequest, type Subjects } from '../../models/contracts/erasure.ts';
@@ -49,6 +49,7 @@ export async function writeRequest(root: string, request: ErasureRequest): Promi
   await makeDirectory(folderOf(root));
   await chmod(folderOf(root), 0o700);
   await replaceFile(pathOf(root, request.id), JSON.stringify(request));
+  await chmod(pathOf(root, request.id), 0o600);
 }
 
 /** Undefined when the erasure is over: then nothing of it is left but its certificate. */
@@ -58,6 +59,13 @@ export async function readRequest(root: string, id: string): Promise<ErasureRequ
     throw error;
   });
   return text === undefined ? undefined : erasureRequest.parse(JSON.parse(text));
+}
+
+/** Erasures that have begun and are not over. */
+export async function pendingRequests(root: string): Promise<ErasureRequest[]> {
+  const files = await readdir(folderOf(root)).catch(() => []);
+  const found = await Promise.all(files.filter((file) => file.endsWith('.json')).map((file) => readRequest(root, file.slice(0, -'.json'.length))));
+  return found.filter((request) => request !== undefined).sort((a, b) => a.requestedAtMs - b.requestedAtMs);
 }
 
 export const removeRequest = (root: string, id: string): Promise<void> => rm(pathOf(root, id), { force: true });

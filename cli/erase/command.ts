@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { openState, readCharter, type State } from '../../activities/context.ts';
 import { isSigned } from '../../activities/privacy/certificate.ts';
-import { commitmentOf, openRequest } from '../../activities/privacy/erasure-files.ts';
+import { commitmentOf, openRequest, pendingRequests } from '../../activities/privacy/erasure-files.ts';
 import { readCertificate } from '../../activities/privacy/erase-people.ts';
 import { countTheirs } from '../../activities/privacy/count-theirs.ts';
 import { currentCharter, listSurfaces } from '../../activities/registry/charters.ts';
@@ -13,7 +13,7 @@ import { erasureWorkflowId, taskQueues, workflowNames } from '../../models/contr
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { someText } from '../option-values.ts';
-import { emit, progress, table } from '../output.ts';
+import { emit, progress, say, table } from '../output.ts';
 import { withTemporal } from '../temporal.ts';
 
 type People = {
@@ -52,6 +52,24 @@ export function eraseCommand(context: CommandContext): Command {
           '\nThe receipts that it prints are kept nowhere: with one, and the id, anybody can tell that the certificate is about that person.',
         )
         .action((options: People) => people(context, options)),
+    )
+    .addCommand(
+      new Command('pending')
+        .description('erasures that have begun and are not over, such as one whose workers had no key to sign with')
+        .option('--state <dir>', 'state directory', someText)
+        .option('--json', 'one JSON document on stdout')
+        .action((options: { state?: string; json?: boolean }) => pending(context, options)),
+    )
+    .addCommand(
+      new Command('resume')
+        .description('go on with an erasure that failed')
+        .argument('<id>', 'er-…')
+        .option('--state <dir>', 'state directory', someText)
+        .option('--json', 'the signed certificate')
+        .action(async (id: string, options: { state?: string; json?: boolean }) => {
+          const signed = await runErasure(context, { id, stateDir: stateDirectory(context, options.state) });
+          emit({ json: options.json === true, document: signed, text: describe(signed) });
+        }),
     )
     .addCommand(
       new Command('certificate')
@@ -105,23 +123,52 @@ async function people(context: CommandContext, options: People): Promise<void> {
     models: options.models,
     requestedAtMs: context.now(),
   });
-  const step = progress(`erasing ${given.length} of everything`);
-  await withTemporal(context, stateDirectory(context, options.state), (client) =>
-    client.workflow.execute(workflowNames.erasure, { workflowId: erasureWorkflowId(id), taskQueue: taskQueues.control, args: [{ id }] }),
-  );
-  step.done();
-  const signed = await readCertificate({ state }, id);
+  for (const one of receipts) say(`receipt for ${one.id}, kept nowhere, to be handed over: ${one.receipt}`);
+  const signed = await runErasure(context, { id, stateDir: stateDirectory(context, options.state) });
   emit({
     json: options.json === true,
     document: { ...signed, receipts },
-    text: [
-      describe(signed),
-      '',
-      table(
-        ['person', 'receipt: kept nowhere, hand it over'],
-        receipts.map((one) => [one.id, one.receipt]),
-      ),
-    ].join('\n'),
+    text: describe(signed),
+  });
+}
+
+/** @throws what failed, with what to do next: nothing of an erasure is lost, it goes on where it was. */
+async function runErasure(context: CommandContext, { id, stateDir }: { id: string; stateDir: string }): Promise<SignedCertificate> {
+  const step = progress(`erasure ${id}`);
+  await withTemporal(context, stateDir, (client) =>
+    client.workflow.execute(workflowNames.erasure, {
+      workflowId: erasureWorkflowId(id),
+      taskQueue: taskQueues.control,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      args: [{ id }],
+    }),
+  ).catch((error) => {
+    say(`The erasure is not over: understudy erase resume ${id}`);
+    throw error;
+  });
+  step.done();
+  return readCertificate({ state: openState(stateDir) }, id);
+}
+
+async function pending(context: CommandContext, options: { state?: string; json?: boolean }): Promise<void> {
+  const requests = await pendingRequests(stateDirectory(context, options.state));
+  const rows = requests.map(({ id, by, why, reference, requestedAtMs, commitments }) => ({
+    id,
+    people: commitments.length,
+    by,
+    why,
+    reference,
+    requestedAtMs,
+  }));
+  const text = table(
+    ['erasure', 'people', 'asked', 'by', 'why'],
+    rows.map((row) => [row.id, String(row.people), new Date(row.requestedAtMs).toISOString(), row.by, row.why]),
+  );
+  emit({
+    json: options.json === true,
+    document: { pending: rows },
+    text: rows.length === 0 ? 'No erasure is under way' : `${text}\n\nGo on with one: understudy erase resume ID`,
   });
 }
 
