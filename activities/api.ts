@@ -50,11 +50,13 @@ export type Trained = {
   trainSeconds: number;
   bytes: number;
   resumedFrom: number;
+  /** Digest of how it was made (`activities/rerun/making.ts`); absent in results of before. */
+  made?: string;
 };
 export type SealedLog = { segments: string | null; slates: number };
 /** `sinceGeneration`: slates of earlier generations of the deployment do not count as evidence. */
 export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; sinceGeneration: number };
-export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null };
+export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null; made?: string };
 export type Finished = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; evaluated: Evaluated };
 export type Registered = { mlflowRunId: string; modelVersion: string };
 export type RetrainResult = {
@@ -68,13 +70,34 @@ export type RetrainResult = {
   attempt?: number;
 };
 
+/** What explains that a rerun differs. `hardware`: the machine, and the settings of the process on it. */
+export type RerunCause = 'data' | 'code' | 'parameter' | 'library' | 'hardware' | 'unexplained';
+/** `not-recorded`: the run does not say; `not-compared`: there is nothing to compare, for the reason in `detail`. */
+export type RerunStage = { stage: string; status: 'equal' | 'differs' | 'not-recorded' | 'not-compared'; detail: string };
+/** `also`: what else is not as it was. `largest`: of the numbers of that stage, the two that are farthest apart; `what` says how many differ. */
+export type RerunDifference = {
+  stage: string;
+  cause: RerunCause;
+  why: string;
+  remedy: string;
+  also: string[];
+  largest: { what: string; path: string; first: number; again: number; difference: number } | null;
+};
+/** `again` is null where nothing could be trained. */
 export type RerunResult = {
   runId: string;
   equal: boolean;
-  artifact: { first: string; again: string };
-  metrics: { first: string; again: string };
+  artifact: { first: string; again: string | null };
+  metrics: { first: string; again: string | null };
   firstDifference: string | null;
+  /** In the order in which they follow from each other. */
+  stages: RerunStage[];
+  difference: RerunDifference | null;
+  /** What is not as it was, equal or not; empty where all is. Null where the run does not say how it was made. */
+  changed: { code: string; library: string; hardware: string } | null;
 };
+/** `unusable`: what the run was made of is not what it was. */
+export type RunInputs = { retrain: PreparedRetrain; log: SealedLog; unusable?: string };
 
 /** What making the evidence again needs. */
 /** `attributionMs`: a younger slate is not known to have earned nothing; absent in releases that were opened before it was counted. */
@@ -191,7 +214,7 @@ export interface ControlActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
   replayQuarantine(input: ReplayRequest): Promise<IngestResult>;
-  surveyErasure(input: { id: string }): Promise<{ over: boolean }>;
+  surveyErasure(input: { id: string }): Promise<{ over: boolean; surfaces: string[]; retrain: boolean }>;
   eraseEverywhere(input: { id: string }): Promise<void>;
   sweepErased(input: { id: string }): Promise<void>;
   certifyErasure(input: { id: string }): Promise<CertifiedErasure>;
@@ -228,8 +251,8 @@ export interface ControlActivities {
   /** Brings the registry in line with a deployment spec that a person wrote while no release ran, or raises the alarm. */
   reconcile(input: { surface: string; generation: number }): Promise<void>;
   closeRelease(input: CloseRequest): Promise<void>;
-  readRun(input: { runId: string }): Promise<{ retrain: PreparedRetrain; log: SealedLog }>;
-  compareRerun(input: Finished & { runId: string }): Promise<RerunResult>;
+  readRun(input: { runId: string }): Promise<RunInputs>;
+  compareRerun(input: { runId: string } & (Finished | { unusable: string })): Promise<RerunResult>;
 }
 
 export interface TrainingActivities {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts';
@@ -8,6 +8,7 @@ import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import type { LogReader } from '../stores/event-log.ts';
 import { openLogReader } from '../stores/event-log-files.ts';
 import { type GenerationStore, parseGeneration } from '../stores/generations.ts';
+import { beginLife, isOver } from '../stores/life.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import type { MlflowClient } from '../stores/mlflow/mlflow-client.ts';
 
@@ -49,12 +50,26 @@ export type Context = {
 export async function inScratch<T>({ root }: Pick<State, 'root'>, what: string, use: (workDir: string) => Promise<T>): Promise<T> {
   const scratch = join(root, 'run', 'scratch');
   await mkdir(scratch, { recursive: true });
-  const workDir = await mkdtemp(join(scratch, `${what}-`));
+  const life = beginLife();
+  const workDir = await mkdtemp(join(scratch, `${what}~${life.id}~`));
   try {
     return await use(workDir);
   } finally {
     await rm(workDir, { recursive: true, force: true });
+    life.end();
   }
+}
+
+/** Removes what killed processes left behind. @returns what those that live are at */
+export async function clearScratch({ root }: Pick<State, 'root'>): Promise<string[]> {
+  const scratch = join(root, 'run', 'scratch');
+  const living: string[] = [];
+  for (const name of await readdir(scratch).catch(() => [])) {
+    const [what = '', life] = name.split('~');
+    if (life !== undefined && isOver(life) !== true) living.push(what);
+    else await rm(join(scratch, name), { recursive: true, force: true });
+  }
+  return living;
 }
 
 export async function readCharter(blobs: BlobStore, digest: string): Promise<Charter> {

@@ -1,4 +1,5 @@
 import { type AnyEvent, isInteraction, type Logged, parseEvent } from '../models/contracts/event-schemas.ts';
+import { wordsOf } from '../models/consent.ts';
 import { inputError, type ProblemDetails, toProblemDetails, UnderstudyError } from '../models/contracts/problem.ts';
 import { underPseudonym } from '../models/contracts/pseudonyms.ts';
 import { sendable } from './http/problem-response.ts';
@@ -51,11 +52,15 @@ export async function acceptEvents({ events, surfaces, nowMs, onWarning }: Optio
       answers.push({ eventId, status: 'withheld' });
       continue;
     }
+    // A denial holds for what stands behind it in the same batch too.
+    if (event.kind === 'consent') for (const word of wordsOf(event, nowMs)) if (!word[2]) surface.consents.note(word);
     inBatch.add(key);
     const { reason, warnings } = surface.door.judge(event, nowMs);
     for (const rule of warnings) onWarning?.(name, rule);
     const record = { ...event, receivedAtMs: nowMs, ...(reason === null ? {} : { quarantined: reason }) };
-    fresh.set(surface, [...(fresh.get(surface) ?? []), record]);
+    const batch = fresh.get(surface);
+    if (batch === undefined) fresh.set(surface, [record]);
+    else batch.push(record);
     answers.push(reason === null ? { eventId, status: 'accepted' } : { eventId, status: 'quarantined', reason });
   }
   if (strangers > 0 && strangers === events.length) throw unknownSurface((events[0] as AnyEvent).surface);

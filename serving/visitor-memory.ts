@@ -51,7 +51,7 @@ export function createVisitorMemory({ snapshot }: { snapshot: () => Snapshot }):
     remember(event) {
       eventIds.add(event.eventId);
       if (event.quarantined !== undefined) return;
-      if (event.kind === 'login') return profiles.link(event);
+      if (event.kind === 'login') return snapshot().charter.identity?.merge === 'none' ? undefined : profiles.link(event);
       if (event.kind === 'consent') for (const word of wordsOf(event, event.receivedAtMs)) consents.note(word);
       // Who does not want to be known is not.
       if (!isInteraction(event) || !consents.allows(event, 'personalization')) return;

@@ -7,16 +7,24 @@ import { digestBytes } from '../models/contracts/digest.ts';
 import { type Digest, digestString } from '../models/contracts/ids.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { BlobStore } from './blobs.ts';
-import { createExclusive, makeDirectory, syncDirectory } from './durable-files.ts';
+import { createExclusive, makeDirectory, removeLeftovers, syncDirectory, temporaryBeside } from './durable-files.ts';
 
 /** Blobs as files `sha256/ab/<hex>` below `root`; of what was erased there is `sha256/ab/<hex>.erased`, which holds the certificate's id. */
 export function openBlobDirectory({ root }: { root: string }): BlobStore {
   const verified = new Set<Digest>();
+  const durable = new Set<Digest>();
   const pathOf = (digest: Digest): string => {
     if (!digestString.safeParse(digest).success) throw new UnderstudyError('UND-NOT-FOUND', `${JSON.stringify(digest)} is not a digest`);
     const hex = digest.slice('sha256:'.length);
     return join(root, 'sha256', hex.slice(0, 2), hex);
   };
+
+  async function* names(): AsyncGenerator<{ name: string; path: string }> {
+    for (const folder of (await readdir(join(root, 'sha256')).catch(() => [])).sort()) {
+      await removeLeftovers(join(root, 'sha256', folder));
+      for (const name of (await readdir(join(root, 'sha256', folder))).sort()) yield { name, path: join(root, 'sha256', folder, name) };
+    }
+  }
 
   /** @throws UND-ERASED */
   async function refuseErased(digest: Digest): Promise<void> {
@@ -25,20 +33,28 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
       throw new UnderstudyError('UND-ERASED', `The blob ${digest} held what was erased by certificate ${certificate}`, { details: { certificate } });
   }
 
+  /** Whether the bytes are there, and for good: whoever brought them may have died before their name was durable. */
+  async function isKept(digest: Digest): Promise<boolean> {
+    const path = pathOf(digest);
+    if (!(await exists(path))) return false;
+    if (!durable.has(digest)) await syncDirectory(dirname(path));
+    durable.add(digest);
+    return true;
+  }
+
   return {
     async put(bytes) {
       const digest = digestBytes(bytes);
-      const path = pathOf(digest);
-      if (await exists(path)) return digest;
+      if (await isKept(digest)) return digest;
       await refuseErased(digest);
-      await createExclusive(path, bytes);
+      await createExclusive(pathOf(digest), bytes);
       return digest;
     },
 
     async putFile(source) {
       const digest = await digestFile(source);
       const path = pathOf(digest);
-      if (await exists(path)) {
+      if (await isKept(digest)) {
         await unlink(source);
         return digest;
       }
@@ -48,7 +64,7 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
       // The name is the content: two who race write the same bytes, so overwriting is harmless.
       await rename(source, path).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EXDEV') throw error;
-        const beside = `${path}.new-${process.pid}`;
+        const beside = temporaryBeside(path);
         await copyFile(source, beside);
         await syncFile(beside);
         await rename(beside, path);
@@ -92,12 +108,21 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
       await syncDirectory(dirname(path));
     },
 
-    async *list() {
-      const folders = await readdir(join(root, 'sha256')).catch(() => []);
-      for (const folder of folders.sort()) {
-        for (const hex of (await readdir(join(root, 'sha256', folder))).sort())
-          if (/^[0-9a-f]{64}$/.test(hex)) yield { digest: `sha256:${hex}`, path: join(root, 'sha256', folder, hex) };
+    async drop(digest) {
+      await unlink(pathOf(digest)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    },
+
+    async *erased() {
+      for await (const { name, path } of names()) {
+        if (!name.endsWith(erasedSuffix)) continue;
+        yield { digest: `sha256:${name.slice(0, -erasedSuffix.length)}`, certificate: await readFile(path, 'utf8') };
       }
+    },
+
+    async *list() {
+      for await (const { name, path } of names()) if (/^[0-9a-f]{64}$/.test(name)) yield { digest: `sha256:${name}`, path };
     },
   };
 }

@@ -12,6 +12,10 @@ export interface BlobStore {
   localPath(digest: Digest): Promise<string>;
   /** Removes the bytes for good; from then on their name says by which certificate. The same bytes are not taken in again. */
   erase(digest: Digest, certificate: string): Promise<void>;
+  /** Removes the bytes of what can be made again, and leaves no word. */
+  drop(digest: Digest): Promise<void>;
+  /** What was erased, and by which certificate. */
+  erased(): AsyncIterable<{ digest: Digest; certificate: string }>;
   /** Every blob that there is. */
   list(): AsyncIterable<{ digest: Digest; path: string }>;
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, unlink } from 'node:fs/promises';
+import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnderstudyError } from '../models/contracts/problem.ts';
-import { replaceFile, syncDirectory } from './durable-files.ts';
-import { beginLife } from './life.ts';
+import { createExclusive, replaceFile, syncDirectory } from './durable-files.ts';
+import { beginLife, isOver } from './life.ts';
 import { erasedLine, isErased, tryRecord } from './log-lines.ts';
 import { parseFile, recoverSegments, type Seal, sealedSuffix, sealOf, segmentFiles, writeSeal } from './log-recovery.ts';
 
@@ -19,16 +19,44 @@ type Input = {
 /**
  * Takes records out of the sealed segments of a stream, for good. Each is overwritten in its place by as many bytes that say nothing, so that readers who
  * stand in the middle of a segment go on; the seal says what the segment was, and by which certificate it is not any more. Segments that lives which are
- * over left open are sealed first. It can be repeated at whatever point it failed.
+ * over left open are sealed first, those that are written now are left alone. It can be repeated at whatever point it failed.
  * @returns how many records are gone now that were there before, and from how many segments.
- * @throws UND-LOG-UNAVAILABLE while a segment is open: its writer must seal it, or be over.
+ * @throws UND-LOG-UNAVAILABLE while somebody else erases from the same stream.
  */
-export async function eraseFromLog({ directory, mentions = [''], matches, certificate }: Input): Promise<{ records: number; segments: number }> {
+export async function eraseFromLog(input: Input): Promise<{ records: number; segments: number }> {
+  if ((await stat(input.directory).catch(() => undefined)) === undefined) return { records: 0, segments: 0 };
+  const release = await lock(input.directory);
+  try {
+    return await erase(input);
+  } finally {
+    await release();
+  }
+}
+
+/** Two that read, change and write the same file would undo each other. A lock of a life that is over is nobody's. */
+async function lock(directory: string): Promise<() => Promise<void>> {
+  const path = join(directory, '.erasing');
+  const life = beginLife();
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    if (await createExclusive(path, life.id))
+      return async () => {
+        await unlink(path).catch(() => undefined);
+        life.end();
+      };
+    const holder = await readFile(path, 'utf8').catch(() => '');
+    if (holder === '' || isOver(holder) === true) await unlink(path).catch(() => undefined);
+  }
+  life.end();
+  throw new UnderstudyError('UND-LOG-UNAVAILABLE', `Somebody else erases from ${directory}`);
+}
+
+async function erase({ directory, mentions = [''], matches, certificate }: Input): Promise<{ records: number; segments: number }> {
   await sealWhatIsOver(directory);
   const done = { records: 0, segments: 0 };
   const needles = mentions.map((mention) => Buffer.from(JSON.stringify(mention).slice(1, -1)));
-  for (const { file, name, open } of await segmentFiles(directory)) {
-    if (open) throw new UnderstudyError('UND-LOG-UNAVAILABLE', `The log segment ${file} is still open`);
+  for (const { name, open } of await segmentFiles(directory)) {
+    // It is newer than what was asked for; what it holds of them is found when all is looked at, and goes in another round.
+    if (open) continue;
     const path = join(directory, name + sealedSuffix);
     const bytes = await readFile(path);
     const seal = await sealAfterAttempt({ directory, name, actual: digestOf(bytes) });

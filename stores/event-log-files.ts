@@ -243,6 +243,7 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
       for (const segment of segments) {
         const path = join(directory, segment.name + sealedSuffix);
         const size = (await stat(path).catch(() => undefined))?.size;
+        if (size !== segment.bytes) await refuseErased(directory, segment);
         if (size !== segment.bytes)
           throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} has ${size ?? 'no'} bytes, its seal says ${segment.bytes}`);
         const hash = createHash('sha256');
@@ -252,9 +253,7 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
         }
         const digest = `sha256:${hash.digest('hex')}`;
         if (digest === segment.digest) continue;
-        const { erased = [] } = await sealOf(directory, segment.name);
-        const since = erased.findIndex(({ was }) => was === segment.digest);
-        if (since >= 0) throw erasedSince(segment.name, erased.slice(since));
+        await refuseErased(directory, segment);
         throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} holds other bytes than its seal says`);
       }
     },
@@ -286,6 +285,13 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
 
 /** Without its history: a segment is pinned by what it holds. */
 const sealedOf = ({ name, digest, records, bytes }: SealedSegment): SealedSegment => ({ name, digest, records, bytes });
+
+/** @throws UND-ERASED where the segment was once what it is pinned as. */
+async function refuseErased(directory: string, segment: SealedSegment): Promise<void> {
+  const { erased = [] } = await sealOf(directory, segment.name);
+  const since = erased.findIndex(({ was }) => was === segment.digest);
+  if (since >= 0) throw erasedSince(segment.name, erased.slice(since));
+}
 
 function erasedSince(segment: string, erased: readonly { certificate: string }[]): UnderstudyError {
   const certificates = erased.map(({ certificate }) => certificate);

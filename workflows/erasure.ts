@@ -1,4 +1,5 @@
-import { ApplicationFailure, defineQuery, ParentClosePolicy, setHandler, sleep, startChild, workflowInfo } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ApplicationFailure, defineQuery, ParentClosePolicy, setHandler, sleep, startChild, WorkflowIdReusePolicy, workflowInfo } from '@temporalio/workflow';
 import type { PrepareRequest } from '../activities/api.ts';
 import { statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { patient } from './proxies.ts';
@@ -13,9 +14,10 @@ const roundsAtMost = 20;
 export async function erasure({ id }: { id: string }): Promise<{ id: string; surfaces: string[] }> {
   const where = { phase: 'finding what is theirs', why: '', found: [] as string[] };
   setHandler(defineQuery<typeof where>(statusQuery), () => where);
-  const { over } = await patient.surveyErasure({ id });
-  if (over) return { id, surfaces: [] };
   for (let round = 1; round <= roundsAtMost; round += 1) {
+    where.phase = 'finding what is theirs';
+    const survey = await patient.surveyErasure({ id });
+    if (survey.over) return finish({ id, ...survey });
     where.phase = 'erasing logs, data and profiles';
     where.why = round === 1 ? '' : 'something came in meanwhile';
     await patient.eraseEverywhere({ id });
@@ -24,9 +26,8 @@ export async function erasure({ id }: { id: string }): Promise<{ id: string; sur
     where.phase = 'looking everywhere';
     const certified = await patient.certifyErasure({ id });
     if (certified.done) {
-      if (certified.retrain) await askForRetraining(certified.surfaces);
       where.phase = 'done';
-      return { id, surfaces: certified.surfaces };
+      return finish({ id, ...certified });
     }
     where.found = certified.found;
     await sleep('2 s');
@@ -38,13 +39,24 @@ export async function erasure({ id }: { id: string }): Promise<{ id: string; sur
   });
 }
 
+async function finish({ id, surfaces, retrain }: { id: string; surfaces: string[]; retrain: boolean }): Promise<{ id: string; surfaces: string[] }> {
+  if (retrain) await askForRetraining(surfaces);
+  return { id, surfaces };
+}
+
 async function askForRetraining(surfaces: readonly string[]): Promise<void> {
   for (const surface of surfaces) {
     const request: PrepareRequest = { surface, candidates: null, guest: null, charter: null };
-    await startChild(workflowNames.requestRetrain, {
-      workflowId: `request-retrain/${surface}/${workflowInfo().workflowId}`,
-      args: [request],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-    });
+    try {
+      await startChild(workflowNames.requestRetrain, {
+        workflowId: `request-retrain/${surface}/${workflowInfo().workflowId}`,
+        args: [request],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        // Once, however often the erasure is resumed.
+        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
   }
 }

@@ -20,6 +20,9 @@ export function changeOf(record: unknown): Logged<ChangeEvent> | undefined {
   return parseLogged(record) as Logged<ChangeEvent> | undefined;
 }
 
+/** Logs of before may hold halves of surrogate pairs, which are no text to other readers. */
+export const wellFormed = (_key: string, value: unknown): unknown => (typeof value === 'string' ? value.toWellFormed() : value);
+
 /** A line of the file that `sliceChanges` reads. */
 export function changeLine(change: Logged<ChangeEvent>): string {
   const { receivedAtMs = change.atMs, quarantined: _, ...body } = change;
@@ -28,7 +31,7 @@ export function changeLine(change: Logged<ChangeEvent>): string {
     kind: change.kind,
     subject: subjectOf(change),
     at_ms: Math.min(change.atMs, receivedAtMs),
-    body: JSON.stringify(body),
+    body: JSON.stringify(body, wellFormed),
   });
 }
 
@@ -74,7 +77,8 @@ export async function sliceChanges({ duck, path, previous, timeZone, source, blo
   const slices = await writeDays({ duck, table: 'changes', columns: changeColumns, rowText: changeTextSql, source, blobs });
   const accepted = Object.fromEntries(counts.map(({ kind, rows }) => [kind, rows]));
   const fresh = counts.reduce((sum, { rows }) => sum + rows, 0);
-  const rowsBefore = slices.reduce((sum, slice) => sum + slice.rows, 0) - fresh;
+  const written = new Set(slices.map((slice) => slice.day));
+  const rowsBefore = previous.filter((slice) => written.has(slice.day)).reduce((sum, slice) => sum + slice.rows, 0);
   return { slices, rowsBefore, accepted, duplicates: (given?.rows ?? 0) - fresh, catalog: bodies.map(({ body }) => JSON.parse(body) as ChangeEvent) };
 }
 

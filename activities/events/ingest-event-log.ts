@@ -23,7 +23,6 @@ export async function ingestEventLog(context: Context, request: { surface: strin
   const charter = await readCharter(state.blobs, request.charter ?? (await currentCharter(state, surface)));
   await sealLog(context, { surface });
   const reader = state.logReader(surface, 'events');
-  const sealed = await reader.sealed();
   const pseudonyms = await openPseudonyms({ generations: state.generations, surface, charter, key: context.pseudonymKey });
   return publishData<Ingested>({
     state,
@@ -35,7 +34,8 @@ export async function ingestEventLog(context: Context, request: { surface: strin
       if (before === undefined) throw new UnderstudyError('UND-NO-DATA', `${surface} has no data yet: ingest a file first, which also says what the items are`);
       const rules = rulesOf(charter);
       const whole = before.log?.rules !== rules;
-      const { fresh, through } = pick(sealed, whole ? {} : (before.log?.through ?? {}));
+      // Listed anew each time: what was erased since is another segment now.
+      const { fresh, through } = pick(await reader.sealed(), whole ? {} : (before.log?.through ?? {}));
       const ingested = await ingestLog({
         surface,
         charter,

@@ -11,7 +11,7 @@ import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import type { DataState, SliceReference } from '../../models/contracts/window.ts';
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from './build-catalog.ts';
-import { changeCatalog, changeLine, changeOf, type SlicedChanges, sliceChanges } from './changes.ts';
+import { changeCatalog, changeLine, changeOf, type SlicedChanges, sliceChanges, wellFormed } from './changes.ts';
 import { dayIn } from '../windows/days.ts';
 import { name, text, withDuck } from './duckdb.ts';
 import { eventColumns } from './event-columns.ts';
@@ -133,7 +133,7 @@ async function writeLines({
   const changes = createWriteStream(files.changes);
   async function* lines() {
     for await (const event of events) {
-      const line = `${typeof event === 'object' ? JSON.stringify(event) : '{}'}\n`;
+      const line = `${typeof event === 'object' ? JSON.stringify(event, wellFormed) : '{}'}\n`;
       hash.update(line);
       bytes += Buffer.byteLength(line);
       const change = changeOf(event);

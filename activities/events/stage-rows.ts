@@ -57,16 +57,20 @@ export async function stageRows(input: Input): Promise<{ shiftDays: number; warn
   const { duck, mapping, charter, shift = { days: 0 } } = input;
   // `Intl` knows zones that DuckDB does not.
   await asWritten({ what: 'The time zone', path: '/timeZone' }, () => duck.run(`SELECT timezone(${text(charter.timeZone)}, TIMESTAMP '2026-01-01')`));
-  await asWritten({ what: `The mapping ${mapping.name}`, path: '/source/mapping/sql' }, () => mapRows({ duck, mapping }));
-  const shiftDays = 'days' in shift ? shift.days : await shiftFor({ duck, endsAt: shift.endsAt, timeZone: charter.timeZone });
+  const mapped = { what: `The mapping ${mapping.name}`, path: '/source/mapping/sql' };
+  await asWritten(mapped, () => viewMapped({ duck, mapping }));
+  const shiftDays = 'days' in shift ? shift.days : await asWritten(mapped, () => shiftFor({ duck, endsAt: shift.endsAt, timeZone: charter.timeZone }));
   const zone = text(charter.timeZone);
   // The wall clock is shifted, not the instant: an hour and its day stay what they were, in summer and in winter.
   const wall = `coalesce(wall_time, TRY(timezone(${zone}, make_timestamptz(at_ms * 1000))))`;
   const instant = `TRY(epoch_ms(timezone(${zone}, ${wall} + INTERVAL (${shiftDays}) DAY)))`;
   const atMs = shiftDays === 0 ? `coalesce(at_ms, ${instant})` : instant;
-  await duck.run(`CREATE TABLE timed AS SELECT * EXCLUDE (at_ms, wall_time), ${atMs} AS at_ms FROM mapped`);
-  await duck.run('DROP TABLE mapped');
-  const warnings = await judgeRows({ ...input, nowMs: shiftDays === 0 ? input.nowMs : null });
+  await duck.run(`CREATE VIEW timed AS SELECT * EXCLUDE (at_ms, wall_time), ${atMs} AS at_ms FROM mapped`);
+  const nowMs = shiftDays === 0 ? input.nowMs : null;
+  // The one pass in which the mapping is run: rows are copied once, and not at each step.
+  await asWritten(mapped, () => ruleRows({ ...input, nowMs }));
+  await checkLines({ duck, mapping });
+  const warnings = await judgeRuled({ ...input, nowMs });
   await withhold(input);
   return { shiftDays, warnings };
 }
@@ -83,43 +87,56 @@ async function withhold({ duck, charter, changes = [], freshChanges }: Input): P
   }
 }
 
+type Rules = Omit<Input, 'mapping' | 'shift'>;
+
 /** From `timed`, whose `reason` is the mapping's own, to `judged`. */
-export async function judgeRows({
-  duck,
-  charter,
-  nowMs,
-  knownItems = [],
-  pseudonyms = null,
-}: Omit<Input, 'mapping' | 'shift'>): Promise<IngestManifest['warnings']> {
+export async function judgeRows(input: Rules): Promise<IngestManifest['warnings']> {
+  await ruleRows(input);
+  return judgeRuled(input);
+}
+
+const brokenSql = ({ rule, limit }: { rule: (typeof rowRules)[number]; limit: number }, nowMs: number | null) => atMoment(rule.breaksSql(limit), nowMs);
+
+/** From `timed` to `ruled`, whose `reason` is the first that a row is put aside for. */
+async function ruleRows({ duck, charter, nowMs, knownItems = [] }: Rules): Promise<void> {
   const { recordRules } = charter.data;
-  const strict = rulesThat(rowRules, ['quarantine', 'stop'], recordRules);
-  const broken = ({ rule, limit }: { rule: (typeof rowRules)[number]; limit: number }) => atMoment(rule.breaksSql(limit), nowMs);
   await fillForeignItems({ duck, itemIdPattern: charter.scope.itemIdPattern });
   await fillItems({ duck, table: 'known_items', items: choiceOf('unknown-item', recordRules).action === 'off' ? [] : knownItems });
-  await duck.run(`
-    CREATE TABLE ruled AS SELECT * EXCLUDE (reason), coalesce(reason, CASE ${strict.map((one) => `WHEN ${broken(one)} THEN '${one.rule.name}'`).join(' ')} END) AS reason
-    FROM timed`);
-  await duck.run('DROP TABLE timed');
-  // Behind the rules: of what is no id there is no pseudonym.
-  await pseudonymRows({ duck, table: 'ruled', where: 'one.reason IS NULL', pseudonyms });
-  await duck.run(`
-    CREATE TABLE judged AS
-    WITH several AS (SELECT event_id FROM ruled WHERE reason IS NULL GROUP BY event_id HAVING count(*) > 1),
-    repeats AS (
-      SELECT raw_line, row_number() OVER first AS nth, ${sameEventSql} = first_value(${sameEventSql}) OVER first AS same
-      FROM ruled WHERE reason IS NULL AND event_id IN (SELECT event_id FROM several)
-      WINDOW first AS (PARTITION BY event_id ORDER BY raw_line))
-    SELECT ruled.* EXCLUDE (reason), CASE WHEN repeats.nth > 1 THEN CASE WHEN repeats.same THEN 'duplicate' ELSE 'event-id-conflict' END ELSE reason END AS fate
-    FROM ruled LEFT JOIN repeats USING (raw_line)`);
-  await duck.run('DROP TABLE ruled');
+  const strict = rulesThat(rowRules, ['quarantine', 'stop'], recordRules);
+  const reasons = strict.map((one) => `WHEN ${brokenSql(one, nowMs)} THEN '${one.rule.name}'`).join(' ');
+  await duck.run(`CREATE TABLE ruled AS SELECT * EXCLUDE (reason), coalesce(reason, CASE ${reasons} END) AS reason FROM timed`);
+}
+
+/** From `ruled` to `judged`. */
+async function judgeRuled({ duck, charter, nowMs, pseudonyms = null }: Rules): Promise<IngestManifest['warnings']> {
+  const { recordRules } = charter.data;
+  // Behind the rules, which speak of ids as they came.
+  await pseudonymRows({ duck, table: 'ruled', pseudonyms });
+  await tellTwins(duck);
   const ofSequences = await judgeSequences({ duck, charter });
-  await stopAt({ duck, names: strict.filter(({ action }) => action === 'stop').map(({ rule }) => rule.name) });
+  const stops = rulesThat(rowRules, ['stop'], recordRules);
+  await stopAt({ duck, names: stops.map(({ rule }) => rule.name) });
   const mild = rulesThat(rowRules, ['warn'], recordRules);
   if (mild.length === 0) return ofSequences;
   const [counts = {}] = await duck.rows<Record<string, number>>(
-    `SELECT ${mild.map((one) => `count_if(${broken(one)})::DOUBLE AS ${name(one.rule.name)}`).join(', ')} FROM judged WHERE fate IS NULL`,
+    `SELECT ${mild.map((one) => `count_if(${brokenSql(one, nowMs)})::DOUBLE AS ${name(one.rule.name)}`).join(', ')} FROM judged WHERE fate IS NULL`,
   );
   return [...mild.flatMap(({ rule }) => warningOf(rule.name, counts[rule.name] ?? 0)), ...ofSequences];
+}
+
+/** `ruled` becomes `judged`: rows that have an event id of a line before are duplicates, or conflicts. */
+async function tellTwins(duck: Duck): Promise<void> {
+  // Hashes are smaller than ids, and tell nearly all rows that there are once from the few that are looked at.
+  await duck.run(`
+    CREATE TABLE repeats AS
+    WITH several AS (SELECT key FROM (SELECT hash(event_id) AS key FROM ruled WHERE reason IS NULL) GROUP BY key HAVING count(*) > 1)
+    SELECT raw_line, row_number() OVER first AS nth, ${sameEventSql} = first_value(${sameEventSql}) OVER first AS same
+    FROM ruled WHERE reason IS NULL AND hash(event_id) IN (SELECT key FROM several)
+    WINDOW first AS (PARTITION BY event_id ORDER BY raw_line)`);
+  await duck.run(`
+    UPDATE ruled SET reason = CASE WHEN repeats.same THEN 'duplicate' ELSE 'event-id-conflict' END
+    FROM repeats WHERE repeats.nth > 1 AND repeats.raw_line = ruled.raw_line`);
+  await duck.run('DROP TABLE repeats; ALTER TABLE ruled RENAME reason TO fate; ALTER TABLE ruled RENAME TO judged');
 }
 
 /** All of them see the same rows; then those that put rows aside do so, the first one first. */
@@ -162,21 +179,25 @@ async function stopAt({ duck, names }: { duck: Duck; names: readonly string[] })
 
 const atMoment = (sql: string, nowMs: number | null): string => sql.replaceAll(':now', nowMs === null ? 'CAST(NULL AS BIGINT)' : String(nowMs));
 
-/** Runs the mapping; columns that it does not give are NULL. @throws UND-CONSERVATION when it does not give each line once. */
-async function mapRows({ duck, mapping }: { duck: Duck; mapping: Mapping }): Promise<void> {
+/** The mapping as the view `mapped`; columns that it does not give are NULL. */
+async function viewMapped({ duck, mapping }: { duck: Duck; mapping: Mapping }): Promise<void> {
   const described = await duck.rows<{ column_name: string }>(`DESCRIBE ${mapping.sql}`);
   const given = new Set(described.map((row) => row.column_name));
   const columns = [...eventColumns, ...extraColumns].map(
     ({ column, type }) => `CAST(${given.has(column) ? `m.${name(column)}` : 'NULL'} AS ${type}) AS ${column}`,
   );
-  await duck.run(`CREATE TABLE mapped AS SELECT m.raw_line, ${columns.join(', ')} FROM (${mapping.sql}) m`);
-  const [check] = await duck.rows<{ rows: number; lines: number; raw: number }>(
-    'SELECT count(*)::DOUBLE AS rows, count(DISTINCT raw_line)::DOUBLE AS lines, (SELECT count(*) FROM raw)::DOUBLE AS raw FROM mapped',
-  );
-  if (check === undefined || check.rows !== check.raw || check.lines !== check.raw) {
-    throw new UnderstudyError('UND-CONSERVATION', `The mapping ${mapping.name} made ${check?.rows} rows of ${check?.raw} lines (${check?.lines} different)`);
-  }
+  await duck.run(`CREATE VIEW mapped AS SELECT m.raw_line, ${columns.join(', ')} FROM (${mapping.sql}) m`);
 }
+
+/** @throws UND-CONSERVATION when the mapping did not give each line once: equal sums of 64-bit hashes are taken for equal lines. */
+async function checkLines({ duck, mapping }: { duck: Duck; mapping: Mapping }): Promise<void> {
+  const sums = (table: string) => `SELECT count(*)::DOUBLE AS rows, coalesce(sum(hash(raw_line)), 0) AS hashes FROM ${table}`;
+  const [ruled, raw] = [(await duck.rows<Lines>(sums('ruled')))[0], (await duck.rows<Lines>(sums('raw')))[0]];
+  if (ruled !== undefined && ruled.rows === raw?.rows && ruled.hashes === raw.hashes) return;
+  const [lines] = await duck.rows<{ different: number }>('SELECT count(DISTINCT raw_line)::DOUBLE AS different FROM ruled');
+  throw new UnderstudyError('UND-CONSERVATION', `The mapping ${mapping.name} made ${ruled?.rows} rows of ${raw?.rows} lines (${lines?.different} different)`);
+}
+type Lines = { rows: number; hashes: string };
 
 /** Whole weeks that bring the last day of the data to the last such weekday on or before `endsAt`. */
 async function shiftFor({ duck, endsAt, timeZone }: { duck: Duck; endsAt: string; timeZone: string }): Promise<number> {

@@ -11,7 +11,8 @@ export type Theirs = { surface: string; events: number; changes: number; quarant
 export async function countTheirs({ state, people }: { state: State; people: Subjects }): Promise<Theirs[]> {
   const counts: Theirs[] = [];
   await withDuck({ workDir: undefined }, async (duck) => {
-    await loadPersons(duck, await wholeOf({ duck, paths: (await parquetBlobs({ duck, blobs: state.blobs })).events, people }));
+    const { events: paths, changes: logins } = await parquetBlobs({ duck, blobs: state.blobs });
+    await loadPersons(duck, await wholeOf({ duck, paths, changes: logins, people }));
     for (const surface of await listSurfaces(state)) {
       const data = (await readLatest(state.generations, `data/${surface}`, dataState))?.document;
       if (data === undefined) continue;

@@ -65,7 +65,7 @@ export async function enforceRetention(context: Context, { surface }: { surface:
   const result: RetentionResult = { surface, certificate, removed: { ...erased.removed, ...removed }, days: erased.slices.length, blobs: erased.blobs };
   if (Object.keys(result.removed).length > 0)
     await appendLedger(state.generations, {
-      operationId: `${certificate}/${result.days}/${result.blobs}`,
+      operationId: `${certificate}/${context.now()}`,
       atMs: context.now(),
       surface,
       action: 'retention-enforced',
@@ -124,19 +124,22 @@ async function sweepGenerations({ state, surface, doomed, entryGoes, certificate
     for (const { digest } of data.changes ?? []) byKind.changes.add(digest);
     for (const entry of data.quarantine ?? []) if (entryGoes(entry)) aside.add(entry.digest);
   }
-  const elsewhere = await readBy({ state, except: surface });
+  // What came in meanwhile may stand beside what is too old: the next time it is written again, and then goes.
+  const elsewhere = await readBy(state);
   const doomedDigests = await withDuck({ workDir, signal }, async (duck) => {
     const found = [...aside];
     for (const kind of ['events', 'changes'] as const) found.push(...(await digestsWith({ duck, state, kind, digests: [...byKind[kind]], doomed })));
     return found;
   });
-  const gone = [...doomedDigests, ...(await earlierProfiles(state, surface))].filter((digest) => !elsewhere.has(digest));
+  const gone = doomedDigests.filter((digest) => !elsewhere.has(digest));
   let count = 0;
   for (const digest of gone) {
     if (!(await blobs.has(digest))) continue;
     await blobs.erase(digest, certificate);
     count += 1;
   }
+  // Profiles are made again from the data, perhaps the same: nothing is said where they stood.
+  for (const digest of await earlierProfiles(state, surface)) if (!elsewhere.has(digest)) await blobs.drop(digest);
   return count;
 }
 
@@ -161,24 +164,25 @@ async function digestsWith({
 
 async function earlierProfiles({ generations }: State, surface: string): Promise<string[]> {
   const series = `profiles/${surface}`;
-  const latest = await generations.latest(series);
-  const digestsOf = (document: unknown): string[] => {
-    const { blob, consents } = (document ?? {}) as { blob?: string; consents?: string };
-    return [blob, consents].filter((digest) => digest !== undefined);
-  };
-  const current = new Set(digestsOf(latest?.document));
+  const newest = (await generations.latest(series))?.generation ?? 0;
   const earlier = new Set<string>();
-  for (let generation = 1; generation < (latest?.generation ?? 0); generation += 1)
-    for (const digest of digestsOf(await generations.read(series, generation))) if (!current.has(digest)) earlier.add(digest);
+  for (let generation = 1; generation < newest; generation += 1)
+    for (const digest of digestsOfProfiles(await generations.read(series, generation))) earlier.add(digest);
   return [...earlier];
 }
 
-async function readBy({ state, except }: { state: State; except: string }): Promise<Set<string>> {
+function digestsOfProfiles(document: unknown): string[] {
+  const { blob, consents } = (document ?? {}) as { blob?: string; consents?: string };
+  return [blob, consents].filter((digest) => digest !== undefined);
+}
+
+/** What the newest data and profiles of any surface name. */
+async function readBy(state: State): Promise<Set<string>> {
   const digests = new Set<string>();
   for (const surface of await listSurfaces(state)) {
-    if (surface === except) continue;
     const data = (await readLatest(state.generations, `data/${surface}`, dataState))?.document;
     for (const { digest } of [...(data?.slices ?? []), ...(data?.changes ?? []), ...(data?.quarantine ?? [])]) digests.add(digest);
+    for (const digest of digestsOfProfiles((await state.generations.latest(`profiles/${surface}`))?.document)) digests.add(digest);
   }
   return digests;
 }

@@ -81,12 +81,18 @@ async function rewritten(
   },
 ): Promise<Rewritten> {
   const { duck, blobs, kind, slices, doomed } = input;
-  const pathOf = new Map<string, SliceReference>();
-  for (const slice of slices) pathOf.set(await blobs.localPath(slice.digest), slice);
-  const hits = await filesWith({ duck, kind, doomed, paths: [...pathOf.keys()] });
+  // Two sources may have a day of the same bytes.
+  const sharers = new Map<string, SliceReference[]>();
+  for (const slice of slices) {
+    const path = await blobs.localPath(slice.digest);
+    sharers.set(path, [...(sharers.get(path) ?? []), slice]);
+  }
+  const hits = await filesWith({ duck, kind, doomed, paths: [...sharers.keys()] });
   const groups = new Map<string, Group>();
-  for (const path of hits.keys()) {
-    const { source = '', shiftDays = 0 } = pathOf.get(path) as SliceReference;
+  const hit = new Set<SliceReference>();
+  for (const [path, slice] of [...hits.keys()].flatMap((path) => (sharers.get(path) ?? []).map((one) => [path, one] as const))) {
+    hit.add(slice);
+    const { source = '', shiftDays = 0 } = slice;
     const group = groups.get(`${source} ${shiftDays}`) ?? { paths: [], source, shiftDays };
     group.paths.push(path);
     groups.set(`${source} ${shiftDays}`, group);
@@ -96,8 +102,7 @@ async function rewritten(
   const versions: Rewritten['versions'] = [];
   const after = slices.flatMap((slice) => {
     const { day, source = '', shiftDays = 0 } = slice;
-    const isHit = [...hits.keys()].some((path) => pathOf.get(path) === slice);
-    if (!isHit) return [slice];
+    if (!hit.has(slice)) return [slice];
     const next = fresh.get(`${day} ${source} ${shiftDays}`);
     versions.push({ day, source, was: slice.digest, is: next?.digest ?? null });
     return next === undefined ? [] : [{ ...next, ...(slice.source === undefined ? {} : { source }) }];
@@ -108,9 +113,10 @@ async function rewritten(
 type Write = Group & Pick<Without, 'duck' | 'blobs' | 'timeZone' | 'doomed'>;
 
 async function writeEvents({ duck, blobs, timeZone, doomed, paths, source, shiftDays }: Write): Promise<SliceReference[]> {
-  await duck.run(`CREATE TABLE remaining AS SELECT ${eventColumnList} FROM ${slicesSql(paths)} WHERE NOT ${doomed.events}`);
+  // A view: the files hold their rows by time, so that a part is read where it is, and nothing is copied.
+  await duck.run(`CREATE VIEW remaining AS SELECT ${eventColumnList} FROM ${slicesSql(paths)} WHERE NOT ${doomed.events}`);
   const slices = await writeSlices({ duck, table: 'remaining', timeZone, source, shiftDays, blobs, onSlice: () => undefined });
-  await duck.run('DROP TABLE remaining');
+  await duck.run('DROP VIEW remaining');
   return slices;
 }
 

@@ -23,32 +23,55 @@ const among = (value: string, role: string) => `coalesce(${value} IN (SELECT id 
 
 /** An event is theirs that names them, or that nobody else is named in and whose session or device is theirs. */
 export const eventIsTheirs = `(${among('user_id', 'u')} OR (user_id IS NULL AND (${among('session_id', 's')} OR ${among('device_id', 'd')})))`;
-export const changeIsTheirs = `(${['u', 's', 'd'].map((role) => `(starts_with(subject, '${role}:') AND ${among('substr(subject, 3)', role)})`).join(' OR ')} OR ${among("json_extract_string(body, '$.userId')", 'u')})`;
-/** A quarantined row is a person's that has their id in one of its cells, or, where it is no row, in its text. */
-export const quarantinedIsTheirs = `(EXISTS (FROM persons WHERE contains(raw, to_json(id)::VARCHAR) OR (NOT json_valid(raw) AND contains(raw, id))))`;
+export const changeIsTheirs = `(${['u', 's', 'd'].map((role) => `(starts_with(subject, '${role}:') AND ${among('substr(subject, 3)', role)})`).join(' OR ')} OR ${among("CASE WHEN json_valid(body) THEN json_extract_string(body, '$.userId') END", 'u')})`;
+/**
+ * A quarantined row is theirs by the ids that its mapping read; one without (what was no row, and quarantines from before ids were kept) by its text.
+ */
+export const quarantinedIsTheirs = `(CASE WHEN user_id IS NULL AND session_id IS NULL AND device_id IS NULL
+  THEN EXISTS (FROM persons WHERE CASE WHEN json_valid(raw) THEN contains(raw, to_json(id)::VARCHAR) ELSE contains(raw, id) END)
+  ELSE ${eventIsTheirs} END)`;
 
-/** Sessions and devices that are theirs and nobody else's, by all slices that there are. */
-export async function wholeOf({ duck, paths, people }: { duck: Duck; paths: readonly string[]; people: Subjects }): Promise<Subjects> {
-  if (paths.length === 0 || people.userIds.length === 0) return people;
-  const owned = async (column: string): Promise<string[]> => {
+/** Sessions and devices that are theirs and nobody else's, by all slices that there are, of events and of logins. */
+export async function wholeOf({
+  duck,
+  paths,
+  changes,
+  people,
+}: {
+  duck: Duck;
+  paths: readonly string[];
+  changes: readonly string[];
+  people: Subjects;
+}): Promise<Subjects> {
+  if (people.userIds.length === 0) return people;
+  const owned = async (id: 'session' | 'device'): Promise<string[]> => {
+    const sources = [
+      'SELECT NULL::VARCHAR AS id, NULL::VARCHAR AS user_id WHERE false',
+      ...(paths.length === 0 ? [] : [`SELECT ${id}_id, user_id FROM ${slicesSql(paths)}`]),
+      ...(changes.length === 0
+        ? []
+        : [
+            `SELECT json_extract_string(body, '$.${id}Id'), json_extract_string(body, '$.userId') FROM read_parquet([${changes.map(text).join(', ')}]) WHERE kind = 'login' AND json_valid(body)`,
+          ]),
+    ];
     const [ids = []] = await duck.columns(
-      `SELECT ${column} FROM ${slicesSql(paths)} WHERE ${column} IS NOT NULL AND user_id IS NOT NULL GROUP BY ${column} HAVING bool_and(user_id IN ${list(people.userIds)})`,
+      `SELECT id FROM (${sources.join(' UNION ALL ')}) WHERE id IS NOT NULL AND user_id IS NOT NULL GROUP BY id HAVING bool_and(user_id IN ${list(people.userIds)})`,
     );
     return ids as string[];
   };
   const unique = (values: readonly string[]) => [...new Set(values)].sort();
   return {
     userIds: people.userIds,
-    sessionIds: unique([...people.sessionIds, ...(await owned('session_id'))]),
-    deviceIds: unique([...people.deviceIds, ...(await owned('device_id'))]),
+    sessionIds: unique([...people.sessionIds, ...(await owned('session'))]),
+    deviceIds: unique([...people.deviceIds, ...(await owned('device'))]),
   };
 }
 
 export type ParquetKind = 'events' | 'changes' | 'quarantine';
 const marks: readonly [ParquetKind, string][] = [
-  ['events', 'user_id'],
-  ['changes', 'subject'],
   ['quarantine', 'raw'],
+  ['changes', 'subject'],
+  ['events', 'user_id'],
 ];
 /** Which rows are to go, as SQL, for each kind of file. */
 export type Doomed = Record<ParquetKind, string>;
@@ -83,7 +106,8 @@ export async function filesWith({
   doomed: Doomed;
 }): Promise<Map<string, number>> {
   if (paths.length === 0) return new Map();
-  const nothing = kind === 'events' ? 'SELECT NULL::VARCHAR AS device_id, NULL::VARCHAR AS filename WHERE false UNION ALL BY NAME ' : '';
+  const ids = 'NULL::VARCHAR AS user_id, NULL::VARCHAR AS session_id, NULL::VARCHAR AS device_id, NULL::VARCHAR AS filename';
+  const nothing = kind === 'changes' ? '' : `SELECT ${ids} WHERE false UNION ALL BY NAME `;
   const rows = await duck.rows<{ filename: string; rows: number }>(`
     SELECT filename, count(*)::DOUBLE AS rows
     FROM (${nothing}SELECT * FROM read_parquet([${paths.map(text).join(', ')}], union_by_name = true, filename = true)) WHERE ${doomed[kind]} GROUP BY filename`);

@@ -50,15 +50,14 @@ async function theirParquet({ duck, blobs }: { duck: Duck; blobs: BlobStore }): 
   return found;
 }
 
-/** What is left of them in the state directory, the request itself aside. */
+/** What is left of them in the state directory, requests aside: each goes with its own erasure. */
 export async function lookEverywhere({
   root,
   blobs,
   people,
   workDir,
   signal,
-  except,
-}: Input & { root: string; except: string }): Promise<{ files: number; bytes: number; found: string[] }> {
+}: Input & { root: string }): Promise<{ files: number; bytes: number; found: string[] }> {
   const result = { files: 0, bytes: 0, found: [] as string[] };
   await withDuck({ workDir, signal }, async (duck) => {
     await loadPersons(duck, people);
@@ -67,7 +66,7 @@ export async function lookEverywhere({
   const traces = tracesOf(people);
   for await (const path of filesBelow(root)) {
     signal?.throwIfAborted();
-    if (relative(root, path) === except || path.startsWith(workDir)) continue;
+    if (path.startsWith(join(root, 'erasures')) || path.startsWith(workDir)) continue;
     result.files += 1;
     result.bytes += (await stat(path).catch(() => ({ size: 0 }))).size;
     if (await holdsAny(path, traces)) result.found.push(relative(root, path));

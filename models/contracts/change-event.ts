@@ -17,7 +17,7 @@ const line = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^[^\p{Cc}]*$/u, 'one line');
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'one line');
 
 /** What is said of the item; what is absent stays. */
 export const catalogChange = change('catalog', {
@@ -36,7 +36,18 @@ export const catalogChange = change('catalog', {
 export const profileChange = change('profile', {
   userId: externalId,
   attributes: z
-    .record(machineName, z.union([z.string().max(200), z.number(), z.boolean(), z.null()]))
+    .record(
+      machineName,
+      z.union([
+        z
+          .string()
+          .max(200)
+          .regex(/^\P{Cs}*$/u, 'well-formed'),
+        z.number(),
+        z.boolean(),
+        z.null(),
+      ]),
+    )
     .refine((attributes) => Object.keys(attributes).length > 0 && Object.keys(attributes).length <= 50, '1 to 50 attributes'),
 });
 

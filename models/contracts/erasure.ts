@@ -18,7 +18,7 @@ export const erasureRequest = z.strictObject({
   /** As asked for. */
   people: subjects,
   /** With the sessions and devices that are theirs and nobody else's. */
-  whole: subjects.nullable(),
+  whole: z.strictObject({ userIds: z.array(externalId), sessionIds: z.array(externalId), deviceIds: z.array(externalId) }).nullable(),
   /** Of each of the people, in order: SHA-256 of their receipt and id. */
   commitments: z.array(digestString),
   by: z.string().min(1),

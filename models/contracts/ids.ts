@@ -7,12 +7,12 @@ export const surfaceName = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower-cas
 export const digestString = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'sha256:<64 hex digits>');
 export type Digest = z.infer<typeof digestString>;
 
-/** Ids that come from outside (users, items, sessions, requests): printable, no spaces at the ends, no control characters. */
+/** Ids that come from outside (users, items, sessions, requests): printable, no spaces at the ends, no control characters, no half of a surrogate pair. */
 export const externalId = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[^\p{Cc}\s](?:[^\p{Cc}]*[^\p{Cc}\s])?$/u, 'printable, at most 128 characters');
+  .regex(/^[^\p{Cc}\p{Cs}\s](?:[^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\s])?$/u, 'printable, at most 128 characters');
 
 /** A short machine name (candidate, gate, rule). */
 export const machineName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'lower-case letters, digits, dot, dash, underscore');
