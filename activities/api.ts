@@ -1,5 +1,6 @@
 import type { AmongDecision, CanaryDecision } from '../models/contracts/canary.ts';
 import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteResult } from '../models/contracts/release.ts';
+import type { TrainingStart } from '../models/contracts/recipe.ts';
 import type { ReleaseIntent } from '../models/contracts/report.ts';
 import type { PublishResult } from '../stores/deployments.ts';
 
@@ -50,6 +51,8 @@ export type Trained = {
   trainSeconds: number;
   bytes: number;
   resumedFrom: number;
+  /** Where training began, of recipes with a warm start. */
+  start?: TrainingStart;
   /** Digest of how it was made (`activities/rerun/making.ts`); absent in results of before. */
   made?: string;
 };

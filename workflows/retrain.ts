@@ -67,11 +67,13 @@ export async function requestRetrain(input: PrepareRequest): Promise<string[]> {
   return ids;
 }
 
-/** Same manifest, seed and parameters again; says equal or the first difference. Registers nothing. */
+/** Same manifest, seed and parameters again; says equal or the first difference and its cause. Registers nothing. */
 export async function rerun(input: { runId: string }): Promise<RerunResult> {
   const where: Where = { phase: 'reading the run', why: input.runId, candidate: '' };
   setHandler(whereQuery, () => where);
-  const first = await control.readRun(input);
+  // Every byte of the data is read again.
+  const first = await patient.readRun(input);
+  if (first.unusable !== undefined) return control.compareRerun({ runId: input.runId, unusable: first.unusable });
   where.phase = 'training again';
   const trained = await training.trainCandidate(first.retrain);
   where.phase = 'evaluating again';

@@ -5,6 +5,8 @@ import { judgeReport } from '../../experiments/gates/judge-report.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { catalogItem } from '../../models/contracts/catalog-item.ts';
 import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
+import { canonicalJson } from '../../models/contracts/digest.ts';
+import { type Recipe, recipe as recipeSchema, withoutStart } from '../../models/contracts/recipe.ts';
 import { type ReleaseIntent, report as reportSchema } from '../../models/contracts/report.ts';
 import { type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
 import { scopeOf } from '../../models/slate/scope.ts';
@@ -93,9 +95,11 @@ function trainedUntil({ train, timeZone }: WindowManifest): number {
   return dayStartMs(timeZone, addDays(train.to, 1));
 }
 
-/** The everyday case is the live recipe on a newer window. */
+/** The everyday case is the live recipe on a newer window, wherever its training began. */
 async function intentOf(context: Context, input: { candidate: string; recipe: string; spec: DeploymentSpec | undefined }): Promise<ReleaseIntent> {
   if (input.spec === undefined) return 'bootstrap';
   const live = await getDocument(context.state.blobs, input.spec.champion, artifactManifest);
-  return live.recipe === input.recipe ? 'refresh' : 'replace';
+  if (live.recipe === input.recipe) return 'refresh';
+  const [was, is] = await Promise.all([live.recipe, input.recipe].map((digest) => getDocument(context.state.blobs, digest, recipeSchema)));
+  return canonicalJson(withoutStart(was as Recipe)) === canonicalJson(withoutStart(is as Recipe)) ? 'refresh' : 'replace';
 }

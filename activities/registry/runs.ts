@@ -1,8 +1,10 @@
 import { retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type RunRecord, runRecord } from '../../models/contracts/release.ts';
-import type { Finished, PreparedRetrain, Registered, RerunResult, RetrainResult, SealedLog, Trained } from '../api.ts';
-import { type Context, type State, readLatest } from '../context.ts';
+import type { Finished, PreparedRetrain, Registered, RerunResult, RetrainResult, RunInputs, Trained } from '../api.ts';
+import { type Context, openState, type State, readLatest } from '../context.ts';
+import { checkInputs } from '../rerun/check-inputs.ts';
+import { compareRun } from '../rerun/compare-run.ts';
 
 /** A run's id is its workflow's id, `retrain/<surface>/<window>/<recipe>`; its series is named alike. */
 const seriesOf = (runId: string) => {
@@ -27,7 +29,7 @@ export async function listRuns(state: State, surface: string): Promise<RunRecord
     const latest = await readLatest(state.generations, series, runRecord);
     if (latest !== undefined) runs.push(latest.document);
   }
-  return runs.sort((a, b) => a.createdAtMs - b.createdAtMs || a.runId.localeCompare(b.runId));
+  return runs.sort((a, b) => a.createdAtMs - b.createdAtMs || (a.runId < b.runId ? -1 : 1));
 }
 
 export function preparedFrom(run: RunRecord): PreparedRetrain {
@@ -43,6 +45,8 @@ export function trainedFrom(run: RunRecord): Trained {
     trainSeconds: run.trainSeconds,
     bytes: run.bytes,
     resumedFrom: 0,
+    ...(run.start === undefined ? {} : { start: run.start }),
+    ...(typeof run.made?.training === 'string' ? { made: run.made.training } : {}),
   };
 }
 
@@ -88,9 +92,11 @@ export async function recordRun(
     passed: evaluated.passed,
     reasons: evaluated.reasons,
     trainSeconds: trained.trainSeconds,
+    ...(trained.start === undefined ? {} : { start: trained.start }),
     bytes: trained.bytes,
     parity: { requests: trained.parityRequests, error: trained.parityError, passed: trained.parityPassed },
     log,
+    ...madeOf(trained.made, evaluated.made),
     mlflowRunId: registered.mlflowRunId,
     modelVersion: registered.modelVersion,
     createdAtMs: context.now(),
@@ -99,48 +105,28 @@ export async function recordRun(
   return resultOf({ generation, document: run });
 }
 
-async function requireRun(context: Context, runId: string): Promise<RunRecord> {
+const madeOf = (training: string | undefined, evaluation: string | undefined): Pick<RunRecord, 'made'> =>
+  training === undefined && evaluation === undefined ? {} : { made: { training: training ?? null, evaluation: evaluation ?? null } };
+
+/** @throws UND-NOT-FOUND */
+export async function requireRun(context: Pick<Context, 'state'>, runId: string): Promise<RunRecord> {
   const run = await findRunRecord(context, runId);
   if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${runId}. \`understudy runs SURFACE\` lists them.`);
   return run;
 }
 
-export async function readRun(context: Context, runId: string): Promise<{ retrain: PreparedRetrain; log: SealedLog }> {
-  const run = await requireRun(context, runId);
-  return { retrain: preparedFrom(run), log: run.log };
+/**
+ * What is needed to make a run again, once it is known to be what it was.
+ * @throws UND-NOT-FOUND; UND-ERASED naming the certificate
+ */
+export async function readRun({ state }: Pick<Context, 'state'>, runId: string): Promise<RunInputs> {
+  const run = await requireRun({ state }, runId);
+  const retrain = preparedFrom(run);
+  const unusable = await checkInputs(openState(state.root).blobs, retrain);
+  return { retrain, log: run.log, ...(unusable === undefined ? {} : { unusable }) };
 }
 
-/** Equal, or the first difference: artifact file by file, then metric by metric. */
-export async function compareRerun(context: Context, input: Finished & { runId: string }): Promise<RerunResult> {
-  const run = await requireRun(context, input.runId);
-  const pairs = [
-    { what: 'artifact', first: run.artifact, again: input.trained.artifact },
-    { what: 'metrics', first: run.metrics, again: input.evaluated.metrics },
-  ];
-  const different = pairs.find((pair) => pair.first !== pair.again);
-  const firstDifference = different === undefined ? null : `${different.what}${await firstDifferenceOf(context, different.first, different.again)}`;
-  return {
-    runId: run.runId,
-    equal: different === undefined,
-    artifact: { first: run.artifact, again: input.trained.artifact },
-    metrics: { first: run.metrics, again: input.evaluated.metrics },
-    firstDifference,
-  };
-}
-
-async function firstDifferenceOf(context: Context, first: string, again: string): Promise<string> {
-  const [before, after] = await Promise.all(
-    [first, again].map(async (digest) => JSON.parse(Buffer.from(await context.state.blobs.get(digest)).toString('utf8')) as unknown),
-  );
-  return describe(before, after) ?? ' (same document, other bytes)';
-}
-
-function describe(before: unknown, after: unknown): string | undefined {
-  if (typeof before !== 'object' || before === null || typeof after !== 'object' || after === null)
-    return Object.is(before, after) ? undefined : `: ${JSON.stringify(before)} became ${JSON.stringify(after)}`;
-  for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
-    const inside = describe((before as Record<string, unknown>)[key], (after as Record<string, unknown>)[key]);
-    if (inside !== undefined) return `/${key}${inside}`;
-  }
-  return undefined;
+/** Equal, or the first difference and its cause. @throws UND-NOT-FOUND */
+export async function compareRerun(context: Pick<Context, 'state'>, input: { runId: string } & (Finished | { unusable: string })): Promise<RerunResult> {
+  return compareRun(context.state, { run: await requireRun(context, input.runId), again: input });
 }

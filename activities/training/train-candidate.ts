@@ -4,7 +4,7 @@ import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts
 import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
 import { digestBytes } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
+import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
 import { checkParity, makeParityRecord } from '../../models/graph/parity.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
@@ -15,22 +15,32 @@ import { type Context, readCharter } from '../context.ts';
 import type { Beat } from '../worker.ts';
 import { readTrain } from '../windows/read-window.ts';
 import { loadGuest } from './guest.ts';
+import { beginning, trainFrom, warmFile } from './warm-start.ts';
 
 export async function readRecipe(context: Context, digest: string): Promise<Recipe> {
   return getDocument(context.state.blobs, digest, recipeSchema);
 }
 
-type Export = { files: ArtifactFiles; maxHistory: number; vocabulary: string[]; parity: ParityRecord; trainSeconds: number; resumedFrom: number };
+type Export = {
+  files: ArtifactFiles;
+  maxHistory: number;
+  vocabulary: string[];
+  parity: ParityRecord;
+  trainSeconds: number;
+  resumedFrom: number;
+  start?: TrainingStart | undefined;
+};
 
 /** A checkpoint at most this often: each is a blob, and losing a few seconds of training costs less than writing many. */
 const checkpointEveryMs = 5_000;
 
 /** Trains the recipe on the window, exports the graph, checks it against the trainer and stores the artifact. */
-export async function trainCandidate(context: Context, input: PreparedRetrain, beat: Beat): Promise<Trained> {
+export async function trainCandidate(context: Context, input: PreparedRetrain, beat: Beat): Promise<Trained & { start?: TrainingStart }> {
   const { blobs, generations } = context.state;
   const recipe = await readRecipe(context, input.recipe);
   const exported = recipe.guest === null ? await train(context, input, recipe, beat) : await guest(context, recipe);
-  const bytes = Object.values(exported.files).reduce((sum, file) => sum + file.byteLength, 0);
+  // What serves: what is kept for a later training is loaded by no replica.
+  const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (name === warmFile ? sum : sum + file.byteLength), 0);
   const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
     const parity = recipe.guest === null ? exported.parity : await answersOf(graph, exported.vocabulary.length);
@@ -58,6 +68,7 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
       trainSeconds: exported.trainSeconds,
       bytes,
       resumedFrom: exported.resumedFrom,
+      ...(exported.start === undefined ? {} : { start: exported.start }),
     };
   } finally {
     await graph.close();
@@ -67,7 +78,6 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
 async function train(context: Context, input: PreparedRetrain, recipe: Recipe, { beat, resumeDetails }: Beat): Promise<Export> {
   const { blobs } = context.state;
   const algorithm = algorithmNamed(recipe.algorithm);
-  const params = parseParams(algorithm, recipe.params);
   const window = await getDocument(blobs, input.window, windowManifest);
   const charter = await readCharter(blobs, input.charter);
   const { interactions, vocabulary } = await readTrain({
@@ -75,22 +85,29 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     blobs,
     charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy },
   });
-  const { resume, checkpoint } = await usableCheckpoint(context, resumeDetails);
+  const begun = await beginning(context.state, { algorithm, recipe, interactions, vocabulary });
+  const from = begun.warm === undefined ? null : (recipe.warmStart?.from ?? null);
+  const { resume, checkpoint } = await usableCheckpoint(context, resumeDetails, from);
   const startedMs = context.now();
   let savedMs = startedMs;
-  const model = await algorithm.train(
-    { interactions, params, seed: recipe.seed },
-    {
-      resumeFrom: checkpoint,
-      onStep: async (step) => {
-        // The event loop gets its turn here: heartbeats leave, a cancellation arrives.
-        await giveWay();
-        if (context.now() - savedMs < checkpointEveryMs) return beat();
-        savedMs = context.now();
-        beat({ checkpoint: await blobs.put(step.checkpoint()), done: step.done, total: step.total });
-      },
-    },
-  );
+  const { model, start } = await trainFrom({
+    begun,
+    otherwise: parseParams(algorithm, recipe.params),
+    train: ({ params, warm }) =>
+      algorithm.train(
+        { interactions, params, seed: recipe.seed, warm },
+        {
+          resumeFrom: begun.warm === warm ? checkpoint : undefined,
+          onStep: async (step) => {
+            // The event loop gets its turn here: heartbeats leave, a cancellation arrives.
+            await giveWay();
+            if (context.now() - savedMs < checkpointEveryMs) return beat();
+            savedMs = context.now();
+            beat({ checkpoint: await blobs.put(step.checkpoint()), done: step.done, total: step.total, from });
+          },
+        },
+      ),
+  });
   const trainSeconds = (context.now() - startedMs) / 1000;
   const parity = makeParityRecord({
     model,
@@ -99,20 +116,30 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     seed: recipe.seed,
     histories: sampleHistories(interactions, model),
   });
+  const kept = recipe.warmStart === undefined ? undefined : model.keep?.();
   return {
-    files: { 'recommend.onnx': model.exportGraph(), 'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)) },
+    files: {
+      'recommend.onnx': model.exportGraph(),
+      'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)),
+      ...(kept === undefined ? {} : { [warmFile]: kept }),
+    },
     maxHistory: model.maxHistory,
     vocabulary,
     parity,
     trainSeconds,
     resumedFrom: resume?.done ?? 0,
+    start,
   };
 }
 
-/** A checkpoint that cannot be read costs time, not the training: it begins anew. */
-async function usableCheckpoint(context: Context, details: unknown): Promise<{ resume?: { done: number }; checkpoint?: Uint8Array }> {
+/** A checkpoint that cannot be read, or of a training that began elsewhere, costs time, not the training: it begins anew. */
+async function usableCheckpoint(
+  context: Context,
+  details: unknown,
+  from: string | null,
+): Promise<{ resume?: { done: number }; checkpoint?: Uint8Array | undefined }> {
   const resume = checkpointOf(details);
-  if (resume === undefined) return {};
+  if (resume === undefined || resume.from !== from) return {};
   try {
     return { resume, checkpoint: await context.state.blobs.get(resume.checkpoint) };
   } catch (error) {
@@ -121,9 +148,13 @@ async function usableCheckpoint(context: Context, details: unknown): Promise<{ r
   }
 }
 
-function checkpointOf(details: unknown): { checkpoint: string; done: number } | undefined {
+function checkpointOf(details: unknown): { checkpoint: string; done: number; from: string | null } | undefined {
   if (typeof details !== 'object' || details === null || !('checkpoint' in details) || typeof details.checkpoint !== 'string') return undefined;
-  return { checkpoint: details.checkpoint, done: 'done' in details && typeof details.done === 'number' ? details.done : 0 };
+  return {
+    checkpoint: details.checkpoint,
+    done: 'done' in details && typeof details.done === 'number' ? details.done : 0,
+    from: 'from' in details && typeof details.from === 'string' ? details.from : null,
+  };
 }
 
 /** Some real histories, evenly spread over the users. */

@@ -35,7 +35,7 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
   const live = (await latestDeployment(generations, request.surface)) !== undefined;
   const prepared: PreparedRetrain[] = [];
   for (const candidate of live ? chosen(charter, request) : first(charter, request)) {
-    const frozen = recipeSchema.parse(await freeze(context, charter, candidate));
+    const frozen = recipeSchema.parse(await freezeRecipe(context, charter, candidate));
     const recipe = await putDocument(blobs, await withStart(context, { recipe: frozen, candidate, window: cut }));
     const work = { surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest };
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
@@ -80,7 +80,8 @@ function chosen(charter: Charter, { candidates, guest }: PrepareRequest): Candid
   return [...named, ...guests];
 }
 
-async function freeze(context: Context, charter: Charter, candidate: CandidateRecipe): Promise<Recipe> {
+/** All that decides what training a candidate gives, besides the window. */
+export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Charter, candidate: CandidateRecipe): Promise<Recipe> {
   return {
     kind: 'recipe',
     surface: charter.surface,

@@ -1,10 +1,10 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { RerunResult, RetrainResult } from '../../activities/api.ts';
+import type { RetrainResult } from '../../activities/api.ts';
 import { openState, readCharter } from '../../activities/context.ts';
 import { currentCharter, registerCharter } from '../../activities/registry/charters.ts';
-import { rerunWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
+import { taskQueues, workflowNames } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
@@ -132,33 +132,4 @@ async function checkScheduled({ stateDir, surface, candidates, guest }: Retrain)
     });
 }
 
-export function rerunCommand(context: CommandContext): Command {
-  return new Command('rerun')
-    .description('train and evaluate a past run again from its manifest, seed and parameters, and compare')
-    .argument('<run>', 'a run id of `understudy runs`', someText)
-    .option('--check', 'exit 6 when the rerun differs')
-    .option('--state <dir>', 'state directory', someText)
-    .option('--json', 'one JSON document on stdout')
-    .action(async (runId: string, options) => {
-      const stateDir = stateDirectory(context, options.state);
-      const step = progress(`rerunning ${runId}`);
-      const result = await withTemporal(
-        context,
-        stateDir,
-        async (client) =>
-          (await client.workflow.execute(workflowNames.rerun, {
-            workflowId: rerunWorkflowId(runId),
-            taskQueue: taskQueues.control,
-            workflowIdConflictPolicy: 'USE_EXISTING',
-            args: [{ runId }],
-          })) as RerunResult,
-      );
-      step.done();
-      emit({
-        json: options.json === true,
-        document: result,
-        text: result.equal ? `equal: artifact ${result.artifact.again}, metrics ${result.metrics.again}` : `DIFFERS at ${result.firstDifference}`,
-      });
-      if (options.check === true && !result.equal) throw new UnderstudyError('UND-RERUN-DIFFERS', `${runId} differs at ${result.firstDifference}`);
-    });
-}
+export { rerunCommand } from './rerun.ts';

@@ -20,12 +20,21 @@ import { type CommandContext, stateDirectory } from '../environment.ts';
 import { someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, progress, say } from '../output.ts';
 import { writePicture } from '../report/write-picture.ts';
+import { addDecayOptions, type DecayOptions, runDecay } from '../decay/command-part.ts';
 import { loadSurfaceConfig, type SurfaceConfig } from '../surface-config.ts';
 import { describeFraming, type Framed, type Goal, type MetricPlan, stepText } from './describe-framing.ts';
 import { framedCharter } from './framed-charter.ts';
 import { framedConfig } from './framed-config.ts';
 
-type Options = { kpi: Kpi[]; config?: string; out?: string; force?: boolean; picture?: string; state?: string; json?: boolean };
+type Options = DecayOptions & { decay?: boolean } & {
+  kpi: Kpi[];
+  config?: string;
+  out?: string;
+  force?: boolean;
+  picture?: string;
+  state?: string;
+  json?: boolean;
+};
 
 const helpText = `
 What is a goal: click (clicks an impression), dwell (ms a user), add-to-cart and purchase (share of users), revenue (minor units a user).
@@ -35,7 +44,7 @@ Example: the shop wants 3 % of its visitors to buy; what do the data say, and ho
 
 /** `understudy frame`: what the data of a surface speak for, and a first charter with its reasons. */
 export function frameCommand(context: CommandContext): Command {
-  return new Command('frame')
+  return addDecayOptions(new Command('frame'))
     .description(
       'what the data speak for: objective, reward, session or long-term, model families, window, or no recommender; writes a charter with its reasons',
     )
@@ -48,7 +57,7 @@ export function frameCommand(context: CommandContext): Command {
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .addHelpText('after', helpText)
-    .action((surface: string, options: Options) => frame(context, surface, options));
+    .action((surface: string, options: Options) => (options.decay === true ? runDecay(context, surface, options) : frame(context, surface, options)));
 }
 
 async function frame(context: CommandContext, surface: string, options: Options): Promise<void> {

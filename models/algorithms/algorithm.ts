@@ -43,11 +43,28 @@ export interface Model {
   /** `recommend.onnx` by the interface in contracts/artifact.ts. Deterministic bytes. */
   exportGraph(): Uint8Array;
   maxHistory: number;
+  /** What a later training may begin from (`WarmStart.kept`). Of items only: no row of it is a person's. */
+  keep?(): Uint8Array;
 }
+
+/** What training may begin from: what an earlier model of the same algorithm kept. */
+export type WarmStart = {
+  kept: Uint8Array;
+  /** [items of then] index of the same item now; -1 where it is gone */
+  itemNow: Int32Array;
+};
 
 export interface Algorithm<Params = unknown> {
   name: string;
   params: z.ZodType<Params>;
-  /** Same interactions, params and seed: same model to the bit, resumed or not. */
-  train(input: { interactions: Interactions; params: Params; seed: number }, hooks?: TrainHooks): Promise<Model>;
+  /**
+   * Present where training can begin from what an earlier model kept: the parameters for that, where nobody says others. It then takes fewer steps to
+   * get as far.
+   */
+  warmParams?(params: Params): Params;
+  /**
+   * Same interactions, params, seed and start: same model to the bit, resumed or not. A start that shares no item with now is none.
+   * @throws UND-INPUT or UND-DIGEST where the start cannot be used
+   */
+  train(input: { interactions: Interactions; params: Params; seed: number; warm?: WarmStart | undefined }, hooks?: TrainHooks): Promise<Model>;
 }

@@ -10,6 +10,7 @@ describe("a charter's candidates", () => {
         { name: 'a', algorithm: 'popularity' },
         { name: 'b', algorithm: 'ials', params: { factors: 16 } },
         { name: 'c', algorithm: 'guest', params: { folder: './model' } },
+        { name: 'd', algorithm: 'ials', params: { factors: 16 }, warmStart: { sweeps: 2 } },
       ),
     ).toEqual([]);
   });
@@ -22,6 +23,9 @@ describe("a charter's candidates", () => {
         { name: 'c', algorithm: 'guest' },
         { name: 'd', algorithm: 'toString' },
         { name: 'e', algorithm: 'item-knn', params: 'many' },
+        { name: 'f', algorithm: 'ials', warmStart: { sweeps: 0 } },
+        { name: 'g', algorithm: 'popularity', warmStart: {} },
+        { name: 'h', algorithm: 'guest', params: { folder: './model' }, warmStart: {} },
       ),
     ).toEqual([
       '/candidates/0/algorithm',
@@ -31,6 +35,9 @@ describe("a charter's candidates", () => {
       '/candidates/2/params/folder',
       '/candidates/3/algorithm',
       '/candidates/4/params',
+      '/candidates/5/warmStart/sweeps',
+      '/candidates/6/warmStart',
+      '/candidates/7/warmStart',
     ]);
     expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain('popularity, item-knn, ials, guest');
   });

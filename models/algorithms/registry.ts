@@ -42,15 +42,25 @@ export function checkCandidates(charter: unknown): Mistake[] {
     if (typeof name !== 'string') return [];
     if (name === guest) {
       const folder = memberOf(params, 'folder');
-      return typeof folder === 'string' && folder !== '' ? [] : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }];
+      const start = memberOf(candidate, 'warmStart') === undefined ? [] : [{ path: `${at}/warmStart`, message: 'a guest comes trained' }];
+      return typeof folder === 'string' && folder !== '' ? start : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }, ...start];
     }
     if (!Object.hasOwn(algorithms, name))
       return [{ path: `${at}/algorithm`, message: `there is no algorithm '${name}'; there are ${[...Object.keys(algorithms), guest].join(', ')}` }];
-    const parsed = algorithmNamed(name).params.safeParse(params);
-    return parsed.success
-      ? []
-      : inputError('UND-INPUT', '', parsed.error.issues).mistakes.map(({ path, message }) => ({ path: `${at}/params${path}`, message }));
+    return [...paramMistakes(name, params, `${at}/params`), ...startMistakes(name, candidate, `${at}/warmStart`)];
   });
+}
+
+function paramMistakes(name: string, params: unknown, at: string): Mistake[] {
+  const parsed = algorithmNamed(name).params.safeParse(params);
+  return parsed.success ? [] : inputError('UND-INPUT', '', parsed.error.issues).mistakes.map(({ path, message }) => ({ path: `${at}${path}`, message }));
+}
+
+/** Of parameters that differ where training begins from an earlier run. */
+function startMistakes(name: string, candidate: unknown, at: string): Mistake[] {
+  const other = memberOf(candidate, 'warmStart');
+  if (other === undefined) return [];
+  return algorithmNamed(name).warmParams === undefined ? [{ path: at, message: `${name} cannot begin from an earlier run` }] : paramMistakes(name, other, at);
 }
 
 const memberOf = (value: unknown, key: string): unknown =>

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
+import { trainingStart } from './recipe.ts';
 import { releaseIntent } from './report.ts';
 
 /** What one retraining made: series `run/<surface>/<window>-<recipe>`. Evaluated again by another charter or against another champion, it gets another number. */
@@ -21,12 +22,16 @@ export const runRecord = z.strictObject({
   passed: z.boolean(),
   reasons: z.array(z.string()),
   trainSeconds: z.number(),
+  /** Where training began, of recipes with a warm start. */
+  start: trainingStart.optional(),
   bytes: z.number().int(),
   parity: z.strictObject({ requests: z.number().int(), error: z.number(), passed: z.boolean() }),
   /** The sealed parts of the log that the counterfactual evidence was made from. */
   log: z.strictObject({ segments: digestString.nullable(), slates: z.number().int() }),
   mlflowRunId: z.string().nullable(),
   modelVersion: z.string().nullable(),
+  /** Digests of how training and evaluation were done; absent in runs from before that was recorded. */
+  made: z.strictObject({ training: digestString.nullable(), evaluation: digestString.nullable() }).optional(),
   createdAtMs: epochMs,
 });
 export type RunRecord = z.infer<typeof runRecord>;

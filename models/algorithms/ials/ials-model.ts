@@ -3,15 +3,28 @@ import { declareAnswer, declareInputs } from '../../graph/recommend-interface.ts
 import type { Model } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import { type FoldInItems, foldIn, foldInGraph } from './fold-in.ts';
+import { keepItems } from './warm-items.ts';
 
 /**
  * Recommends by fold-in: the history becomes a user's vector (fold-in.ts), score = item . user + popularity prior.
+ * @param learned float32 [itemCount, width] the items as training left them
  * @param prior float32 [itemCount + 1]
  */
-export function ialsModel({ items, prior, maxHistory }: { items: FoldInItems; prior: Float32Array; maxHistory: number }): Model {
+export function ialsModel({
+  items,
+  learned,
+  prior,
+  maxHistory,
+}: {
+  items: FoldInItems;
+  learned: Float32Array;
+  prior: Float32Array;
+  maxHistory: number;
+}): Model {
   const { factors, itemCount, width } = items;
   return {
     maxHistory,
+    keep: () => keepItems({ items: learned, width }),
     recommend(request) {
       const user = foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
       const scores = new Float32Array(itemCount);

@@ -1,0 +1,78 @@
+import { groupCount, groupOf } from '../../experiments/decay/group-sums.ts';
+import { measureUser, metricNames } from '../../experiments/ranking/metrics.ts';
+import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
+import type { DataState, WindowManifest } from '../../models/contracts/window.ts';
+import { openRecommendGraph } from '../../models/graph/session.ts';
+import { diversify, rankingDepth } from '../../models/slate/diversify.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
+import { type Facts, itemFacts } from '../evidence/item-facts.ts';
+import { cutoffs, rankUser } from '../evidence/offline-arm.ts';
+import { rankerOf } from '../evidence/ranker.ts';
+import { addDays } from '../windows/days.ts';
+import { readTest, type TestData } from '../windows/read-test.ts';
+import { readTrain, type TrainData } from '../windows/read-window.ts';
+import { slicesWithin, type TrainedModel, windowOver } from './trained-models.ts';
+
+/** A test part with all that is known before it. */
+export type Split = { window: WindowManifest; train: TrainData; test: TestData; items: Facts /** [groups] users. */; counts: number[] };
+
+type SplitInput = {
+  blobs: BlobStore;
+  data: DataState;
+  charter: Charter;
+  rulesDigest: string;
+  catalog: readonly CatalogItem[];
+  testTo: string;
+  testDays: number;
+  trainTo: string;
+  trainDays: number;
+  signal: AbortSignal | undefined;
+};
+
+/** Who is measured there, what each wanted, and what each had done before: the same for every model that is measured on it. */
+export async function openSplit({ blobs, catalog, testTo, testDays, trainTo, trainDays, signal, ...about }: SplitInput): Promise<Split> {
+  const test = { from: addDays(testTo, 1 - testDays), to: testTo };
+  const window = windowOver(about, { train: { from: addDays(trainTo, 1 - trainDays), to: trainTo }, test, testSlices: slicesWithin(about.data, test) });
+  const source = { window, blobs, charter: about.charter, signal };
+  const train = await readTrain(source);
+  const tested = await readTest({ ...source, ...train });
+  const counts = new Array<number>(groupCount).fill(0);
+  for (const { unit } of tested.users) counts[groupOf(unit)] = (counts[groupOf(unit)] as number) + 1;
+  return { window, train, test: tested, items: itemFacts(train, catalog), counts };
+}
+
+/** @returns [groups] the metric, added up over the users of each, of what the model would have shown them. */
+export async function measureArm({
+  model,
+  split,
+  slate,
+  metric,
+}: {
+  model: TrainedModel;
+  split: Split;
+  slate: Charter['slate'];
+  metric: string;
+}): Promise<number[]> {
+  const { train, test, items } = split;
+  const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
+  const graph = await openRecommendGraph({ bytes: model.graph, itemCount: model.vocabulary.length, maxHistory: model.maxHistory });
+  const ranker = rankerOf({ graph, vocabulary: model.vocabulary, allowed: (itemId) => inScope.has(itemId) });
+  try {
+    const rank = rankUser({ ranker, vocabulary: train.vocabulary });
+    const names = metricNames(cutoffs);
+    const values = new Float64Array(names.length);
+    const place = names.indexOf(metric);
+    const depth = rankingDepth({ size: Math.max(slate.size, ...cutoffs), diversity: slate.diversity });
+    const sums = new Array<number>(groupCount).fill(0);
+    for (const user of test.users) {
+      const list = diversify({ ranked: await rank(user, depth), size: slate.size, diversity: slate.diversity, distance: items.distance });
+      measureUser({ list, wanted: new Set(user.relevant), cutoffs, values });
+      const group = groupOf(user.unit);
+      sums[group] = (sums[group] as number) + (values[place] as number);
+    }
+    return sums;
+  } finally {
+    await ranker.close();
+  }
+}

@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Evaluated, RunInputs, Trained } from '../api.ts';
+import type { Context } from '../context.ts';
+import type { Beat } from '../worker.ts';
+
+/**
+ * A process of its own: trains and evaluates once, by the code of a checkout, without any server. What it made goes to the blobs of the state
+ * directory; which blobs, is the last line that it writes. Arguments: the checkout, the state directory, `RunInputs` as JSON.
+ */
+async function main([root = '', stateDir = '', inputs = '']: readonly string[]): Promise<void> {
+  const { retrain, log } = JSON.parse(inputs) as RunInputs;
+  const of = <Module>(path: string) => import(pathToFileURL(join(root, path)).href) as Promise<Module>;
+  const { openState } = await of<typeof import('../context.ts')>('activities/context.ts');
+  const { trainCandidate } = await of<typeof import('../training/train-candidate.ts')>('activities/training/train-candidate.ts');
+  const { evaluateCandidate } = await of<typeof import('../evidence/evaluate-candidate.ts')>('activities/evidence/evaluate-candidate.ts');
+  const context = { state: openState(stateDir), now: Date.now, log: (line: string) => void process.stderr.write(`${line}\n`) } as unknown as Context;
+  const beat: Beat = { beat: () => undefined, signal: new AbortController().signal, resumeDetails: undefined };
+  const trained: Trained = await trainCandidate(context, retrain, beat);
+  const evaluated: Evaluated = await evaluateCandidate(context, { retrain, trained, log, sinceGeneration: 0 }, beat);
+  process.stdout.write(`${JSON.stringify({ trained, evaluated })}\n`);
+}
+
+await main(process.argv.slice(2));
