@@ -1,5 +1,5 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { ApplicationFailure, defineQuery, ParentClosePolicy, setHandler, sleep, startChild, WorkflowIdReusePolicy, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, defineQuery, ParentClosePolicy, setHandler, sleep, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
 import type { PrepareRequest } from '../activities/api.ts';
 import { statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { patient } from './proxies.ts';
@@ -40,16 +40,16 @@ export async function erasure({ id }: { id: string }): Promise<{ id: string; sur
 }
 
 async function finish({ id, surfaces, retrain }: { id: string; surfaces: string[]; retrain: boolean }): Promise<{ id: string; surfaces: string[] }> {
-  if (retrain) await askForRetraining(surfaces);
+  if (retrain) await askForRetraining(id, surfaces);
   return { id, surfaces };
 }
 
-async function askForRetraining(surfaces: readonly string[]): Promise<void> {
+async function askForRetraining(id: string, surfaces: readonly string[]): Promise<void> {
   for (const surface of surfaces) {
     const request: PrepareRequest = { surface, candidates: null, guest: null, charter: null };
     try {
       await startChild(workflowNames.requestRetrain, {
-        workflowId: `request-retrain/${surface}/${workflowInfo().workflowId}`,
+        workflowId: `request-retrain/${surface}/${id}`,
         args: [request],
         parentClosePolicy: ParentClosePolicy.ABANDON,
         // Once, however often the erasure is resumed.

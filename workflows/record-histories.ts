@@ -1,15 +1,25 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { openRequest } from '../activities/privacy/erasure-files.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startMlflow } from '../cli/system/start-servers.ts';
-import { evaluationWorkflowId, releaseWorkflowId, rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
+import {
+  erasureWorkflowId,
+  evaluationWorkflowId,
+  releaseWorkflowId,
+  retentionWorkflowId,
+  rerunWorkflowId,
+  taskQueues,
+  workflowNames,
+} from '../models/contracts/messages.ts';
 import { findServers } from '../test/servers.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 
 /*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals]`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
@@ -34,6 +44,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   troubled: recordTroubled,
   again: recordAgain,
   rivals: recordRivals,
+  people: recordPeople,
 };
 
 async function recordStory(options: Options): Promise<void> {
@@ -140,6 +151,29 @@ async function recordRivals(options: Options): Promise<void> {
     await record(rivals, 'release-of-rivals', releaseWorkflowId(rivals.surface));
   } finally {
     await rivals.close();
+  }
+}
+
+/** Somebody is erased, and what is old goes. */
+async function recordPeople(options: Options): Promise<void> {
+  const signingKey = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
+  const people = await openWorld({ ...options, signingKey, charter: { retention: { days: 36_000 } } });
+  try {
+    await people.ingest();
+    const asked = { people: { userIds: ['u7'], sessionIds: [], deviceIds: [] }, by: 'dpo', why: 'they asked', reference: null, models: 'retrain' as const };
+    const { id } = await openRequest(people.stateDir, { given: ['u7'], ...asked, requestedAtMs: Date.now() });
+    const workflowId = erasureWorkflowId(id);
+    await people.client.workflow.execute(workflowNames.erasure, { workflowId, taskQueue: taskQueues.control, args: [{ id }] });
+    await record(people, 'erasure', workflowId);
+    const retentionId = retentionWorkflowId(people.surface);
+    await people.client.workflow.execute(workflowNames.retention, {
+      workflowId: retentionId,
+      taskQueue: taskQueues.control,
+      args: [{ surface: people.surface }],
+    });
+    await record(people, 'retention', retentionId);
+  } finally {
+    await people.close();
   }
 }
 
