@@ -13,6 +13,7 @@ import { registerCandidate } from './registry/register-candidate.ts';
 import { enforceRetention } from './privacy/enforce-retention.ts';
 import { certifyErasure, eraseEverywhere, surveyErasure, sweepErased } from './privacy/erase-people.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
+import { ownCode } from './rerun/making.ts';
 import { awaitParty } from './release/await-party.ts';
 import { awaitReplicas } from './release/await-replicas.ts';
 import { closeRelease, reconcile } from './release/close-release.ts';
@@ -63,6 +64,8 @@ export function controlActivities(context: Context): ControlActivities {
 }
 
 export function trainingActivities(context: Context): TrainingActivities {
+  // As it is now, not as it may lie there by the first training.
+  void ownCode();
   return hosted<TrainingActivities>({
     trainCandidate: (input, beat) => trainCandidate(context, input, beat),
     evaluateCandidate: (input, beat) => evaluateCandidate(context, input, beat),

@@ -15,6 +15,7 @@ import { latestDeployment } from '../../stores/deployments.ts';
 import type { EvaluateRequest, Evaluated } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import { agreementsOf } from '../registry/agreements.ts';
+import { putMaking } from '../rerun/making.ts';
 import { addDays, dayStartMs } from '../windows/days.ts';
 import type { Beat } from '../worker.ts';
 import { measureCounterfactual } from './measure-counterfactual.ts';
@@ -34,7 +35,7 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
   const seed = window.seed;
   const catalog = await getDocument(state.blobs, window.catalog, z.array(catalogItem));
   const { allowed } = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
-  const offline = await measureOffline(state, { window, charter, catalog, candidate: trained.artifact, champion, seed, beat, signal });
+  const { testPart, ...offline } = await measureOffline(state, { window, charter, catalog, candidate: trained.artifact, champion, seed, beat, signal });
   const measured =
     champion === null || log.segments === null
       ? { result: null, absent: champion === null ? 'there is no champion to compare with' : 'the log holds no slate yet' }
@@ -82,7 +83,8 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
     users: offline.users,
     metrics: offline.metrics,
   });
-  return { report, metrics, passed: judged.passed, reasons: judged.reasons, intent: judged.intent, champion: judged.champion };
+  const made = await putMaking(state.blobs, { test: testPart });
+  return { report, metrics, passed: judged.passed, reasons: judged.reasons, intent: judged.intent, champion: judged.champion, made };
 }
 
 async function windowOf(context: Context, artifact: string): Promise<WindowManifest> {

@@ -3,6 +3,7 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import type { Report } from '../../models/contracts/report.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import type { State } from '../context.ts';
+import { digestTest } from '../rerun/digest-parts.ts';
 import { readTest } from '../windows/read-test.ts';
 import { readTrain } from '../windows/read-window.ts';
 import { checkLeak } from './check-leak.ts';
@@ -12,7 +13,8 @@ import { measureOrigins } from './measure-origins.ts';
 import { measureSplit, type SplitEvidence } from './measure-split.ts';
 import { openRanker, type Ranker } from './ranker.ts';
 
-export type OfflineEvidence = SplitEvidence & Pick<Report, 'leak' | 'origins' | 'frontier'>;
+/** `testPart`: digest of the test part as it was measured on. */
+export type OfflineEvidence = SplitEvidence & Pick<Report, 'leak' | 'origins' | 'frontier'> & { testPart: string };
 
 export type OfflineInput = {
   window: WindowManifest;
@@ -42,7 +44,8 @@ export async function measureOffline(state: State, input: OfflineInput): Promise
     const leak = await checkLeak(state, { window, charter, catalog, train, test, artifact: input.candidate, ranker: candidate, seed, beat });
     const frontier = await measureFrontier({ ranker: candidate, charter, train, test, items, seed, beat });
     const origins = await measureOrigins(state, { ...input, own });
-    return { ...own, leak, ...(frontier === undefined ? {} : { frontier }), ...(origins === undefined ? {} : { origins }) };
+    const testPart = digestTest(test);
+    return { ...own, leak, testPart, ...(frontier === undefined ? {} : { frontier }), ...(origins === undefined ? {} : { origins }) };
   } finally {
     await Promise.all([candidate.close(), champion?.close()]);
   }

@@ -2,7 +2,7 @@ import type { Interactions, Model, ScoreRequest } from '../../models/algorithms/
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
-import { digestBytes } from '../../models/contracts/digest.ts';
+import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
@@ -14,6 +14,8 @@ import type { PreparedRetrain, Trained } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import type { Beat } from '../worker.ts';
 import { readTrain } from '../windows/read-window.ts';
+import { digestTrain } from '../rerun/digest-parts.ts';
+import { putMaking } from '../rerun/making.ts';
 import { loadGuest } from './guest.ts';
 import { beginning, trainFrom, warmFile } from './warm-start.ts';
 
@@ -29,6 +31,8 @@ type Export = {
   trainSeconds: number;
   resumedFrom: number;
   start?: TrainingStart | undefined;
+  /** Digest of the train part; a guest has none. */
+  matrix?: string;
 };
 
 /** A checkpoint at most this often: each is a blob, and losing a few seconds of training costs less than writing many. */
@@ -69,6 +73,7 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
       bytes,
       resumedFrom: exported.resumedFrom,
       ...(exported.start === undefined ? {} : { start: exported.start }),
+      made: await putMaking(blobs, { train: exported.matrix, start: exported.start && canonicalJson(exported.start) }),
     };
   } finally {
     await graph.close();
@@ -129,6 +134,7 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     trainSeconds,
     resumedFrom: resume?.done ?? 0,
     start,
+    matrix: digestTrain({ interactions, vocabulary }),
   };
 }
 

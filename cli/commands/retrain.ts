@@ -131,5 +131,3 @@ async function checkScheduled({ stateDir, surface, candidates, guest }: Retrain)
       throw new UnderstudyError('UND-FILE', `The guest folder ${guest.folder} cannot be read`, { cause });
     });
 }
-
-export { rerunCommand } from './rerun.ts';
