@@ -251,8 +251,7 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
           const record = recordOf(line, segment.name);
           if (!isErased(record)) yield record;
         }
-        const digest = `sha256:${hash.digest('hex')}`;
-        if (digest === segment.digest) continue;
+        if (`sha256:${hash.digest('hex')}` === segment.digest) continue;
         await refuseErased(directory, segment);
         throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} holds other bytes than its seal says`);
       }
