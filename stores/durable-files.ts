@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { beginLife, isOver } from './life.ts';
 
 /** Makes the entries of a directory durable: after a crash a linked or renamed name is still there. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -16,7 +17,8 @@ const durableDirectories = new Set<string>();
 
 /**
  * Makes a directory and those above it, so that they are still there after a crash: an entry is durable when the directory that holds it was synced.
- * What was there before this process may have been made by another one a moment ago, so its entry is synced once too.
+ * What was there before this process may have been made by another one a moment ago, so its entry is synced once too; and what processes that were
+ * killed left half written in it is removed.
  */
 export async function makeDirectory(path: string): Promise<void> {
   const wanted = resolve(path);
@@ -24,19 +26,35 @@ export async function makeDirectory(path: string): Promise<void> {
   if (first === undefined && durableDirectories.has(wanted)) return;
   const topmost = first === undefined ? wanted : resolve(first);
   for (let made = wanted; made.length >= topmost.length && made !== dirname(made); made = dirname(made)) await syncDirectory(dirname(made));
+  if (first === undefined) await removeLeftovers(wanted);
   durableDirectories.add(wanted);
 }
 
-/** Writes and syncs bytes under a name that nobody else uses, in the directory of `target`. */
+const own = beginLife();
+const leftover = /^\.new-(?<life>[a-z0-9.]+)-[0-9a-f]{12}$/;
+
+/** A name for what is not whole yet, beside `target`, that nobody else uses, and that tells others whether whoever wrote it still lives. */
+export const temporaryBeside = (target: string): string => join(dirname(target), `.new-${own.id}-${randomBytes(6).toString('hex')}`);
+
+/** Removes what processes that were killed had not finished, or had not come to remove. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const life = leftover.exec(name)?.groups?.life;
+    if (life !== undefined && isOver(life) === true) await unlink(join(directory, name)).catch(() => undefined);
+  }
+}
+
+/** Writes and syncs bytes under such a name. */
 async function writeBeside(target: string, bytes: Uint8Array | string): Promise<string> {
-  const temporary = join(dirname(target), `.new-${process.pid}-${randomBytes(6).toString('hex')}`);
+  const temporary = temporaryBeside(target);
   const handle: FileHandle = await open(temporary, 'wx', 0o644);
   try {
     await handle.writeFile(bytes);
     await handle.sync();
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
-    throw error;
+    // What fails on an open file does not say which; what cannot be written is said by its name.
+    throw Object.assign(error as Error, { path: target });
   } finally {
     await handle.close();
   }
@@ -66,12 +84,13 @@ export async function createExclusive(path: string, bytes: Uint8Array | string):
   return true;
 }
 
-/** Replaces a file by a whole new one. For reports of the moment, not for anything that decides. */
+/** Replaces a file by a whole new one, durably: after a crash it is the old or the new one, and the new one once this has resolved. */
 export async function replaceFile(path: string, bytes: Uint8Array | string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   const temporary = await writeBeside(path, bytes);
   await rename(temporary, path).catch(async (error) => {
     await unlink(temporary).catch(() => undefined);
     throw error;
   });
+  await syncDirectory(dirname(path));
 }

@@ -12,7 +12,7 @@ import { measureDataSet } from './measure-data-set.ts';
 import { slicesThatStay } from '../windows/merge-data-state.ts';
 import type { Mapping } from './mapping.ts';
 import { judgeDataSet } from '../../models/rules/data-set-rules.ts';
-import { inspectSource, loadRaw } from './source-file.ts';
+import { blameSource, closeRaw, inspectSource, loadRaw } from './source-file.ts';
 import { rulesDigestOf, stageRows, withheldFate } from './stage-rows.ts';
 import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
 
@@ -72,6 +72,10 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
       nowMs: input.nowMs ?? null,
       pseudonyms,
       changes: await Promise.all((input.before?.changes ?? []).map(({ digest }) => blobs.localPath(digest))),
+    }).catch(async (error) => {
+      signal?.throwIfAborted();
+      await blameSource({ duck, source: file });
+      throw error;
     });
     const { shiftDays } = staged;
     const ofSource = slicesThatStay({ previous: input.before?.slices ?? [], next: [{ source: input.source.name, shiftDays }] });
@@ -88,6 +92,8 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
     await duck.run('CREATE VIEW accepted AS SELECT * FROM judged WHERE fate IS NULL');
     const items = await summarizeItems({ duck, table: 'accepted' });
     const catalog = await storeCatalog({ duck, blobs, mapping, items, before: input.before, batch: { source: input.source.name, shiftDays } });
+    const quarantine = await writeQuarantine({ duck, blobs, keyed: pseudonyms !== null });
+    await closeRaw({ duck, source: file });
     const slices = await writeSlices({
       duck,
       table: 'accepted',
@@ -107,7 +113,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
         rulesDigest: rulesDigestOf({ mapping, charter }),
         shiftDays,
         ...tally,
-        quarantine: await writeQuarantine({ duck, blobs, keyed: pseudonyms !== null }),
+        quarantine,
         catalog,
         inStockDays: mapping.inStockDays,
         slices,

@@ -95,9 +95,9 @@ async function inspectFile({ format, ...file }: Inspect): Promise<{ part: Source
 type Load = { duck: Duck; source: SourceFile; requires: readonly string[]; limit?: number };
 
 /**
- * Loads the files into the table `raw`: every column as VARCHAR, and `raw_line`, which runs on from file to file. What is no row goes into
- * the table `malformed`; where each file begins, into `raw_files` (see `createMalformed`). With a `limit`, the first so many lines. Answers the
- * columns' names.
+ * Loads the files into the table `raw`: every column as VARCHAR, and `raw_line`, which runs on from file to file. Of Parquet, which is quickly read again,
+ * `raw` is a view of the files: see `closeRaw`. What is no row goes into the table `malformed`; where each file begins, into `raw_files` (see
+ * `createMalformed`). With a `limit`, the first so many lines. Answers the columns' names.
  * @throws UND-FILE when most rows of a file are none, a quote is not closed, a Parquet file is truncated, a column is missing, or a file is no
  * longer what was inspected.
  */
@@ -105,20 +105,35 @@ export async function loadRaw({ duck, source, requires, limit = Number.MAX_SAFE_
   await createMalformed(duck);
   let columns = source.columns;
   let before = 0;
+  const views: string[] = [];
   for (const file of source.files) {
     if (before >= limit) break;
     const loaded = await ofFile(file, () => loadFile({ duck, source: { ...source, columns }, file, before, limit: limit - before }));
     columns = loaded.columns;
+    if (loaded.view !== undefined) views.push(loaded.view);
     if (loaded.lines > before) await duck.run(`INSERT INTO raw_files VALUES (${text(file.name)}, ${before + 1})`);
     before = loaded.lines;
   }
   if (source.format === 'jsonl') columns = await ofFile(source, () => spreadMembers({ duck, path: source.path }));
+  if (source.format === 'parquet') await duck.run(`CREATE VIEW raw AS ${views.join(' UNION ALL ')}`);
   for (const file of source.files) await checkUnchanged(file);
   const there = new Set(columns.map((column) => column.toLowerCase()));
   const absent = requires.filter((column) => !there.has(column.toLowerCase()));
   if (absent.length === 0) return columns;
   const which = `the column${absent.length === 1 ? '' : 's'} ${absent.join(', ')}`;
   throw new UnderstudyError('UND-FILE', `${source.path} lacks ${which}; it has ${columns.slice(0, 100).join(', ')}${columns.length > 100 ? ', ...' : ''}`);
+}
+
+/** Where work on `raw` failed: whether its files are the reason. @throws UND-FILE when they changed, or cannot be read to their end. */
+export async function blameSource({ duck, source }: { duck: Duck; source: SourceFile }): Promise<void> {
+  for (const file of source.files) await checkUnchanged(file);
+  if (source.format === 'parquet') await ofFile(source, () => duck.run('SELECT max(hash(COLUMNS(*))) FROM raw'));
+}
+
+/** Nobody reads `raw` any more. @throws UND-FILE when a file is no longer what was inspected. */
+export async function closeRaw({ duck, source }: { duck: Duck; source: SourceFile }): Promise<void> {
+  for (const file of source.files) await checkUnchanged(file);
+  await duck.run(`DROP ${source.format === 'parquet' ? 'VIEW' : 'TABLE'} raw`);
 }
 
 /** What DuckDB says while it reads a file is about the file. */
@@ -135,9 +150,10 @@ async function ofFile<T>(file: { path: string; stamp?: string }, read: () => Pro
 }
 
 type LoadFile = { duck: Duck; source: SourceFile; file: SourcePart; before: number; limit: number };
+type Loaded = { lines: number; columns: string[]; view?: string };
 
 /** Adds a file to `raw` (of JSON lines: to `objects`), behind the `before` lines that are there. Answers how many there are then. */
-async function loadFile({ duck, source, file, before, limit }: LoadFile): Promise<{ lines: number; columns: string[] }> {
+async function loadFile({ duck, source, file, before, limit }: LoadFile): Promise<Loaded> {
   const { path } = file;
   const first = source.files[0] === file;
   const upTo = limit < Number.MAX_SAFE_INTEGER - before ? ` LIMIT ${limit}` : '';
@@ -155,10 +171,14 @@ async function loadFile({ duck, source, file, before, limit }: LoadFile): Promis
   checkNames({ path, columns: own });
   if (!first) checkSameColumns({ first: { path: source.files[0]?.path ?? '', columns }, other: { path, columns: own } });
   const cells = columns.map((column) => `CAST(${name(column)} AS VARCHAR) AS ${name(column)}`);
-  const from = source.format === 'csv' ? csvSql(file, rejectsSql) : parquetSql(file);
-  if (source.format === 'csv') await refuseMany({ duck, path, lines: file.lines - 1, columns: own.length, from: csvSql(file, ignoreSql) });
-  await duck.run(`CREATE TABLE part AS SELECT CAST(row_number() OVER () + ${before} AS DOUBLE) AS raw_line, ${cells.join(', ')} FROM ${from}${upTo}`);
-  if (source.format === 'csv') await setRejectedAside({ duck, path, before, header: true });
+  const rowsSql = (from: string) => `SELECT CAST(row_number() OVER () + ${before} AS DOUBLE) AS raw_line, ${cells.join(', ')} FROM ${from}${upTo}`;
+  if (source.format === 'parquet') {
+    const [count] = await duck.rows<{ rows: number }>(`SELECT count(*)::DOUBLE AS rows FROM ${parquetSql(file)}`);
+    return { lines: before + Math.min(count?.rows ?? 0, limit), columns, view: `(${rowsSql(parquetSql(file))})` };
+  }
+  await refuseMany({ duck, path, lines: file.lines - 1, columns: own.length, from: csvSql(file, ignoreSql) });
+  await duck.run(`CREATE TABLE part AS ${rowsSql(csvSql(file, rejectsSql))}`);
+  await setRejectedAside({ duck, path, before, header: true });
   const lines = await lastLine({ duck, before });
   await refuseOther({ duck, path, before, what: `CSV of ${columns.length} columns in UTF-8` });
   await moveTo({ duck, table: 'raw', first });
