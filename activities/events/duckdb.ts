@@ -42,7 +42,7 @@ export async function withDuck<T>(options: Options, use: (duck: Duck) => Promise
     return await use(duckOver({ connection, scratch, signal: options.signal }));
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw error;
+    throw withDiskCode(error);
   } finally {
     options.signal?.removeEventListener('abort', interrupt);
     connection.closeSync();
@@ -79,6 +79,23 @@ function duckOver({ connection, scratch, signal }: { connection: DuckDBConnectio
     },
   };
 }
+
+/** What DuckDB passes on of a disk that cannot be written, with the code that the file system has for it. */
+const diskCodes: readonly [RegExp, string][] = [
+  [/No space left on device/, 'ENOSPC'],
+  [/Read-only file system/, 'EROFS'],
+  [/Disk quota exceeded/, 'EDQUOT'],
+];
+
+/** As Node gives errors of the file system: by `code` and `path` a full disk is known from a defect. */
+function withDiskCode(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof UnderstudyError) return error;
+  const code = diskCodes.find(([said]) => said.test(error.message))?.[1];
+  return code === undefined ? error : Object.assign(error, { code, path: /"([^"]+)"/.exec(error.message)?.[1] ?? '' });
+}
+
+/** Does DuckDB say that the disk it writes to is the trouble? */
+export const isOfDisk = (error: Error): boolean => diskCodes.some(([said]) => said.test(error.message));
 
 /** What DuckDB says of the machine; all else it says of the statement, or of the values that the statement met. */
 const ofTheMachine = /^(IO|INTERRUPT|FATAL|INTERNAL|Out of Memory|TransactionContext|Connection)\b/i;

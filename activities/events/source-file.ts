@@ -1,6 +1,6 @@
 import type { Digest } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type Duck, name, text } from './duckdb.ts';
+import { type Duck, isOfDisk, name, text } from './duckdb.ts';
 import {
   createMalformed,
   ignoreSql,
@@ -142,7 +142,7 @@ async function ofFile<T>(file: { path: string; stamp?: string }, read: () => Pro
     return await read();
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    if (/INTERRUPT/i.test(message)) throw cause;
+    if (/INTERRUPT/i.test(message) || (cause instanceof Error && isOfDisk(cause))) throw cause;
     if (file.stamp !== undefined) await checkUnchanged({ path: file.path, stamp: file.stamp });
     if (cause instanceof UnderstudyError) throw cause;
     throw new UnderstudyError('UND-FILE', `${file.path}: ${message.split('\n').slice(0, 4).join(' ')}`, { cause });
@@ -171,13 +171,17 @@ async function loadFile({ duck, source, file, before, limit }: LoadFile): Promis
   checkNames({ path, columns: own });
   if (!first) checkSameColumns({ first: { path: source.files[0]?.path ?? '', columns }, other: { path, columns: own } });
   const cells = columns.map((column) => `CAST(${name(column)} AS VARCHAR) AS ${name(column)}`);
-  const rowsSql = (from: string) => `SELECT CAST(row_number() OVER () + ${before} AS DOUBLE) AS raw_line, ${cells.join(', ')} FROM ${from}${upTo}`;
+  const rowsSql = (line: string, from: string) => `SELECT CAST(${line} + ${before} AS DOUBLE) AS raw_line, ${cells.join(', ')} FROM ${from}${upTo}`;
   if (source.format === 'parquet') {
     const [count] = await duck.rows<{ rows: number }>(`SELECT count(*)::DOUBLE AS rows FROM ${parquetSql(file)}`);
-    return { lines: before + Math.min(count?.rows ?? 0, limit), columns, view: `(${rowsSql(parquetSql(file))})` };
+    const lines = before + Math.min(count?.rows ?? 0, limit);
+    // To count rows one must read them one after the other: the file's own numbers can be read in parallel, where no column has their name.
+    const isTaken = own.some((column) => column.toLowerCase() === 'file_row_number');
+    const view = isTaken ? rowsSql('row_number() OVER ()', parquetSql(file)) : rowsSql('file_row_number + 1', parquetSql(file, ', file_row_number = true'));
+    return { lines, columns, view: `(${view})` };
   }
   await refuseMany({ duck, path, lines: file.lines - 1, columns: own.length, from: csvSql(file, ignoreSql) });
-  await duck.run(`CREATE TABLE part AS ${rowsSql(csvSql(file, rejectsSql))}`);
+  await duck.run(`CREATE TABLE part AS ${rowsSql('row_number() OVER ()', csvSql(file, rejectsSql))}`);
   await setRejectedAside({ duck, path, before, header: true });
   const lines = await lastLine({ duck, before });
   await refuseOther({ duck, path, before, what: `CSV of ${columns.length} columns in UTF-8` });
@@ -214,7 +218,7 @@ export function readSql({ source, file }: { source: SourceFile; file: SourcePart
 }
 
 // A source is what stands in its files, whatever their folders are called: nothing is read out of names such as `day=2026-03-02`.
-const parquetSql = ({ path }: SourcePart): string => `read_parquet(${fileSql(path)}, hive_partitioning = false)`;
+const parquetSql = ({ path }: SourcePart, more = ''): string => `read_parquet(${fileSql(path)}, hive_partitioning = false${more})`;
 
 function csvSql(file: SourcePart, errors: string): string {
   return `read_csv(${fileSql(file.path)}, auto_detect = false, header = true, delim = ${text(file.delimiter)}, quote = '"', escape = '"', hive_partitioning = false, columns = {${columnsSql(file)}}, ${errors})`;

@@ -31,23 +31,27 @@ export async function sweepBlobs({ blobs, people, certificate, workDir, signal }
   const gone: Digest[] = [];
   const theirs = await withDuck({ workDir, signal }, async (duck) => {
     await loadPersons(duck, people);
-    return new Set((await theirParquet({ duck, blobs })).keys());
+    return theirParquet({ duck, blobs });
   });
   const traces = tracesOf(people);
   for await (const { digest, path } of blobs.list()) {
     signal?.throwIfAborted();
-    if (!theirs.has(path) && !(await holdsAny(path, traces))) continue;
+    const rows = theirs.get(path);
+    if (rows === 0 || (rows === undefined && !(await holdsAny(path, traces)))) continue;
     await blobs.erase(digest, certificate);
     gone.push(digest);
   }
   return gone;
 }
 
+/** Of each Parquet file, how many rows are theirs. What is compressed cannot be searched for ids, and by its rows it is looked at as a whole. */
 async function theirParquet({ duck, blobs }: { duck: Duck; blobs: BlobStore }): Promise<Map<string, number>> {
-  const found = new Map<string, number>();
-  for (const [kind, paths] of Object.entries(await parquetBlobs({ duck, blobs })) as [ParquetKind, string[]][])
-    for (const [path, rows] of await filesWith({ duck, kind, doomed: isTheirs, paths })) found.set(path, rows);
-  return found;
+  const rowsOf = new Map<string, number>();
+  for (const [kind, paths] of Object.entries(await parquetBlobs({ duck, blobs })) as [ParquetKind, string[]][]) {
+    const found = await filesWith({ duck, kind, doomed: isTheirs, paths });
+    for (const path of paths) rowsOf.set(path, found.get(path) ?? 0);
+  }
+  return rowsOf;
 }
 
 /** What is left of them in the state directory, requests aside: each goes with its own erasure. */
@@ -59,17 +63,18 @@ export async function lookEverywhere({
   signal,
 }: Input & { root: string }): Promise<{ files: number; bytes: number; found: string[] }> {
   const result = { files: 0, bytes: 0, found: [] as string[] };
-  await withDuck({ workDir, signal }, async (duck) => {
+  const theirs = await withDuck({ workDir, signal }, async (duck) => {
     await loadPersons(duck, people);
-    for (const path of (await theirParquet({ duck, blobs })).keys()) result.found.push(relative(root, path));
+    return theirParquet({ duck, blobs });
   });
+  for (const [path, rows] of theirs) if (rows > 0) result.found.push(relative(root, path));
   const traces = tracesOf(people);
   for await (const path of filesBelow(root)) {
     signal?.throwIfAborted();
     if (path.startsWith(join(root, 'erasures')) || path.startsWith(workDir)) continue;
     result.files += 1;
     result.bytes += (await stat(path).catch(() => ({ size: 0 }))).size;
-    if (await holdsAny(path, traces)) result.found.push(relative(root, path));
+    if (!theirs.has(path) && (await holdsAny(path, traces))) result.found.push(relative(root, path));
   }
   return result;
 }
