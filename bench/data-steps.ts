@@ -173,7 +173,6 @@ const steps = {
       const erased = await eraseData({
         state,
         surface: 'home',
-        timeZone: charter.timeZone,
         doomed: isTheirs,
         prepare: (duck) => loadPersons(duck, people),
         certificate: 'er-bench',

@@ -29,7 +29,7 @@ export async function withDuck<T>(options: Options, use: (duck: Duck) => Promise
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '2',
     // With what DuckDB does not count, and Node's own, a process stays below 1 GB where it may spill.
-    memory_limit: scratch === '' ? '2GB' : '700MB',
+    memory_limit: scratch === '' ? '2GB' : '500MB',
     temp_directory: scratch === '' ? '' : join(scratch, 'spill'),
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',

@@ -96,6 +96,13 @@ export async function writeDays({ table, ...input }: Days): Promise<SliceReferen
   return writeSorted({ ...input, table: 'sorted_days' });
 }
 
+/** One file of rows that are of one day and in order, as they come out of a slice; undefined where there are none. */
+export async function writeDay({ rows, day, ...input }: Omit<Days, 'table'> & { rows: string; day: string }): Promise<SliceReference | undefined> {
+  await input.duck.run(`CREATE TABLE sorted_days AS SELECT ${text(day)} AS day, * FROM (${rows})`);
+  const [slice] = await writeSorted({ ...input, table: 'sorted_days' });
+  return slice;
+}
+
 /** The same of a table whose rows are in order. */
 async function writeSorted({
   duck,

@@ -56,7 +56,7 @@ export async function enforceRetention(context: Context, { surface }: { surface:
   const erased = await inScratch(state, 'retention', async (workDir) => {
     const doomed = doomedBy(cutoffs);
     const entryGoes = ({ sinceMs }: { sinceMs?: number | undefined }) => sinceMs !== undefined && sinceMs < cutoffs.quarantine;
-    const result = await eraseData({ state, surface, timeZone, doomed, entryGoes, certificate, workDir, signal: beat.signal });
+    const result = await eraseData({ state, surface, doomed, entryGoes, certificate, workDir, signal: beat.signal });
     const data = await readLatest(state.generations, `data/${surface}`, dataState);
     if (data !== undefined) await publishProfiles(state, { data: data.document, charter, workDir, signal: beat.signal });
     const blobs = await sweepGenerations({ state, surface, doomed, entryGoes, certificate, workDir, signal: beat.signal });

@@ -5,15 +5,14 @@ import { type DataState, dataState, type QuarantineEntry, type SliceReference } 
 import type { BlobStore } from '../../stores/blobs.ts';
 import { type State, readLatest } from '../context.ts';
 import { type Duck, text, withDuck } from '../events/duckdb.ts';
-import { eventColumnList, slicesSql } from '../events/event-columns.ts';
-import { quarantineSql, daySql, writeDays, writeSlices } from '../events/write-slices.ts';
+import { eventColumnList, rowTextSql, slicesSql } from '../events/event-columns.ts';
+import { quarantineSql, writeDay } from '../events/write-slices.ts';
 import { changeColumns, changeTextSql } from '../events/changes.ts';
 import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
 
 type Input = {
   state: Pick<State, 'blobs' | 'generations'>;
   surface: string;
-  timeZone: string;
   /** Which rows go; `prepare` makes the tables that it speaks of. */
   doomed: Doomed;
   prepare?: (duck: Duck) => Promise<void>;
@@ -29,7 +28,7 @@ export type ErasedData = Pick<ErasureRequest, 'removed' | 'slices'>;
  * Makes the surface's data such that no such row is in them: a new version of each day that had some. All other days stay what they are. Running it again
  * finds nothing, and changes nothing. What earlier generations held is for others to remove.
  */
-export async function eraseData({ state, surface, timeZone, prepare, certificate, workDir, signal, ...what }: Input): Promise<ErasedData> {
+export async function eraseData({ state, surface, prepare, certificate, workDir, signal, ...what }: Input): Promise<ErasedData> {
   const { blobs, generations } = state;
   const series = `data/${surface}`;
   return withDuck({ workDir, signal }, async (duck) => {
@@ -37,7 +36,7 @@ export async function eraseData({ state, surface, timeZone, prepare, certificate
     for (;;) {
       const before = (await readLatest(generations, series, dataState))?.document;
       if (before === undefined) return { removed: {}, slices: [] };
-      const { next, removed, slices } = await without({ duck, blobs, before, timeZone, ...what });
+      const { next, removed, slices } = await without({ duck, blobs, before, ...what });
       if (slices.length === 0 && Object.keys(removed).length === 0) return { removed: {}, slices: [] };
       try {
         await generations.create(series, before.generation + 1, dataState.parse({ ...next, generation: before.generation + 1, erasedBy: certificate }));
@@ -49,12 +48,12 @@ export async function eraseData({ state, surface, timeZone, prepare, certificate
   });
 }
 
-type Without = Pick<Input, 'timeZone' | 'doomed' | 'entryGoes'> & { duck: Duck; blobs: BlobStore; before: DataState };
+type Without = Pick<Input, 'doomed' | 'entryGoes'> & { duck: Duck; blobs: BlobStore; before: DataState };
 
 async function without(input: Without): Promise<ErasedData & { next: DataState }> {
   const { before } = input;
-  const events = await rewritten({ ...input, kind: 'events', slices: before.slices, write: (group) => writeEvents({ ...input, ...group }) });
-  const changes = await rewritten({ ...input, kind: 'changes', slices: before.changes ?? [], write: (group) => writeChanges({ ...input, ...group }) });
+  const events = await rewritten({ ...input, kind: 'events', slices: before.slices, write: (one) => writeEvents({ ...input, ...one }) });
+  const changes = await rewritten({ ...input, kind: 'changes', slices: before.changes ?? [], write: (one) => writeChanges({ ...input, ...one }) });
   const quarantine = await quarantineWithout(input);
   const removed = { events: events.rows, changes: changes.rows, quarantined: quarantine.rows };
   return {
@@ -69,61 +68,48 @@ async function without(input: Without): Promise<ErasedData & { next: DataState }
   };
 }
 
-type Group = { paths: string[]; source: string; shiftDays: number };
 type Rewritten = { slices: SliceReference[]; rows: number; versions: { day: string; source: string; was: string; is: string | null }[] };
+type Write = { path: string; slice: SliceReference };
 
-/** Of the slices that hold something that goes, those of one source are written together. */
-async function rewritten(
-  input: Pick<Without, 'duck' | 'blobs' | 'doomed'> & {
-    kind: ParquetKind;
-    slices: readonly SliceReference[];
-    write: (group: Group) => Promise<SliceReference[]>;
-  },
-): Promise<Rewritten> {
-  const { duck, blobs, kind, slices, doomed } = input;
-  // Two sources may have a day of the same bytes.
-  const sharers = new Map<string, SliceReference[]>();
-  for (const slice of slices) {
-    const path = await blobs.localPath(slice.digest);
-    sharers.set(path, [...(sharers.get(path) ?? []), slice]);
+/** Each slice that holds something that goes, written again: its day stays what it was, whatever the charter's time zone is by now. */
+async function rewritten({
+  duck,
+  blobs,
+  kind,
+  slices,
+  doomed,
+  write,
+}: Pick<Without, 'duck' | 'blobs' | 'doomed'> & {
+  kind: ParquetKind;
+  slices: readonly SliceReference[];
+  write: (one: Write) => Promise<SliceReference | undefined>;
+}): Promise<Rewritten> {
+  const pathOf = new Map<SliceReference, string>();
+  for (const slice of slices) pathOf.set(slice, await blobs.localPath(slice.digest));
+  const hits = await filesWith({ duck, kind, doomed, paths: [...new Set(pathOf.values())] });
+  const result: Rewritten = { slices: [], rows: [...hits.values()].reduce((sum, rows) => sum + rows, 0), versions: [] };
+  for (const [slice, path] of pathOf) {
+    if (!hits.has(path)) {
+      result.slices.push(slice);
+      continue;
+    }
+    const next = await write({ path, slice });
+    if (next !== undefined) result.slices.push({ ...slice, digest: next.digest, logicalDigest: next.logicalDigest, rows: next.rows });
+    result.versions.push({ day: slice.day, source: slice.source ?? '', was: slice.digest, is: next?.digest ?? null });
   }
-  const hits = await filesWith({ duck, kind, doomed, paths: [...sharers.keys()] });
-  const groups = new Map<string, Group>();
-  const hit = new Set<SliceReference>();
-  for (const [path, slice] of [...hits.keys()].flatMap((path) => (sharers.get(path) ?? []).map((one) => [path, one] as const))) {
-    hit.add(slice);
-    const { source = '', shiftDays = 0 } = slice;
-    const group = groups.get(`${source} ${shiftDays}`) ?? { paths: [], source, shiftDays };
-    group.paths.push(path);
-    groups.set(`${source} ${shiftDays}`, group);
-  }
-  const fresh = new Map<string, SliceReference>();
-  for (const group of groups.values()) for (const slice of await input.write(group)) fresh.set(`${slice.day} ${group.source} ${group.shiftDays}`, slice);
-  const versions: Rewritten['versions'] = [];
-  const after = slices.flatMap((slice) => {
-    const { day, source = '', shiftDays = 0 } = slice;
-    if (!hit.has(slice)) return [slice];
-    const next = fresh.get(`${day} ${source} ${shiftDays}`);
-    versions.push({ day, source, was: slice.digest, is: next?.digest ?? null });
-    return next === undefined ? [] : [{ ...next, ...(slice.source === undefined ? {} : { source }) }];
-  });
-  return { slices: after, rows: [...hits.values()].reduce((sum, rows) => sum + rows, 0), versions };
+  return result;
 }
 
-type Write = Group & Pick<Without, 'duck' | 'blobs' | 'timeZone' | 'doomed'>;
+type WriteOne = Write & Pick<Without, 'duck' | 'blobs' | 'doomed'>;
 
-async function writeEvents({ duck, blobs, timeZone, doomed, paths, source, shiftDays }: Write): Promise<SliceReference[]> {
-  // A view: the files hold their rows by time, so that a part is read where it is, and nothing is copied.
-  await duck.run(`CREATE VIEW remaining AS SELECT ${eventColumnList} FROM ${slicesSql(paths)} WHERE NOT ${doomed.events}`);
-  const slices = await writeSlices({ duck, table: 'remaining', timeZone, source, shiftDays, blobs, onSlice: () => undefined });
-  await duck.run('DROP VIEW remaining');
-  return slices;
+function writeEvents({ duck, blobs, doomed, path, slice }: WriteOne): Promise<SliceReference | undefined> {
+  const rows = `SELECT ${eventColumnList} FROM ${slicesSql([path])} WHERE NOT ${doomed.events}`;
+  return writeDay({ duck, rows, day: slice.day, columns: eventColumnList, rowText: rowTextSql, source: slice.source ?? '', blobs });
 }
 
-async function writeChanges({ duck, blobs, timeZone, doomed, paths, source, shiftDays }: Write): Promise<SliceReference[]> {
-  const rows = `read_parquet([${paths.map(text).join(', ')}])`;
-  await duck.run(`CREATE TABLE remaining AS SELECT ${daySql(timeZone)} AS day, ${changeColumns} FROM ${rows} WHERE NOT ${doomed.changes}`);
-  return writeDays({ duck, table: 'remaining', columns: changeColumns, rowText: changeTextSql, source, shiftDays, blobs });
+function writeChanges({ duck, blobs, doomed, path, slice }: WriteOne): Promise<SliceReference | undefined> {
+  const rows = `SELECT ${changeColumns} FROM read_parquet(${text(path)}) WHERE NOT ${doomed.changes}`;
+  return writeDay({ duck, rows, day: slice.day, columns: changeColumns, rowText: changeTextSql, source: slice.source ?? '', blobs });
 }
 
 async function quarantineWithout({ duck, blobs, before, doomed, entryGoes }: Without): Promise<{ entries: QuarantineEntry[]; rows: number }> {

@@ -86,7 +86,6 @@ export async function eraseEverywhere(context: Context, { id }: Step, beat: Beat
       const erased = await eraseData({
         state: context.state,
         surface,
-        timeZone: charter.timeZone,
         doomed: isTheirs,
         prepare: (duck) => loadPersons(duck, people),
         certificate: id,

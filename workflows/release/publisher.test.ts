@@ -23,12 +23,16 @@ describe('the publisher of a surface', () => {
   it('outlives any history: a rehearsal and a canary go on as new runs, with what waits behind them', async () => {
     const world = await open({ longHistory: 40, release: { rehearsal: { slates: 400, maxDurationMs: 30_000 } } });
     await world.bootstrapped();
-    await world.trade();
+    // While the next one is trained nobody comes: this canary must not be over before.
+    let busy = true;
+    await world.trade(() => busy);
     const [run] = await world.retrain('item-knn');
     await world.until('approval', (now) => now.phase === 'approval');
     await world.vote('lead');
     await world.until('canary', (now) => now.phase === 'canary' && now.look >= 1);
+    busy = false;
     const [next] = await world.retrain('ials');
+    busy = true;
     expect(await world.closing(run?.runId ?? '')).toMatchObject({ action: 'release-promoted', detail: { disagreement: null } });
     const runs = await all(world.client.workflow.list({ query: `WorkflowId = '${releaseWorkflowId(world.surface)}'` }));
     expect(runs.map(({ status }) => status.name).sort()).toEqual([...Array<string>(runs.length - 1).fill('CONTINUED_AS_NEW'), 'RUNNING']);
@@ -37,7 +41,7 @@ describe('the publisher of a surface', () => {
     expect(stages.filter((stage) => stage !== undefined)).toEqual(stages.filter((stage) => stage !== undefined).toSorted());
     // Trained against the champion from before, it is measured again against the new one.
     await expect
-      .poll(async () => (await world.ledger()).some((entry) => entry.action === 'release-stale' && entry.by === next?.runId), { timeout: 20_000 })
+      .poll(async () => (await world.ledger()).some((entry) => entry.action === 'release-stale' && entry.by === next?.runId), { timeout: 60_000 })
       .toBe(true);
   });
 
