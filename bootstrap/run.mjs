@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { killRunning } from './child.mjs';
 import { checkNode, ensureDependencies, pinnedNode } from './dependencies.mjs';
 import { ensureMlflow, findMlflow } from './mlflow.mjs';
@@ -25,7 +26,9 @@ async function setUp(plan, progress) {
     mlflow: wants(plan, 'MLFLOW_TRACKING_URI') ? ensureMlflow(setup) : plan.servers === 'report' ? findMlflow(setup) : undefined,
   });
   const found = { UNDERSTUDY_TEMPORAL_CLI: temporal, UNDERSTUDY_MLFLOW_PYTHON: mlflow };
-  return { ...withOwnPrograms(root, plan.env), ...Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined)) };
+  // Every process of ours reads the same few hundred modules: compiled once, each starts in half the time.
+  const compiled = { NODE_COMPILE_CACHE: plan.env.NODE_COMPILE_CACHE ?? join(setup.cache, 'compiled') };
+  return { ...compiled, ...withOwnPrograms(root, plan.env), ...Object.fromEntries(Object.entries(found).filter(([, path]) => path !== undefined)) };
 }
 
 const wants = (/** @type {Plan} */ plan, /** @type {string} */ elsewhere) =>

@@ -1,0 +1,67 @@
+import { Command } from 'commander';
+import { decisionCommands } from './commands/decide.ts';
+import { featuresCommand } from './features/command.ts';
+import { ingestCommand } from './commands/ingest.ts';
+import { rerunCommand } from './commands/rerun.ts';
+import { retrainCommand } from './commands/retrain.ts';
+import { retentionCommand } from './commands/retention.ts';
+import { runsCommand, statusCommand } from './commands/status.ts';
+import { schemaCommand } from './commands/schema.ts';
+import { simulateCommand } from './commands/simulate.ts';
+import { upCommand } from './commands/up.ts';
+import { doctorCommandIn } from './doctor/command.ts';
+import { type CommandContext, readEnvironment } from './environment.ts';
+import { eraseCommand } from './erase/command.ts';
+import { keysCommand } from './commands/keys.ts';
+import { evaluateCommandIn } from './evaluate/command.ts';
+import { frameCommand } from './frame/command.ts';
+import { initCommandIn } from './init/command.ts';
+import { canaryCommand } from './canary/command.ts';
+import { opeCommand } from './ope/command.ts';
+import { quarantineCommand } from './quarantine/command.ts';
+import { agreementCommand } from './report/agreement.ts';
+import { reportCommand } from './report/command.ts';
+import { sessionsCommand } from './sessions/command.ts';
+import { rulesCommand } from './rules/command.ts';
+
+/** The whole command line. @throws UND-ENVIRONMENT naming every mistake in the environment */
+export function createProgram(variables: NodeJS.ProcessEnv): Command {
+  const env = readEnvironment(variables);
+  const context: CommandContext = { env, cwd: env.UNDERSTUDY_CWD ?? process.cwd(), now: Date.now };
+  const surroundings = {
+    cwd: context.cwd,
+    stdout: (text: string) => void process.stdout.write(text),
+    stderr: (text: string) => void process.stderr.write(text),
+    isTerminal: process.stderr.isTTY,
+    nowMs: () => performance.now(),
+  };
+  const program = new Command('understudy').description('Durable retraining for recommender systems.');
+  const commands = [
+    upCommand(context),
+    initCommandIn(context),
+    frameCommand(context),
+    ingestCommand(context),
+    quarantineCommand(context),
+    rulesCommand(context),
+    eraseCommand(context),
+    retentionCommand(context),
+    retrainCommand(context),
+    ...decisionCommands(context),
+    statusCommand(context),
+    runsCommand(context),
+    reportCommand(context),
+    agreementCommand(context),
+    rerunCommand(context),
+    evaluateCommandIn(surroundings),
+    opeCommand(context),
+    canaryCommand(),
+    featuresCommand(context),
+    schemaCommand(),
+    keysCommand(),
+    sessionsCommand(context),
+    simulateCommand(context),
+    doctorCommandIn({ cwd: context.cwd, env: variables, nodeVersion: process.versions.node }),
+  ];
+  for (const command of commands) program.addCommand(command);
+  return program;
+}
