@@ -9,6 +9,7 @@ import { runsCommand, statusCommand } from './commands/status.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { upCommand } from './commands/up.ts';
+import { embeddingsCommand } from './embeddings/command.ts';
 import { doctorCommandIn } from './doctor/command.ts';
 import { type CommandContext, readEnvironment } from './environment.ts';
 import { eraseCommand } from './erase/command.ts';
@@ -56,6 +57,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     opeCommand(context),
     canaryCommand(),
     featuresCommand(context),
+    embeddingsCommand(context),
     schemaCommand(),
     keysCommand(),
     sessionsCommand(context),

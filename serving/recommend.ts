@@ -101,8 +101,10 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     rung: ranked.rung,
     ...reason,
   };
+  const version = snapshot.models.get(artifact)?.embeddings?.version;
   const response: RecommendResponse = {
     ...answered,
+    ...(version === undefined ? {} : { embeddings: version }),
     items: explored.items.map((itemId, position) => ({ itemId, score: scores[position] as number, position })),
   };
   const record: SlateRecord = {

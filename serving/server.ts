@@ -19,6 +19,7 @@ import { answerBrokenRequests, noOptions, notFound, problemResponse } from './ht
 import { createMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { refuseTwins, startReplicaReport } from './replica-report.ts';
+import { embeddingsRoute, similarRoute } from './routes/embeddings.ts';
 import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
 import { forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
@@ -112,6 +113,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   };
   const handlers: Record<RouteName, RequestHandler> = {
     recommend: recommendRoute({ surfaces, replica, clock, random, newRequestId, metrics }),
+    similar: similarRoute({ surfaces }),
+    embeddings: embeddingsRoute({ surfaces }),
     events: eventsRoute({ surfaces, metrics, clock }),
     schemas: schemasRoute,
     schema: schemaRoute,

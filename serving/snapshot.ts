@@ -1,6 +1,7 @@
 import { type Charter, parseStoredCharter } from '../models/contracts/charter.ts';
 import { type DeploymentSpec, deploymentSpec } from '../models/contracts/deployment.ts';
 import { digestJson } from '../models/contracts/digest.ts';
+import type { Measure } from '../models/contracts/embedding-set.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { Pseudonyms } from '../models/contracts/pseudonyms.ts';
 import { challengersInPlay, registeredOf } from '../models/slate/assign.ts';
@@ -8,14 +9,32 @@ import type { ItemWords } from '../models/slate/item-words.ts';
 import type { Scope } from '../models/slate/scope.ts';
 import { type LoadedArtifact, loadArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
+import { findEmbeddingSet, type FoundEmbeddingSet } from '../stores/embedding-sets.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { openPseudonyms } from '../stores/pseudonym-key.ts';
 import { readCatalog } from './documents/read-document.ts';
 import { createModelHost, type ModelHost } from './models/model-host.ts';
+import type { HostedEmbeddings } from './models/model-messages.ts';
 import { type ModelEvent, type ModelPool, openModelPool } from './models/model-pool.ts';
 
 /** One artifact as requests use it: item ids to indexes and back. */
-export type ServedModel = { digest: string; vocabulary: readonly string[]; indexOf: ReadonlyMap<string, number>; maxHistory: number };
+export type ServedModel = {
+  digest: string;
+  vocabulary: readonly string[];
+  indexOf: ReadonlyMap<string, number>;
+  maxHistory: number;
+  /** Absent where the artifact names no set. */
+  embeddings?: ServedEmbeddings | undefined;
+};
+
+/** An embedding set as requests use it: item ids to rows and back. */
+export type ServedEmbeddings = {
+  version: string;
+  measure: Measure;
+  dimensions: number;
+  ids: readonly string[];
+  rowOf: ReadonlyMap<string, number>;
+};
 
 /** All that a request needs of one generation, never changed after it was made: a request holds one from its beginning to its end. */
 export type Snapshot = {
@@ -91,9 +110,34 @@ async function loadModel(
   const { graphPath, manifest, vocabulary, parity } = await loadServable(blobs, generations, digest, spec.surface);
   const { itemCount, maxHistory } = manifest;
   const scopeBias = Float32Array.from(vocabulary, (itemId) => (scope.allowed(itemId) ? 0 : -1e9));
-  const artifact = { digest, graphPath, itemCount, maxHistory, parity, scopeBias };
+  const found = await findServable(blobs, { manifest, vocabulary });
+  const embeddings = found && hostedOf(found, scope);
+  const artifact = { digest, graphPath, itemCount, maxHistory, parity, scopeBias, embeddings };
   const pool = await openModelPool({ artifact, scope: scope.digest, threads, deadlineMs, onEvent: onModelEvent, lingering, signal });
-  return { pool, model: { digest, vocabulary, indexOf: new Map(vocabulary.map((itemId, index) => [itemId, index] as const)), maxHistory } };
+  const indexOf = indexesOf(vocabulary);
+  const rowOf = found === undefined || found.ids === vocabulary ? indexOf : indexesOf(found.ids);
+  return { pool, model: { digest, vocabulary, indexOf, maxHistory, embeddings: found && servedOf(found, rowOf) } };
+}
+
+const indexesOf = (ids: readonly string[]): ReadonlyMap<string, number> => new Map(ids.map((itemId, index) => [itemId, index] as const));
+
+async function findServable(
+  blobs: BlobStore,
+  { manifest: { embeddings: version, files, surface }, vocabulary }: Pick<LoadedArtifact, 'manifest' | 'vocabulary'>,
+): Promise<FoundEmbeddingSet | undefined> {
+  if (version === undefined) return undefined;
+  const found = await findEmbeddingSet(blobs, version, { digest: files['vocabulary.json'] ?? '', ids: vocabulary });
+  if (found.set.surface === surface) return found;
+  throw new UnderstudyError('UND-ARTIFACT', `The embedding set ${version} was made for ${found.set.surface}, not for ${surface}`);
+}
+
+function servedOf({ version, set: { measure, dimensions }, ids }: FoundEmbeddingSet, rowOf: ReadonlyMap<string, number>): ServedEmbeddings {
+  return { version, measure, dimensions, ids, rowOf };
+}
+
+function hostedOf({ version, set, ids, vectorsPath }: FoundEmbeddingSet, scope: Scope): HostedEmbeddings {
+  const { count, dimensions, measure, vectors } = set;
+  return { version, count, dimensions, measure, vectors, vectorsPath, allowed: Uint8Array.from(ids, (itemId) => (scope.allowed(itemId) ? 1 : 0)) };
 }
 
 /** The generation without its models: what a replica serves that has nothing better to begin with. */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Interactions } from '../models/algorithms/algorithm.ts';
+import type { Embeddings, Interactions } from '../models/algorithms/algorithm.ts';
 import { algorithmNamed, parseParams } from '../models/algorithms/registry.ts';
 import { recommendGraphInterface } from '../models/contracts/artifact.ts';
 import type { CatalogItem } from '../models/contracts/catalog-item.ts';
@@ -15,6 +15,7 @@ import { scopeOf } from '../models/slate/scope.ts';
 import { putArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, putDocument } from '../stores/blobs.ts';
 import { openBlobDirectory } from '../stores/blobs-directory.ts';
+import { putEmbeddingSet, readEmbeddingSet } from '../stores/embedding-sets.ts';
 import { createDeployment, latestDeployment } from '../stores/deployments.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
@@ -28,7 +29,8 @@ export type ServedState = {
   blobs: BlobStore;
   generations: GenerationStore;
   itemIds: string[];
-  train(algorithm: string, params?: Record<string, unknown>, seed?: number): Promise<string>;
+  /** `over`: version of the embedding set for an algorithm that is given one. */
+  train(algorithm: string, params?: Record<string, unknown>, seed?: number, over?: string): Promise<string>;
   /** Writes the next generation. The first one needs a champion. */
   publish(change: Partial<DeploymentSpec>): Promise<DeploymentSpec>;
 };
@@ -60,9 +62,10 @@ export async function makeServedState(input: {
     generations,
     itemIds,
 
-    async train(name, params = {}, seed = 1) {
+    async train(name, params = {}, seed = 1, over) {
       const algorithm = algorithmNamed(name);
-      const model = await algorithm.train({ interactions, params: parseParams(algorithm, params), seed });
+      const embeddings = over === undefined ? undefined : givenOf(await readEmbeddingSet(blobs, over), itemIds);
+      const model = await algorithm.train({ interactions, params: parseParams(algorithm, params), seed, embeddings });
       const { indptr, items } = interactions;
       const histories = Array.from({ length: 8 }, (_, user) => [...items.slice(indptr[user], indptr[user + 1])]).map((history) => ({
         history,
@@ -72,6 +75,9 @@ export async function makeServedState(input: {
       const files = { 'recommend.onnx': model.exportGraph(), 'vocabulary.json': Buffer.from(JSON.stringify(itemIds)) };
       const digests = Object.fromEntries(Object.entries(files).map(([file, bytes]) => [file, digestBytes(bytes)]));
       const nothing = digestJson(null);
+      const made = model.embeddings?.();
+      const madeBy = { window: nothing, recipe: digestJson(params), seed };
+      const set = made === undefined ? over : await putEmbeddingSet(blobs, { surface, madeBy, ids: files['vocabulary.json'], ...made });
       const manifest = {
         kind: 'artifact',
         interface: recommendGraphInterface,
@@ -85,6 +91,7 @@ export async function makeServedState(input: {
         itemCount,
         maxHistory: model.maxHistory,
         files: digests,
+        ...(set === undefined ? {} : { embeddings: set }),
       } as const;
       return putArtifact({ blobs, generations, manifest, files, parity });
     },
@@ -203,6 +210,16 @@ export const testCharter: CharterInput = {
   gates: {},
   release: { approvers: [{ name: 'lead', role: 'lead' }], canary: { minUnits: [1], ladder: [0.5] } },
 };
+
+/** The vectors of a set for these items, 0 where it has none. */
+function givenOf({ set: { dimensions, measure }, ids, vectors }: Awaited<ReturnType<typeof readEmbeddingSet>>, itemIds: readonly string[]): Embeddings {
+  const rowOf = new Map(ids.map((itemId, row) => [itemId, row]));
+  const of = itemIds.flatMap((itemId) => {
+    const row = rowOf.get(itemId);
+    return Array.from({ length: dimensions }, (_, f) => (row === undefined ? 0 : (vectors[row * dimensions + f] as number)));
+  });
+  return { dimensions, measure, vectors: Float32Array.from(of) };
+}
 
 /** Tastes in blocks of ten items, low indexes liked better. */
 function interactionsOf({ itemCount, userCount }: { itemCount: number; userCount: number }): Interactions {

@@ -29,6 +29,8 @@ export async function putArtifact(input: {
       throw new UnderstudyError('UND-ARTIFACT', `The manifest names ${name} as ${digest}, and that is not what was given`);
     await blobs.put(bytes);
   }
+  if (manifest.embeddings !== undefined && !(await blobs.has(manifest.embeddings)))
+    throw new UnderstudyError('UND-ARTIFACT', `The manifest names the embedding set ${manifest.embeddings}, and that is not there`);
   const record = await putDocument(blobs, parityRecord.parse(input.parity));
   // The first attestation stays: the artifact is its deterministic core, and who makes it again finds its record.
   if ((await generations.latest(paritySeries(artifact))) === undefined)

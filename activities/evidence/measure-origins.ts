@@ -21,7 +21,7 @@ type OriginInput = OfflineInput & { own: SplitEvidence };
 
 /**
  * The same measurement on the earlier splits that the window has: there the candidate's recipe, and the champion's, are trained on what was known
- * then. A guest cannot be trained, and stands on its one split. Undefined where the charter asks for no more than one.
+ * then. What cannot be trained as of then, a guest or what is made over vectors of now, stands on its one split. Undefined where the charter asks for no more than one.
  */
 export async function measureOrigins(state: State, input: OriginInput): Promise<Origins | undefined> {
   const { window, charter, own } = input;
@@ -29,16 +29,23 @@ export async function measureOrigins(state: State, input: OriginInput): Promise<
   if (asked === 1) return undefined;
   const [candidate, champion] = [await recipeOf(state, input.candidate), input.champion === null ? null : await recipeOf(state, input.champion)];
   const splits: Origins['splits'] = [splitOf(window, own)];
-  const earlier = candidate.guest === null ? (window.earlier ?? []) : [];
+  const earlier = fixedBy(candidate) === undefined ? (window.earlier ?? []) : [];
   for (const { train, test, trainSlices, testSlices } of earlier) {
     const then: WindowManifest = { ...window, train, test, trainSlices, testSlices };
     splits.push(
-      splitOf(then, await measureThen(state, { ...input, window: then, recipes: { candidate, champion: champion?.guest === null ? champion : null } })),
+      splitOf(
+        then,
+        await measureThen(state, {
+          ...input,
+          window: then,
+          recipes: { candidate, champion: champion === null || fixedBy(champion) !== undefined ? null : champion },
+        }),
+      ),
     );
   }
   const values = (table: Record<string, Interval>) => Object.fromEntries(Object.entries(table).map(([name, { value }]) => [name, value]));
   const lifts = splits.flatMap(({ lift }) => (lift === null ? [] : [values(lift)]));
-  const note = noteOn({ asked, splits: splits.length, isGuest: candidate.guest !== null, isChampionGuest: champion !== null && champion.guest !== null });
+  const note = noteOn({ asked, splits: splits.length, fixed: fixedBy(candidate), championFixed: champion === null ? undefined : fixedBy(champion) });
   return {
     asked,
     ...(note === undefined ? {} : { note }),
@@ -50,21 +57,22 @@ export async function measureOrigins(state: State, input: OriginInput): Promise<
 
 const splitOf = ({ train, test }: WindowManifest, { users, metrics, lift }: SplitEvidence) => ({ train, test, users, metrics, lift });
 
-function noteOn({
-  asked,
-  splits,
-  isGuest,
-  isChampionGuest,
-}: {
-  asked: number;
-  splits: number;
-  isGuest: boolean;
-  isChampionGuest: boolean;
-}): string | undefined {
-  if (isGuest) return 'a guest comes trained: it is measured on its one split';
+/** Why a recipe cannot be trained as of an earlier split. */
+const fixedBy = ({ guest, embeddings }: Recipe): 'guest' | 'vectors' | undefined =>
+  guest !== null ? 'guest' : embeddings === undefined ? undefined : 'vectors';
+
+const fixedNotes = {
+  guest: ['a guest comes trained', 'the champion is a guest, which comes trained'],
+  vectors: ['the vectors that it is made over know what came after earlier splits', "the champion's vectors know what came after earlier splits"],
+} as const;
+
+type Fixed = ReturnType<typeof fixedBy>;
+
+function noteOn({ asked, splits, fixed, championFixed }: { asked: number; splits: number; fixed: Fixed; championFixed: Fixed }): string | undefined {
+  if (fixed !== undefined) return `${fixedNotes[fixed][0]}: it is measured on its one split`;
   const notes = [
     ...(splits < asked ? [`the data go back for ${splits} of ${asked} splits`] : []),
-    ...(isChampionGuest && splits > 1 ? ['the champion is a guest, which comes trained: earlier splits have no lift'] : []),
+    ...(championFixed !== undefined && splits > 1 ? [`${fixedNotes[championFixed][1]}: earlier splits have no lift`] : []),
   ];
   return notes.length === 0 ? undefined : notes.join('; ');
 }

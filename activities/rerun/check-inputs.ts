@@ -3,6 +3,7 @@ import { asUnderstudyError } from '../../models/contracts/problem.ts';
 import { recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { type SliceReference, windowManifest } from '../../models/contracts/window.ts';
 import { type BlobStore, getDocument } from '../../stores/blobs.ts';
+import { findEmbeddingSet } from '../../stores/embedding-sets.ts';
 import type { PreparedRetrain } from '../api.ts';
 
 /**
@@ -24,7 +25,8 @@ export async function checkInputs(blobs: BlobStore, { window, recipe, charter }:
     }
   };
   const manifest = await whole('the window', () => getDocument(blobs, window, windowManifest));
-  const { guest } = (await whole('the recipe', () => getDocument(blobs, recipe, recipeSchema))) ?? { guest: null };
+  const { guest, embeddings } = (await whole('the recipe', () => getDocument(blobs, recipe, recipeSchema))) ?? { guest: null };
+  if (embeddings !== undefined) await whole(`the vectors of ${embeddings.of}`, () => findEmbeddingSet(blobs, embeddings.set));
   for (const [what, digest] of [['the charter', charter] as const, ...(guest === null ? [] : [["the guest's files", guest] as const])])
     await whole(what, () => blobs.localPath(digest));
   if (manifest !== undefined) {

@@ -1,4 +1,4 @@
-import type { Interactions, Model, ScoreRequest } from '../../models/algorithms/algorithm.ts';
+import type { Embeddings, Interactions, Model, ScoreRequest } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
@@ -10,9 +10,11 @@ import { checkParity, makeParityRecord } from '../../models/graph/parity.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { putArtifact } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
+import { putEmbeddingSet } from '../../stores/embedding-sets.ts';
 import type { PreparedRetrain, Trained } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import type { Beat } from '../worker.ts';
+import { givenEmbeddings } from '../embeddings/given-embeddings.ts';
 import { readTrain } from '../windows/read-window.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
 import { putMaking } from '../rerun/making.ts';
@@ -31,6 +33,8 @@ type Export = {
   trainSeconds: number;
   resumedFrom: number;
   start?: TrainingStart | undefined;
+  /** What the model knows its items by, where it made that itself. */
+  embeddings?: Embeddings | undefined;
   /** Digest of the train part; a guest has none. */
   matrix?: string;
 };
@@ -43,8 +47,9 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
   const { blobs, generations } = context.state;
   const recipe = await readRecipe(context, input.recipe);
   const exported = recipe.guest === null ? await train(context, input, recipe, beat) : await guest(context, recipe);
-  // What serves: what is kept for a later training is loaded by no replica.
-  const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (name === warmFile ? sum : sum + file.byteLength), 0);
+  // What serves: what is kept for a later training is loaded by no replica. A set counts with the artifact that made it.
+  const files = Object.entries(exported.files).reduce((sum, [name, file]) => (name === warmFile ? sum : sum + file.byteLength), 0);
+  const bytes = files + (exported.embeddings?.vectors.byteLength ?? 0);
   const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
     const parity = recipe.guest === null ? exported.parity : await answersOf(graph, exported.vocabulary.length);
@@ -62,6 +67,7 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
       itemCount: exported.vocabulary.length,
       maxHistory: exported.maxHistory,
       files: Object.fromEntries(Object.entries(exported.files).map(([name, file]) => [name, digestBytes(file)])),
+      ...(await embeddingsOf(context, { input, recipe, exported })),
     };
     const artifact = await putArtifact({ blobs, generations, manifest, files: exported.files, parity });
     return {
@@ -80,6 +86,17 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
   }
 }
 
+type Made = { input: PreparedRetrain; recipe: Recipe; exported: Export };
+
+/** The set that the model made, stored; or the one that it was given, which the two share. */
+async function embeddingsOf(context: Context, { input, recipe, exported }: Made): Promise<Pick<ArtifactManifest, 'embeddings'>> {
+  const { embeddings, files } = exported;
+  if (recipe.embeddings !== undefined) return { embeddings: recipe.embeddings.set };
+  if (embeddings === undefined) return {};
+  const madeBy = { window: input.window, recipe: input.recipe, seed: recipe.seed };
+  return { embeddings: await putEmbeddingSet(context.state.blobs, { surface: input.surface, madeBy, ids: files['vocabulary.json'], ...embeddings }) };
+}
+
 async function train(context: Context, input: PreparedRetrain, recipe: Recipe, { beat, resumeDetails }: Beat): Promise<Export> {
   const { blobs } = context.state;
   const algorithm = algorithmNamed(recipe.algorithm);
@@ -90,6 +107,7 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     blobs,
     charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy },
   });
+  const embeddings = recipe.embeddings && (await givenEmbeddings(context.state, { ...recipe.embeddings, vocabulary }));
   const begun = await beginning(context.state, { algorithm, recipe, interactions, vocabulary });
   const from = begun.warm === undefined ? null : (recipe.warmStart?.from ?? null);
   const { resume, checkpoint } = await usableCheckpoint(context, resumeDetails, from);
@@ -100,7 +118,7 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     otherwise: parseParams(algorithm, recipe.params),
     train: ({ params, warm }) =>
       algorithm.train(
-        { interactions, params, seed: recipe.seed, warm },
+        { interactions, params, seed: recipe.seed, warm, embeddings },
         {
           resumeFrom: begun.warm === warm ? checkpoint : undefined,
           onStep: async (step) => {
@@ -134,6 +152,7 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
     trainSeconds,
     resumedFrom: resume?.done ?? 0,
     start,
+    embeddings: model.embeddings?.(),
     matrix: digestTrain({ interactions, vocabulary }),
   };
 }

@@ -4,6 +4,7 @@ import { putDocument } from '../../stores/blobs.ts';
 import { retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { getDocument } from '../../stores/blobs.ts';
+import { readEmbeddingSet } from '../../stores/embedding-sets.ts';
 import type { PreparedRetrain } from '../api.ts';
 import { openRanker } from '../evidence/ranker.ts';
 import { openEvidence } from '../evidence/testing.ts';
@@ -112,8 +113,9 @@ it('a later window begins where the run before it ended, and the same work is th
   expect((await evaluateCandidate(context, { retrain: second, trained: warm, log, sinceGeneration: 0 }, quietBeat)).intent).toBe('refresh');
   // A rerun gives the same bytes; what is kept serves nobody and does not count.
   expect((await trainCandidate(context, second, quietBeat)).artifact).toBe(warm.artifact);
-  const { files } = await getDocument(blobs, warm.artifact, artifactManifest);
-  const sizes = await Promise.all(['recommend.onnx', 'vocabulary.json'].map(async (name) => (await blobs.get(files[name] ?? '')).length));
+  const { files, embeddings } = await getDocument(blobs, warm.artifact, artifactManifest);
+  const { vectors } = (await readEmbeddingSet(blobs, embeddings ?? '')).set;
+  const sizes = await Promise.all([files['recommend.onnx'], files['vocabulary.json'], vectors].map(async (one) => (await blobs.get(one ?? '')).length));
   expect(warm.bytes).toBe(sizes.reduce((sum, size) => sum + size, 0));
   expect(Object.keys(files)).toContain(warmFile);
 });

@@ -96,10 +96,15 @@ async function readKept(state: State, artifact: string): Promise<{ kept: Uint8Ar
   const manifest = await getDocument(blobs, artifact, artifactManifest);
   const kept = manifest.files[warmFile];
   if (kept === undefined) throw new UnderstudyError('UND-ARTIFACT', `The artifact ${artifact} kept nothing to begin from`);
-  const { trainSlices } = await getDocument(blobs, manifest.window, windowManifest);
-  for (const { digest } of trainSlices) if (!(await blobs.has(digest))) await whyGone(state, digest);
+  await refuseLearnedOfErased(state, manifest.window);
   const { vocabulary } = await loadArtifact({ ...state, digest: artifact });
   return { kept: await blobs.get(kept), vocabulary };
+}
+
+/** @throws UND-ERASED where somebody whom the window held was erased since; UND-NOT-FOUND */
+export async function refuseLearnedOfErased(state: State, window: string): Promise<void> {
+  const { trainSlices } = await getDocument(state.blobs, window, windowManifest);
+  for (const { digest } of trainSlices) if (!(await state.blobs.has(digest))) await whyGone(state, digest);
 }
 
 /** What is too old may be gone. @throws UND-ERASED, UND-NOT-FOUND */

@@ -12,6 +12,7 @@ import { currentCharter } from '../registry/charters.ts';
 import { latestRecord } from '../registry/runs.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
+import { newestSet } from '../embeddings/given-embeddings.ts';
 import { storeGuestFolder } from '../training/guest.ts';
 import { earlierRun } from '../training/warm-start.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
@@ -36,7 +37,8 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
   const prepared: PreparedRetrain[] = [];
   for (const candidate of live ? chosen(charter, request) : first(charter, request)) {
     const frozen = recipeSchema.parse(await freezeRecipe(context, charter, candidate));
-    const recipe = await putDocument(blobs, await withStart(context, { recipe: frozen, candidate, window: cut }));
+    const given = await withEmbeddings(context, { recipe: frozen, candidate, window: cut });
+    const recipe = await putDocument(blobs, await withStart(context, { recipe: given, candidate, window: cut }));
     const work = { surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest };
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
     prepared.push(attempt === 1 ? work : { ...work, attempt });
@@ -108,4 +110,14 @@ async function withStart(context: Context, input: { recipe: Recipe; candidate: C
     throw new UnderstudyError('UND-INPUT', `${candidate.name}: ${recipe.algorithm} cannot begin from an earlier run; take its warmStart out of the charter`);
   parseParams(algorithm, { ...recipe.params, ...params });
   return { ...recipe, warmStart: { from: await earlierRun(context, { recipe, window }), params } };
+}
+
+/**
+ * The recipe with the version of the vectors that the model is made over, where the charter asks for that.
+ * @throws UND-INPUT where there are none yet
+ */
+async function withEmbeddings({ state }: Context, { recipe, candidate, window }: Parameters<typeof withStart>[1]): Promise<Recipe> {
+  const of = candidate.embeddings?.of;
+  if (of === undefined) return recipe;
+  return { ...recipe, embeddings: { of, set: await newestSet(state, { surface: recipe.surface, of, candidate: candidate.name, window }) } };
 }

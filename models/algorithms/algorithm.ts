@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Measure } from '../contracts/embedding-set.ts';
 
 /**
  * User by item interactions as compressed rows: user u's entries are `indptr[u] .. indptr[u+1]`, ordered by time and then by
@@ -43,9 +44,18 @@ export interface Model {
   /** `recommend.onnx` by the interface in contracts/artifact.ts. Deterministic bytes. */
   exportGraph(): Uint8Array;
   maxHistory: number;
+  /** The vectors by which it knows its items, for others to be made over. Of items only: no row of it is a person's. */
+  embeddings?(): Embeddings;
   /** What a later training may begin from (`WarmStart.kept`). Of items only: no row of it is a person's. */
   keep?(): Uint8Array;
 }
+
+export type Embeddings = {
+  dimensions: number;
+  measure: Measure;
+  /** [itemCount, dimensions]; all 0 where nothing is known of the item. */
+  vectors: Float32Array;
+};
 
 /** What training may begin from: what an earlier model of the same algorithm kept. */
 export type WarmStart = {
@@ -62,9 +72,14 @@ export interface Algorithm<Params = unknown> {
    * get as far.
    */
   warmParams?(params: Params): Params;
+  /** `made`: its models have `embeddings`. `given`: it trains over those of another, and cannot do without. */
+  embeddings?: 'made' | 'given';
   /**
    * Same interactions, params, seed and start: same model to the bit, resumed or not. A start that shares no item with now is none.
-   * @throws UND-INPUT or UND-DIGEST where the start cannot be used
+   * @throws UND-INPUT or UND-DIGEST where the start cannot be used; UND-INPUT where embeddings are to be given and are not
    */
-  train(input: { interactions: Interactions; params: Params; seed: number; warm?: WarmStart | undefined }, hooks?: TrainHooks): Promise<Model>;
+  train(
+    input: { interactions: Interactions; params: Params; seed: number; warm?: WarmStart | undefined; embeddings?: Embeddings | undefined },
+    hooks?: TrainHooks,
+  ): Promise<Model>;
 }

@@ -4,7 +4,7 @@ import { checkParity, makeParityRecord } from '../graph/parity.ts';
 import { disallowedScore } from '../graph/recommend-interface.ts';
 import { openRecommendGraph, type RecommendGraph } from '../graph/session.ts';
 import { createRandom } from '../random.ts';
-import type { Algorithm, Interactions, Model, Ranked, ScoreRequest } from './algorithm.ts';
+import type { Algorithm, Embeddings, Interactions, Model, Ranked, ScoreRequest } from './algorithm.ts';
 import { algorithmNamed, algorithms, parseParams } from './registry.ts';
 
 const itemCount = 60;
@@ -18,6 +18,7 @@ const smallParams: Record<string, unknown[]> = {
     { factors: 8, sweeps: 3 },
     { factors: 10, sweeps: 2, frequencyScaling: 0, lambda: 5, alpha: 40, foldInSteps: 3, maxHistory: 7 },
   ],
+  'embedding-knn': [{}, { decay: 0.2, maxHistory: 7 }, { decay: 1 }],
 };
 
 /** Two tastes: even users like the first half of the items, odd users the second. Items come up again; some users have none. */
@@ -43,8 +44,16 @@ function interactionsOf(seed: number): Interactions {
 
 const interactions = interactionsOf(5);
 
+/** Vectors for the algorithms that are given some: the cold item has none. */
+function embeddingsOf(items: number): Embeddings {
+  const random = createRandom(11);
+  const vectors = Float32Array.from({ length: items * 6 }, (_, place) => (Math.floor(place / 6) === coldItem ? 0 : 2 * random.float() - 1));
+  return { dimensions: 6, measure: 'cosine', vectors };
+}
+const embeddings = embeddingsOf(itemCount);
+
 async function trained(algorithm: Algorithm, params: unknown, seed = 3): Promise<Model> {
-  return algorithm.train({ interactions, params: parseParams(algorithm, params), seed });
+  return algorithm.train({ interactions, params: parseParams(algorithm, params), seed, embeddings });
 }
 
 async function withGraph<T>(model: Model, use: (graph: RecommendGraph) => Promise<T>): Promise<T> {
@@ -110,7 +119,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
 
   test('goes on from any checkpoint to the same bytes', async () => {
     const checkpoints: Uint8Array[] = [];
-    const input = { interactions, params: parseParams(algorithm, params), seed: 3 };
+    const input = { interactions, params: parseParams(algorithm, params), seed: 3, embeddings };
     const whole = await algorithm.train(input, { onStep: ({ checkpoint }) => void checkpoints.push(checkpoint()) });
     expect(checkpoints.length).toBeGreaterThan(0);
     for (const resumeFrom of checkpoints) {
@@ -124,7 +133,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
   });
 
   test('stops where a step throws', async () => {
-    const input = { interactions, params: parseParams(algorithm, params), seed: 3 };
+    const input = { interactions, params: parseParams(algorithm, params), seed: 3, embeddings };
     const onStep = (): void => {
       throw new Error('cancelled');
     };
@@ -221,7 +230,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
       weights: new Float32Array(0),
       atMs: new Float64Array(0),
     };
-    const model = await algorithm.train({ interactions: empty, params: parseParams(algorithm, params), seed: 1 });
+    const model = await algorithm.train({ interactions: empty, params: parseParams(algorithm, params), seed: 1, embeddings: embeddingsOf(3) });
     const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: 3, maxHistory: model.maxHistory });
     const request = { history: [2], historyWeight: [1], exclude: [], count: 3 };
     expect((await graph.recommend(request)).items).toHaveLength(3);

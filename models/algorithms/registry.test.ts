@@ -11,6 +11,9 @@ describe("a charter's candidates", () => {
         { name: 'b', algorithm: 'ials', params: { factors: 16 } },
         { name: 'c', algorithm: 'guest', params: { folder: './model' } },
         { name: 'd', algorithm: 'ials', params: { factors: 16 }, warmStart: { sweeps: 2 } },
+        { name: 'e', algorithm: 'embedding-knn', embeddings: { of: 'd' } },
+        // Whom it names, the charter itself looks at.
+        { name: 'f', algorithm: 'embedding-knn', embeddings: { of: 'nobody' } },
       ),
     ).toEqual([]);
   });
@@ -25,7 +28,10 @@ describe("a charter's candidates", () => {
         { name: 'e', algorithm: 'item-knn', params: 'many' },
         { name: 'f', algorithm: 'ials', warmStart: { sweeps: 0 } },
         { name: 'g', algorithm: 'popularity', warmStart: {} },
-        { name: 'h', algorithm: 'guest', params: { folder: './model' }, warmStart: {} },
+        { name: 'h', algorithm: 'guest', params: { folder: './model' }, warmStart: {}, embeddings: { of: 'f' } },
+        { name: 'i', algorithm: 'embedding-knn' },
+        { name: 'j', algorithm: 'embedding-knn', embeddings: { of: 'g' } },
+        { name: 'k', algorithm: 'ials', embeddings: { of: 'f' } },
       ),
     ).toEqual([
       '/candidates/0/algorithm',
@@ -38,8 +44,12 @@ describe("a charter's candidates", () => {
       '/candidates/5/warmStart/sweeps',
       '/candidates/6/warmStart',
       '/candidates/7/warmStart',
+      '/candidates/7/embeddings',
+      '/candidates/8/embeddings',
+      '/candidates/9/embeddings/of',
+      '/candidates/10/embeddings',
     ]);
-    expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain('popularity, item-knn, ials, guest');
+    expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain('popularity, item-knn, ials, embedding-knn, guest');
   });
 
   it('leave what is no candidate to the schema', () => {

@@ -1,12 +1,13 @@
 import { inputError, type Mistake, UnderstudyError } from '../contracts/problem.ts';
 import type { Algorithm } from './algorithm.ts';
+import { embeddingKnn } from './embedding-knn/embedding-knn.ts';
 import { ials } from './ials/ials.ts';
 import { itemKnn } from './item-knn/item-knn.ts';
 import { popularity } from './popularity/popularity.ts';
 
 /** Every algorithm by name. The contract suite runs on all of them. */
 // biome-ignore lint/suspicious/noExplicitAny: each has parameters of its own, checked by its own schema before they are used.
-export const algorithms: Readonly<Record<string, Algorithm<any>>> = { popularity, 'item-knn': itemKnn, ials };
+export const algorithms: Readonly<Record<string, Algorithm<any>>> = { popularity, 'item-knn': itemKnn, ials, 'embedding-knn': embeddingKnn };
 
 /** @throws UND-INPUT naming the algorithms there are. */
 // biome-ignore lint/suspicious/noExplicitAny: as above.
@@ -42,12 +43,18 @@ export function checkCandidates(charter: unknown): Mistake[] {
     if (typeof name !== 'string') return [];
     if (name === guest) {
       const folder = memberOf(params, 'folder');
-      const start = memberOf(candidate, 'warmStart') === undefined ? [] : [{ path: `${at}/warmStart`, message: 'a guest comes trained' }];
+      const start = ['warmStart', 'embeddings'].flatMap((field) =>
+        memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'a guest comes trained' }],
+      );
       return typeof folder === 'string' && folder !== '' ? start : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }, ...start];
     }
     if (!Object.hasOwn(algorithms, name))
       return [{ path: `${at}/algorithm`, message: `there is no algorithm '${name}'; there are ${[...Object.keys(algorithms), guest].join(', ')}` }];
-    return [...paramMistakes(name, params, `${at}/params`), ...startMistakes(name, candidate, `${at}/warmStart`)];
+    return [
+      ...paramMistakes(name, params, `${at}/params`),
+      ...startMistakes(name, candidate, `${at}/warmStart`),
+      ...vectorMistakes(name, candidate, { candidates, at: `${at}/embeddings` }),
+    ];
   });
 }
 
@@ -61,6 +68,22 @@ function startMistakes(name: string, candidate: unknown, at: string): Mistake[] 
   const other = memberOf(candidate, 'warmStart');
   if (other === undefined) return [];
   return algorithmNamed(name).warmParams === undefined ? [{ path: at, message: `${name} cannot begin from an earlier run` }] : paramMistakes(name, other, at);
+}
+
+/** Vectors where there must be some, none where nothing is done with them, and of a candidate that makes any. */
+function vectorMistakes(name: string, candidate: unknown, { candidates, at }: { candidates: readonly unknown[]; at: string }): Mistake[] {
+  const from = memberOf(candidate, 'embeddings');
+  const takes = algorithmNamed(name).embeddings === 'given';
+  if (from === undefined) return takes ? [{ path: at, message: `${name} is made over another candidate's vectors: \`embeddings: { of: '…' }\` names it` }] : [];
+  if (!takes) return [{ path: at, message: `${name} is not made over vectors` }];
+  const of = memberOf(from, 'of');
+  const source = memberOf(
+    candidates.find((one) => memberOf(one, 'name') === of),
+    'algorithm',
+  );
+  const makes = Object.keys(algorithms).filter((one) => algorithmNamed(one).embeddings === 'made');
+  if (typeof source !== 'string' || makes.includes(source)) return [];
+  return [{ path: `${at}/of`, message: `${source} makes no vectors; ${makes.join(', ')} does` }];
 }
 
 const memberOf = (value: unknown, key: string): unknown =>

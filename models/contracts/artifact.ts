@@ -32,6 +32,8 @@ export const artifactManifest = z.strictObject({
   maxHistory: z.number().int().min(1).max(1000),
   /** file name → digest: `recommend.onnx`, `vocabulary.json` (array of item ids, index = position), others as the algorithm needs. */
   files: z.record(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,100}$/), digestString),
+  /** Version of the embedding set that the model made or was made over (contracts/embedding-set.ts). Absent: none, as of all that came before there were any. */
+  embeddings: digestString.optional(),
 });
 export type ArtifactManifest = z.infer<typeof artifactManifest>;
 

@@ -6,7 +6,7 @@ export type Inconsistency = { path: (string | number)[]; message: string };
  * one mistake hides no other.
  */
 export function inconsistencies(value: unknown): Inconsistency[] {
-  return [candidates, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap((check) => check(value));
+  return [candidates, vectors, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap((check) => check(value));
 }
 
 function candidates(value: unknown): Inconsistency[] {
@@ -17,6 +17,17 @@ function candidates(value: unknown): Inconsistency[] {
   const bootstrap = at(value, 'bootstrap');
   if (typeof bootstrap !== 'string' || names.length === 0 || names.includes(bootstrap)) return twice;
   return [...twice, { path: ['bootstrap'], message: `${bootstrap} is not one of the candidates` }];
+}
+
+function vectors(value: unknown): Inconsistency[] {
+  const all = listAt(value, 'candidates');
+  return all.flatMap((one, index) => {
+    const of = at(one, 'embeddings', 'of');
+    if (typeof of !== 'string') return [];
+    const path = ['candidates', index, 'embeddings', 'of'];
+    if (of === at(one, 'name')) return [{ path, message: 'a candidate cannot be made over its own vectors' }];
+    return all.some((other) => at(other, 'name') === of) ? [] : [{ path, message: `${of} is not one of the candidates` }];
+  });
 }
 
 function ladder(value: unknown): Inconsistency[] {

@@ -11,11 +11,13 @@ import { sessionRules } from './session.ts';
 
 const candidate = z.strictObject({
   name: machineName,
-  /** `popularity`, `item-knn`, `ials`, or `guest` (a folder of your own, `params.folder`). */
+  /** `popularity`, `item-knn`, `ials`, `embedding-knn`, or `guest` (a folder of your own, `params.folder`). */
   algorithm: machineName,
   params: z.record(z.string(), z.json()).default({}),
   /** Present: training begins from the newest earlier run of the same recipe, where there is one, with these parameters in place of those above. */
   warmStart: z.record(z.string(), z.json()).optional(),
+  /** Present: the model is made over the vectors that the newest run of another candidate made. */
+  embeddings: z.strictObject({ of: machineName }).optional(),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
 

@@ -8,6 +8,7 @@ import { catalogItem } from './catalog-item.ts';
 import { type defineSurface, parseCharter, parseStoredCharter } from './charter.ts';
 import { deploymentSpec } from './deployment.ts';
 import { canonicalJson, digestBytes, digestJson } from './digest.ts';
+import { embeddingSet, similarRequest } from './embedding-set.ts';
 import { eventV1 } from './event.ts';
 import { digestString, externalId, surfaceName } from './ids.ts';
 import { inputError, problems, toProblemDetails, type UnderstudyError } from './problem.ts';
@@ -22,15 +23,18 @@ const recorded = (name: string): unknown => JSON.parse(readFileSync(new URL(`./f
 /** Documents as a run of the example recorded them, lists cut short. They stay when a schema changes: so do the bytes in people's stores. */
 const formats: [name: string, schema: z.ZodType][] = [
   ['artifact', artifactManifest],
+  ['artifact-embeddings', artifactManifest],
   ['catalog', z.array(catalogItem)],
   ['data-state', dataState],
   ['data-state-log', dataState],
   ['deployment', deploymentSpec],
   ['deployment-canary', deploymentSpec],
+  ['embedding-set', embeddingSet],
   ['events', z.array(eventV1)],
   ['ingest', ingestManifest],
   ['ledger', ledgerEntry],
   ['recipe', recipe],
+  ['recipe-embeddings', recipe],
   ['report', report],
   ['report-offline', report],
   ['run', runRecord],
@@ -138,6 +142,22 @@ describe('the charter', () => {
   it('wants one number of users a rung, and candidates of different names', () => {
     expect(mistakesOf({ ...charter, release: { ...release, canary: { ...release.canary, minUnits: [1] } } })).toEqual(['/release/canary/minUnits']);
     expect(mistakesOf({ ...charter, candidates: [...charter.candidates, charter.candidates[0]] })).toEqual(['/candidates/4/name']);
+  });
+
+  it('wants vectors of another candidate that it has', () => {
+    const withVectors = (of: unknown) =>
+      mistakesOf({ ...charter, candidates: [...charter.candidates, { name: 'alike', algorithm: 'embedding-knn', embeddings: { of } }] });
+    expect(withVectors('ials')).toEqual([]);
+    for (const of of ['alike', 'nobody']) expect(withVectors(of)).toEqual(['/candidates/4/embeddings/of']);
+  });
+});
+
+describe('a search for what is alike', () => {
+  it('begins from an item or from a vector, not from both or neither', () => {
+    const isGood = (body: object) => similarRequest.safeParse({ surface: 'home', ...body }).success;
+    expect([isGood({ itemId: 'a' }), isGood({ vector: [1, -0.5] })]).toEqual([true, true]);
+    for (const body of [{}, { itemId: 'a', vector: [1] }, { vector: [] }, { vector: [Number.NaN] }, { itemId: 'a', count: 0 }, { itemId: 'a', version: 'v1' }])
+      expect(isGood(body), JSON.stringify(body)).toBe(false);
   });
 });
 

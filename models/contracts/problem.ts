@@ -109,6 +109,13 @@ export const problems = {
     title: 'A newer generation exists',
     remedy: 'Read the newest generation and decide again.',
   },
+  'UND-MIXED-VERSIONS': {
+    status: 409,
+    exit: 5,
+    retryable: false,
+    title: 'Vectors of two versions do not go together',
+    remedy: 'Read the vectors anew from the version that serves, and name it with each vector that is sent.',
+  },
   'UND-STALE-EVIDENCE': {
     status: 409,
     exit: 5,

@@ -19,12 +19,17 @@ export const recipe = z.strictObject({
   guest: z.string().nullable(),
   /** Present: training begins from what the run that made the artifact `from` kept, by `params` where they differ; and keeps the same for a later run. */
   warmStart: z.strictObject({ from: digestString.nullable(), params: z.record(z.string(), z.json()) }).optional(),
+  /** Present: the model is made over the vectors of this set, which a run of the candidate `of` made. */
+  embeddings: z.strictObject({ of: machineName, set: digestString }).optional(),
 });
 export type Recipe = z.infer<typeof recipe>;
 
-/** What training aims at, wherever it begins: by it a run is known as the refresh of another. */
-export function withoutStart({ warmStart: _, ...aim }: Recipe): Recipe {
-  return aim;
+/** A recipe without what is another one at each run. */
+export type Aim = Omit<Recipe, 'warmStart' | 'embeddings'> & { embeddings?: { of: string } };
+
+/** What training aims at, wherever it begins and whichever version of another's vectors it is given: by it a run is known as the refresh of another. */
+export function withoutStart({ warmStart: _, embeddings, ...aim }: Recipe): Aim {
+  return embeddings === undefined ? aim : { ...aim, embeddings: { of: embeddings.of } };
 }
 
 /** Why training began as if nothing had been before. `little-in-common`: most of what happened since is of items that the earlier run did not know. */

@@ -37,6 +37,8 @@ export const recommendResponse = z.strictObject({
   artifact: digestString.nullable(),
   generation: z.number().int(),
   rung,
+  /** Version of the embedding set that the artifact made or was made over; absent where there is none. */
+  embeddings: digestString.optional(),
   /** Why the slate is short, empty or not from the model; absent when all is well. */
   reason: z.string().optional(),
 });

@@ -18,6 +18,7 @@ const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
  */
 const digests: Record<string, string> = {
   artifact: 'sha256:a5c5c3bef2ba26b0ecb138938fca0dbd35d0159c8523e9c60143b081eb3c9738',
+  'artifact-embeddings': 'sha256:5eb248ff2c5e587d5df72c60b132b2e70abf4bb789f4e8de531828cd5574f792',
   'canary-decision': 'sha256:3fa6bb3cbcc146edd794a049ee9d2756c6b824f08151763a52c2cb5f6efde2c3',
   'candidate-submission': 'sha256:58c935c625a8fa8c4b51ab8fa1ac830c8657dccadf5bdbfa27eb21dfb62735e8',
   catalog: 'sha256:b0c2beea051301e2732d77e76db7d75e95388a2767544a9b6573d34480a48a05',
@@ -26,11 +27,13 @@ const digests: Record<string, string> = {
   'data-state-log': 'sha256:e67acd8d250de7af27e8f3d2306c59eee3ee16f8739a7acd2802990a4c5d2d36',
   deployment: 'sha256:4556d44bc0d1fdef343af958e329da10df4a24957db863e777041a69ec466bc2',
   'deployment-canary': 'sha256:9af4e8a9eb4a5fda7ec7b06196e6bf9830b5f0dd448fb46e12f9ef6e3ea6b983',
+  'embedding-set': 'sha256:2aa1d45a9ce48ccedc59b38902c34c1fb9eae7bb66973a7ee9a864e35b1e189d',
   events: 'sha256:f89e195e50aee44f016a6d2ea6bf61535f409c4479d6c32ad0ecaf2873ad7733',
   ingest: 'sha256:e1c1d3ded6412ee1a8d5e082309267aea202bf3778eea7f8aefedacca7af5e54',
   ledger: 'sha256:d33cc02ab61009cca2f343de89988761f28ee6e5312690264a8ba24057bbce93',
   parity: 'sha256:df8aff2ca4e4e10e60a4f99cdf8fff52571db6d4ce7b1cf5bb391f481b60ef1a',
   recipe: 'sha256:bc2e8cb7ed1f92f280e6a61f34ab4f3bd66869687e78abf9c3ca0e072d02af23',
+  'recipe-embeddings': 'sha256:e58c3f64515579d5afb80b02581a2fd37b320c62a97cbb33495a6e1854a07424',
   report: 'sha256:193042e4cf183eb861e7a0b854778e7b05da3327a25b6db5197cfdeacf7b199b',
   'report-offline': 'sha256:142f47f7d4ef316bd86728aebdd3ea250044ef2ab40e62950c8b435bc193afb2',
   run: 'sha256:8850abb948587531b277647995b54df9d7687f0fa631465eda24fe64dcc466a3',

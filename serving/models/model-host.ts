@@ -1,11 +1,11 @@
-import { type ModelAnswer, type ModelQuestion, noAnswer } from './model-messages.ts';
+import { type ModelAnswer, type ModelQuestion, noAnswer, type Question } from './model-messages.ts';
 import type { ModelPool } from './model-pool.ts';
 
 /** The loaded models of one deployment generation. Whoever uses it holds a retain; the last release lets go of the models. */
 export type ModelHost = {
   pool(artifact: string): ModelPool | undefined;
   /** What the visitor waits for. Never rejects: where the model crashed, is late or is not there, the answer carries an `error`. */
-  ask(question: ModelQuestion): Promise<ModelAnswer>;
+  ask(question: Question): Promise<ModelAnswer>;
   /** What the visitor does not wait for, or not for long. Never rejects. */
   askExtra(question: ModelQuestion, options: { needed: boolean }): ExtraAnswer;
   /** Threads of the artifact that can answer now. */

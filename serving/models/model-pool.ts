@@ -5,10 +5,10 @@ import {
   type HostedArtifact,
   type ModelAnswer,
   type ModelCall,
-  type ModelQuestion,
   type ModelReply,
   noAnswer,
   nowMs,
+  type Question,
   type ToWorker,
 } from './model-messages.ts';
 
@@ -21,7 +21,7 @@ export type ModelPool = {
   /** Of the scope that is built into its answers. */
   readonly scope: string;
   /** Never rejects: where the model crashed, is late or is not there, the answer carries an `error`. */
-  ask(question: ModelQuestion): Promise<ModelAnswer>;
+  ask(question: Question): Promise<ModelAnswer>;
   /** Questions that wait for an answer. */
   waiting(): number;
   /** Threads that can answer now. */

@@ -1,17 +1,24 @@
+import { readFile } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { digestBytes } from '../../models/contracts/digest.ts';
 import { asUnderstudyError, UnderstudyError } from '../../models/contracts/problem.ts';
+import { createEmbeddingSearch, type EmbeddingSearch } from '../../models/embeddings/search.ts';
 import { checkParity } from '../../models/graph/parity.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
+import { vectorsOf } from '../../stores/embedding-sets.ts';
 import {
   type FromWorker,
   type HostedArtifact,
+  type HostedEmbeddings,
   type ModelAnswer,
   type ModelCall,
-  type ModelQuestion,
   type ModelReply,
   noAnswer,
   nowMs,
+  type Question,
+  type SimilarQuestion,
   type ToWorker,
+  type VectorsQuestion,
 } from './model-messages.ts';
 
 /*
@@ -19,7 +26,7 @@ import {
  * and only then says that it is ready.
  */
 
-type Hosted = { graph: RecommendGraph; scopeBias: Float32Array };
+type Hosted = { graph: RecommendGraph; scopeBias: Float32Array; embeddings: { search: EmbeddingSearch; allowed: Uint8Array } | null };
 
 /** Replies leave in small groups: fewer messages, and the first of a burst need not wait for the last. */
 const repliesPerMessage = 4;
@@ -45,14 +52,21 @@ async function start(artifact: HostedArtifact): Promise<void> {
   }
 }
 
-async function open({ digest, graphPath, itemCount, maxHistory, parity, scopeBias }: HostedArtifact): Promise<Hosted> {
+async function open({ digest, graphPath, itemCount, maxHistory, parity, scopeBias, embeddings }: HostedArtifact): Promise<Hosted> {
   const graph = await openRecommendGraph({ path: graphPath, itemCount, maxHistory });
   const result = await checkParity({ graph, record: parity });
   if (!result.passed) {
     const { request, message } = result.firstDifference ?? { request: 0, message: 'the answers differ' };
     throw new UnderstudyError('UND-PARITY', `The graph of ${digest} does not answer as its trainer: request ${request}: ${message}`);
   }
-  return { graph, scopeBias };
+  return { graph, scopeBias, embeddings: embeddings === undefined ? null : { search: await openSearch(embeddings), allowed: embeddings.allowed } };
+}
+
+/** Read and checked here, where a set of any size holds up no request. */
+async function openSearch({ version, vectorsPath, vectors: digest, count, dimensions, measure }: HostedEmbeddings): Promise<EmbeddingSearch> {
+  const bytes = await readFile(vectorsPath);
+  if (digestBytes(bytes) !== digest) throw new UnderstudyError('UND-DIGEST', `The vectors of the embedding set ${version} are not what their digest says`);
+  return createEmbeddingSearch({ dimensions, measure, vectors: vectorsOf(bytes, { version, count, dimensions }) });
 }
 
 async function close(): Promise<void> {
@@ -71,13 +85,24 @@ async function answer(calls: readonly ModelCall[]): Promise<void> {
   if (replies.length > 0) send({ type: 'replies', replies });
 }
 
-async function ask(question: ModelQuestion): Promise<ModelAnswer> {
+async function ask(question: Question): Promise<ModelAnswer> {
   if (hosted === undefined) return noAnswer('not loaded');
   const startedAt = performance.now();
   try {
-    const ranked = await hosted.graph.recommend({ ...question, scopeBias: hosted.scopeBias });
+    const ranked = 'history' in question ? await hosted.graph.recommend({ ...question, scopeBias: hosted.scopeBias }) : askSet(hosted, question);
     return { ...ranked, latencyMs: performance.now() - startedAt, error: null };
   } catch (error) {
     return noAnswer(asUnderstudyError(error).message, performance.now() - startedAt);
   }
+}
+
+function askSet({ embeddings }: Hosted, question: SimilarQuestion | VectorsQuestion): Pick<ModelAnswer, 'items' | 'scores' | 'vectors'> {
+  if (embeddings === null) throw new UnderstudyError('UND-ARTIFACT', 'The artifact has no embedding set');
+  const { search, allowed } = embeddings;
+  if ('vectorsOf' in question) return { items: [], scores: [], vectors: question.vectorsOf.map((row) => search.vector(row)) };
+  const { like, count } = question;
+  const own = 'row' in like ? like.row : -1;
+  const vector = 'row' in like ? search.vector(own) : like.vector;
+  const { rows, scores } = search.nearest({ vector, count, allowed: (row) => row !== own && allowed[row] === 1 });
+  return { items: rows, scores };
 }

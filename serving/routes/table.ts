@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { recommendRequest, recommendResponse } from '../../models/contracts/slate.ts';
+import { embeddingsRequest, embeddingsResponse, similarRequest, similarResponse } from '../../models/contracts/embedding-set.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
 import { aliveAnswer, eventsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
@@ -21,6 +22,20 @@ export type RouteInfo = {
   problems: readonly string[];
 };
 
+const setProblems = [
+  ...[
+    'UND-INPUT',
+    'UND-JSON',
+    'UND-TOO-LARGE',
+    'UND-UNKNOWN-SURFACE',
+    'UND-NOT-FOUND',
+    'UND-MIXED-VERSIONS',
+    'UND-UNAUTHORIZED',
+    'UND-OVERLOADED',
+    'UND-TIMEOUT',
+  ],
+];
+
 export const routes = {
   recommend: {
     method: 'post',
@@ -32,6 +47,28 @@ export const routes = {
     body: { schema: recommendRequest, example: { surface: 'home', sessionId: 'me', count: 5 }, maxBytes: 131_072 },
     answer: { description: 'The slate', schema: recommendResponse },
     problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+  },
+  similar: {
+    method: 'post',
+    path: '/v1/similar',
+    summary: 'Items like an item, or like a vector',
+    description:
+      "Answers the items in scope whose vectors are most like that of `itemId`, which is not answered itself, or like `vector`, by the measure of the champion's embedding set; every item is compared, a few searches at a time. `version` names the set that a vector was read from, and must be there with one. A request never mixes two versions: where another one serves, it is refused, and the problem's `version` says which.",
+    access: 'key',
+    body: { schema: similarRequest, example: { surface: 'home', itemId: '22423', count: 5 }, maxBytes: 65_536 },
+    answer: { description: 'The items, best first', schema: similarResponse },
+    problems: setProblems,
+  },
+  embeddings: {
+    method: 'post',
+    path: '/v1/embeddings',
+    summary: 'Vectors of items',
+    description:
+      "Answers the vectors of up to 100 items, in scope or not, out of the champion's embedding set, and the set's version: vectors of two versions say nothing of each other. With `version`, another one that serves is refused.",
+    access: 'key',
+    body: { schema: embeddingsRequest, example: { surface: 'home', itemIds: ['22423'] }, maxBytes: 65_536 },
+    answer: { description: 'One entry an item, in the order of the request', schema: embeddingsResponse },
+    problems: setProblems,
   },
   events: {
     method: 'post',

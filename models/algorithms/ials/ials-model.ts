@@ -25,6 +25,9 @@ export function ialsModel({
   return {
     maxHistory,
     keep: () => keepItems({ items: learned, width }),
+    // As they are folded in, their product is the model's own similarity: what one event of the one adds to the score of the other, whoever it is of
+    // (Hu, Koren, Volinsky 2008, section 5, without the user's weights). Its size says how sure the model is, so it is not divided out.
+    embeddings: () => ({ dimensions: width, measure: 'dot', vectors: factors }),
     recommend(request) {
       const user = foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
       const scores = new Float32Array(itemCount);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../random.ts';
-import type { Interactions } from '../algorithm.ts';
+import type { Embeddings, Interactions } from '../algorithm.ts';
 import { accumulate, type SparseRows, transpose } from '../sparse.ts';
 import { foldIn, whitenItems } from './fold-in.ts';
 import { gramOf, type IalsSettings, RowSolver, solveRows } from './half-sweep.ts';
@@ -204,4 +204,27 @@ test('repeated entries add up, in any order of users', () => {
     [1, 0, 0],
     [7, 2, 1.75],
   ]);
+});
+
+test('the product of two embeddings is what little of the one adds to the score of the other', async () => {
+  const entries = someRows(4);
+  const interactions: Interactions = {
+    ...{ userCount: rowCount, itemCount: columnCount, indptr: entries.indptr, items: entries.columns, weights: entries.values },
+    atMs: new Float64Array(entries.columns.length),
+  };
+  const alpha = 5;
+  const params = ials.params.parse({ factors: width, alpha, frequencyScaling: 0 });
+  const model = await ials.train({ interactions, params, seed: 2 });
+  const { dimensions, measure, vectors } = (model.embeddings as () => Embeddings)();
+  expect([dimensions, measure, vectors.length]).toEqual([width, 'dot', columnCount * width]);
+  const weight = 1e-4;
+  for (let one = 0; one < columnCount; one += 1) {
+    const { items, scores } = model.recommend({ history: [one], historyWeight: [weight], exclude: [], count: columnCount });
+    for (const [place, other] of items.entries()) {
+      let product = 0;
+      for (let f = 0; f < width; f += 1) product += (vectors[one * width + f] as number) * (vectors[other * width + f] as number);
+      // The prior is up to 1e-6.
+      expect(Math.abs((scores[place] as number) - alpha * weight * product)).toBeLessThan(2e-6);
+    }
+  }
 });

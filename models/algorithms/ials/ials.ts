@@ -49,6 +49,7 @@ const warmShare = 0.3;
 export const ials: Algorithm<IalsParams> = {
   name: 'ials',
   params: ialsParams,
+  embeddings: 'made',
   warmParams: (params) => ({ ...params, sweeps: Math.ceil(params.sweeps * warmShare) }),
   async train({ interactions, params, seed, warm }, hooks = {}) {
     const fingerprint = runFingerprint({ algorithm: 'ials', params: warm === undefined ? params : { ...params, warm: digestOf(warm) }, seed, interactions });
