@@ -11,6 +11,7 @@ import { runDirectory } from '../cli/system/pid-file.ts';
 import type { Child } from '../cli/system/start-child.ts';
 import { startWorker } from '../cli/system/start-own.ts';
 import { workflowNames } from '../models/contracts/messages.ts';
+import { report } from '../models/contracts/report.ts';
 import { windowManifest } from '../models/contracts/window.ts';
 import { getDocument, putDocument } from '../stores/blobs.ts';
 import { openWorld, type World } from './testing.ts';
@@ -45,7 +46,11 @@ async function ask(world: World, ...argv: string[]): Promise<{ text: string; bes
 const statusOf = ({ stages }: RerunResult) => Object.fromEntries(stages.map(({ stage, status }) => [stage, status]));
 
 it('shows every stage of a run that is made again; a damaged slice is the difference, with what to do about it', async () => {
-  const world = await open();
+  const candidates = [
+    { name: 'popularity', algorithm: 'popularity' },
+    { name: 'item-knn', algorithm: 'item-knn', tune: { neighbours: [1, 50] } },
+  ];
+  const world = await open({ charter: { candidates, window: { trainDays: 40, gapDays: 1, testDays: 14, validationDays: 10 } } });
   await world.bootstrapped();
   const [run] = await world.retrain('item-knn');
   const runId = run?.runId ?? '';
@@ -55,6 +60,10 @@ it('shows every stage of a run that is made again; a damaged slice is the differ
   // Against the champion of then, whose verdict is the same.
   expect(new Set(Object.values(statusOf(answer)))).toEqual(new Set(['equal']));
   expect(answer.changed).toEqual({ code: '', library: '', hardware: '' });
+  const made = await findRunRecord(world, runId);
+  const { tuning, metrics } = await getDocument(world.state.blobs, made?.report ?? '', report);
+  expect(tuning?.trials.map(({ params }) => params)).toEqual([{ neighbours: 1 }, { neighbours: 50 }]);
+  expect(metrics['ndcg@10']?.value).toBeGreaterThan(0);
   // The bootstrap had none to be compared with, and is now compared with what it is itself.
   const [first] = await world.retrain('popularity');
   expect(statusOf(await runRerun(world.command, world.stateDir, first?.runId ?? ''))).toMatchObject({ evidence: 'equal', verdict: 'not-compared' });

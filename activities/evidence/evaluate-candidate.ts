@@ -6,7 +6,7 @@ import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { catalogItem } from '../../models/contracts/catalog-item.ts';
 import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
 import { canonicalJson } from '../../models/contracts/digest.ts';
-import { type Recipe, recipe as recipeSchema, withoutStart } from '../../models/contracts/recipe.ts';
+import { type Recipe, recipe as recipeSchema, tuning, withoutStart } from '../../models/contracts/recipe.ts';
 import { type ReleaseIntent, report as reportSchema } from '../../models/contracts/report.ts';
 import { type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
 import { scopeOf } from '../../models/slate/scope.ts';
@@ -16,6 +16,7 @@ import type { EvaluateRequest, Evaluated } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import { agreementsOf } from '../registry/agreements.ts';
 import { putMaking } from '../rerun/making.ts';
+import { tuningFile } from '../training/tune.ts';
 import { addDays, dayStartMs } from '../windows/days.ts';
 import type { Beat } from '../worker.ts';
 import { measureCounterfactual } from './measure-counterfactual.ts';
@@ -53,6 +54,7 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
         });
   const record = trackRecordOf(await agreementsOf(context, retrain.surface));
   const manifest = await getDocument(state.blobs, trained.artifact, artifactManifest);
+  const tuned = manifest.files[tuningFile];
   const judged = judgeReport({
     charter,
     artifactBytes: trained.bytes,
@@ -68,6 +70,7 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
       charterDiff: spec === undefined ? [] : diffCharters(await readCharter(state.blobs, spec.charter), charter),
       intent: await intentOf(context, { candidate: retrain.candidate, recipe: retrain.recipe, spec }),
       parity: { requests: trained.parityRequests, largestError: trained.parityError, passed: trained.parityPassed },
+      ...(tuned === undefined ? {} : { tuning: await getDocument(state.blobs, tuned, tuning) }),
       ...offline,
       counterfactual: measured.result,
       ...(measured.absent === null ? {} : { counterfactualAbsent: measured.absent }),

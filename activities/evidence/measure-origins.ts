@@ -1,12 +1,9 @@
 import { poolOrigins } from '../../experiments/ranking/pool-origins.ts';
-import { giveWay } from '../../models/algorithms/checkpoint.ts';
-import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import type { Report } from '../../models/contracts/report.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
-import { openRecommendGraph } from '../../models/graph/session.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { State } from '../context.ts';
 import { readTest } from '../windows/read-test.ts';
@@ -14,7 +11,8 @@ import { readTrain } from '../windows/read-window.ts';
 import { itemFacts } from './item-facts.ts';
 import type { OfflineInput } from './measure-offline.ts';
 import { measureSplit, type SplitEvidence } from './measure-split.ts';
-import { type Ranker, rankerOf } from './ranker.ts';
+import type { Ranker } from './ranker.ts';
+import { trainRanker } from './train-ranker.ts';
 
 type Origins = NonNullable<Report['origins']>;
 type OriginInput = OfflineInput & { own: SplitEvidence };
@@ -45,7 +43,8 @@ export async function measureOrigins(state: State, input: OriginInput): Promise<
   }
   const values = (table: Record<string, Interval>) => Object.fromEntries(Object.entries(table).map(([name, { value }]) => [name, value]));
   const lifts = splits.flatMap(({ lift }) => (lift === null ? [] : [values(lift)]));
-  const note = noteOn({ asked, splits: splits.length, fixed: fixedBy(candidate), championFixed: champion === null ? undefined : fixedBy(champion) });
+  const fixed = { fixed: fixedBy(candidate), championFixed: champion === null ? undefined : fixedBy(champion) };
+  const note = noteOn({ asked, splits: splits.length, isTuned: candidate.tune !== undefined, ...fixed });
   return {
     asked,
     ...(note === undefined ? {} : { note }),
@@ -68,18 +67,22 @@ const fixedNotes = {
 
 type Fixed = ReturnType<typeof fixedBy>;
 
-function noteOn({ asked, splits, fixed, championFixed }: { asked: number; splits: number; fixed: Fixed; championFixed: Fixed }): string | undefined {
+type Noted = { asked: number; splits: number; isTuned: boolean; fixed: Fixed; championFixed: Fixed };
+
+function noteOn({ asked, splits, isTuned, fixed, championFixed }: Noted): string | undefined {
   if (fixed !== undefined) return `${fixedNotes[fixed][0]}: it is measured on its one split`;
   const notes = [
     ...(splits < asked ? [`the data go back for ${splits} of ${asked} splits`] : []),
+    ...(isTuned && splits > 1 ? ['the parameters were chosen on days that are later than the earlier splits'] : []),
     ...(championFixed !== undefined && splits > 1 ? [`${fixedNotes[championFixed][1]}: earlier splits have no lift`] : []),
   ];
   return notes.length === 0 ? undefined : notes.join('; ');
 }
 
 async function recipeOf({ blobs }: State, artifact: string): Promise<Recipe> {
-  const { recipe } = await getDocument(blobs, artifact, artifactManifest);
-  return getDocument(blobs, recipe, recipeSchema);
+  const { recipe, params } = await getDocument(blobs, artifact, artifactManifest);
+  // Where parameters were chosen, the artifact has the choice.
+  return { ...(await getDocument(blobs, recipe, recipeSchema)), params };
 }
 
 type Then = OfflineInput & { recipes: { candidate: Recipe; champion: Recipe | null } };
@@ -91,27 +94,15 @@ async function measureThen(state: State, { window, charter, catalog, recipes, se
   const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
   const rankers: Ranker[] = [];
   try {
-    for (const recipe of [recipes.candidate, recipes.champion])
-      if (recipe !== null) rankers.push(await trainRanker({ recipe, source, beat, allowed: (itemId) => inScope.has(itemId) }));
+    for (const recipe of [recipes.candidate, recipes.champion]) {
+      if (recipe === null) continue;
+      const { confidence, repeatPolicy } = recipe;
+      const asTrained = await readTrain({ ...source, charter: { ...charter, confidence, repeatPolicy } });
+      rankers.push(await trainRanker({ recipe, train: asTrained, beat, allowed: (itemId) => inScope.has(itemId) }));
+    }
     const items = itemFacts(train, catalog);
     return await measureSplit({ candidate: rankers[0] as Ranker, champion: rankers[1] ?? null, charter, catalog, train, test, items, seed, beat });
   } finally {
     await Promise.all(rankers.map((ranker) => ranker.close()));
   }
-}
-
-type Training = { recipe: Recipe; source: Parameters<typeof readTrain>[0]; beat: () => void; allowed: (itemId: string) => boolean };
-
-/** Trains as a run does, through the exported graph; nothing of it is kept. */
-async function trainRanker({ recipe, source, beat, allowed }: Training): Promise<Ranker> {
-  const { confidence, repeatPolicy } = recipe;
-  const { interactions, vocabulary } = await readTrain({ ...source, charter: { ...source.charter, confidence, repeatPolicy } });
-  const algorithm = algorithmNamed(recipe.algorithm);
-  const onStep = async () => {
-    await giveWay();
-    beat();
-  };
-  const model = await algorithm.train({ interactions, params: parseParams(algorithm, recipe.params), seed: recipe.seed }, { onStep });
-  const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: vocabulary.length, maxHistory: model.maxHistory });
-  return rankerOf({ graph, vocabulary, allowed });
 }

@@ -19,6 +19,7 @@ import { readTrain } from '../windows/read-window.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
 import { putMaking } from '../rerun/making.ts';
 import { loadGuest } from './guest.ts';
+import { chooseParams, tuningFile } from './tune.ts';
 import { beginning, trainFrom, warmFile } from './warm-start.ts';
 
 export async function readRecipe(context: Context, digest: string): Promise<Recipe> {
@@ -32,6 +33,8 @@ type Export = {
   parity: ParityRecord;
   trainSeconds: number;
   resumedFrom: number;
+  /** The recipe's, and those that were chosen. */
+  params: Recipe['params'];
   start?: TrainingStart | undefined;
   /** What the model knows its items by, where it made that itself. */
   embeddings?: Embeddings | undefined;
@@ -48,7 +51,7 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
   const recipe = await readRecipe(context, input.recipe);
   const exported = recipe.guest === null ? await train(context, input, recipe, beat) : await guest(context, recipe);
   // What serves: what is kept for a later training is loaded by no replica. A set counts with the artifact that made it.
-  const files = Object.entries(exported.files).reduce((sum, [name, file]) => (name === warmFile ? sum : sum + file.byteLength), 0);
+  const files = Object.entries(exported.files).reduce((sum, [name, file]) => (name === warmFile || name === tuningFile ? sum : sum + file.byteLength), 0);
   const bytes = files + (exported.embeddings?.vectors.byteLength ?? 0);
   const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
@@ -60,7 +63,7 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
       surface: input.surface,
       candidate: input.candidate,
       algorithm: recipe.algorithm,
-      params: recipe.params,
+      params: exported.params,
       window: input.window,
       recipe: input.recipe,
       seed: recipe.seed,
@@ -97,11 +100,13 @@ async function embeddingsOf(context: Context, { input, recipe, exported }: Made)
   return { embeddings: await putEmbeddingSet(context.state.blobs, { surface: input.surface, madeBy, ids: files['vocabulary.json'], ...embeddings }) };
 }
 
-async function train(context: Context, input: PreparedRetrain, recipe: Recipe, { beat, resumeDetails }: Beat): Promise<Export> {
+async function train(context: Context, input: PreparedRetrain, asked: Recipe, { beat, resumeDetails }: Beat): Promise<Export> {
   const { blobs } = context.state;
-  const algorithm = algorithmNamed(recipe.algorithm);
+  const algorithm = algorithmNamed(asked.algorithm);
   const window = await getDocument(blobs, input.window, windowManifest);
   const charter = await readCharter(blobs, input.charter);
+  const tuned = await chooseParams({ blobs, window, charter, recipe: asked, resumeDetails, beat });
+  const recipe = tuned === undefined ? asked : { ...asked, params: { ...asked.params, ...tuned.trials[tuned.chosen]?.params } };
   const { interactions, vocabulary } = await readTrain({
     window,
     blobs,
@@ -126,7 +131,7 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
             await giveWay();
             if (context.now() - savedMs < checkpointEveryMs) return beat();
             savedMs = context.now();
-            beat({ checkpoint: await blobs.put(step.checkpoint()), done: step.done, total: step.total, from });
+            beat({ checkpoint: await blobs.put(step.checkpoint()), done: step.done, total: step.total, from, trials: tuned?.trials });
           },
         },
       ),
@@ -145,12 +150,14 @@ async function train(context: Context, input: PreparedRetrain, recipe: Recipe, {
       'recommend.onnx': model.exportGraph(),
       'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)),
       ...(kept === undefined ? {} : { [warmFile]: kept }),
+      ...(tuned === undefined ? {} : { [tuningFile]: Buffer.from(canonicalJson(tuned)) }),
     },
     maxHistory: model.maxHistory,
     vocabulary,
     parity,
     trainSeconds,
     resumedFrom: resume?.done ?? 0,
+    params: recipe.params,
     start,
     embeddings: model.embeddings?.(),
     matrix: digestTrain({ interactions, vocabulary }),
@@ -202,6 +209,7 @@ async function guest(context: Context, recipe: Recipe): Promise<Export> {
     parity: { requests: [], tolerance: 1e-4 },
     trainSeconds: 0,
     resumedFrom: 0,
+    params: recipe.params,
   };
 }
 

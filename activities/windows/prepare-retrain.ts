@@ -2,7 +2,7 @@ import type { Charter, CandidateRecipe } from '../../models/contracts/charter.ts
 import { canonicalJson } from '../../models/contracts/digest.ts';
 import { evaluationWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
+import { combinations, type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { PrepareRequest, PreparedRetrain } from '../api.ts';
@@ -82,8 +82,16 @@ function chosen(charter: Charter, { candidates, guest }: PrepareRequest): Candid
   return [...named, ...guests];
 }
 
-/** All that decides what training a candidate gives, besides the window. */
+/**
+ * All that decides what training a candidate gives, besides the window.
+ * @throws UND-INPUT where some values to choose from are none for the algorithm
+ */
 export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Charter, candidate: CandidateRecipe): Promise<Recipe> {
+  const { tune } = candidate;
+  if (tune !== undefined) {
+    const algorithm = algorithmNamed(candidate.algorithm);
+    for (const params of combinations(tune)) parseParams(algorithm, { ...candidate.params, ...params });
+  }
   return {
     kind: 'recipe',
     surface: charter.surface,
@@ -94,6 +102,7 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
     confidence: charter.confidence,
     repeatPolicy: charter.repeatPolicy,
     guest: candidate.algorithm === 'guest' ? await storeGuestFolder(context.state.blobs, candidate.params) : null,
+    ...(tune === undefined ? {} : { tune: { grid: tune, metric: charter.gates.primaryMetric } }),
   };
 }
 

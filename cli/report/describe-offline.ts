@@ -7,8 +7,24 @@ const shownMetric = 'ndcg@10';
 
 /** What the test part says besides the metrics as a whole. */
 export function describeOffline(report: Report): string[] {
-  return [...leakOf(report), ...partsOf(report), ...frontierOf(report), ...originsOf(report)];
+  return [...tuningOf(report), ...leakOf(report), ...partsOf(report), ...frontierOf(report), ...originsOf(report)];
 }
+
+function tuningOf({ tuning }: Report): string[] {
+  if (tuning === undefined) return [];
+  const { metric, train, validation, users, trials, chosen } = tuning;
+  const rows = trials.map(({ params, ...measured }, index) => [
+    Object.entries(params)
+      .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+      .join(', '),
+    shown(measured),
+    index === chosen ? 'chosen' : '',
+  ]);
+  const title = `Parameters, trained on ${days(train)} and measured on ${days(validation)}, ${users} users; the chosen ones were trained on all of these days`;
+  return [`${title}\n${table(['parameters', metric, ''], rows)}`];
+}
+
+const days = ({ from, to }: { from: string; to: string }) => `${from} to ${to}`;
 
 function leakOf({ leak }: Report): string[] {
   if (leak === undefined) return [];
@@ -45,7 +61,6 @@ function frontierOf({ frontier }: Report): string[] {
 function originsOf({ origins }: Report): string[] {
   if (origins === undefined) return [];
   const { splits, pooled, pooledLift, note } = origins;
-  const days = ({ from, to }: { from: string; to: string }) => `${from} to ${to}`;
   const rows = splits.map(({ train, test, users, metrics, lift }) => [
     days(train),
     days(test),

@@ -19,6 +19,18 @@ async function open() {
       { by: 'events', value: 'under 5', users: 70, tooFew: false, metrics: { 'ndcg@10': { value: 0.3, low: 0.2, high: 0.4 } }, lift: null },
       { by: 'events', value: '5 and more', users: 3, tooFew: true, metrics: {}, lift: null },
     ],
+    tuning: {
+      kind: 'tuning',
+      metric: 'ndcg@10',
+      train: { from: '2026-02-01', to: '2026-02-14' },
+      validation: { from: '2026-02-16', to: '2026-02-20' },
+      users: 60,
+      trials: [
+        { params: { factors: 32, lambda: 0.1 }, value: 0.1, low: 0.05, high: 0.15 },
+        { params: { factors: 64, lambda: 0.1 }, value: 0.2, low: 0.15, high: 0.25 },
+      ],
+      chosen: 1,
+    },
     frontier: {
       users: 70,
       depth: 50,
@@ -56,6 +68,8 @@ it('shows gates, metrics, slices and the charter that changed, as text, as one d
     expect(text).toContain(part);
   expect(text).toMatch(/events: under 5 +70 +0\.3000 \[0\.2000, 0\.4000\]/);
   expect(text).toMatch(/events: 5 and more +3 +too few/);
+  expect(text).toContain('trained on 2026-02-01 to 2026-02-14 and measured on 2026-02-16 to 2026-02-20, 60 users');
+  expect(text).toMatch(/^factors 64, lambda 0\.1 +0\.2000 \[0\.1500, 0\.2500\] +chosen$/m);
   expect(text).toMatch(/vocabulary +YES +it was made of later events/);
   expect(text).toMatch(/2026-01-01 to 2026-01-20 +2026-01-22 to 2026-01-28 +40 +0\.1000 \[0\.0000, 0\.4000\] +\+0\.0500/);
   expect(text).toContain('Over 2 splits: ndcg@10 0.1500 (standard deviation 0.0707, 0.1000 to 0.2000), lift +0.0500');

@@ -6,7 +6,9 @@ export type Inconsistency = { path: (string | number)[]; message: string };
  * one mistake hides no other.
  */
 export function inconsistencies(value: unknown): Inconsistency[] {
-  return [candidates, vectors, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap((check) => check(value));
+  return [candidates, vectors, tuning, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap((check) =>
+    check(value),
+  );
 }
 
 function candidates(value: unknown): Inconsistency[] {
@@ -28,6 +30,22 @@ function vectors(value: unknown): Inconsistency[] {
     if (of === at(one, 'name')) return [{ path, message: 'a candidate cannot be made over its own vectors' }];
     return all.some((other) => at(other, 'name') === of) ? [] : [{ path, message: `${of} is not one of the candidates` }];
   });
+}
+
+function tuning(value: unknown): Inconsistency[] {
+  const [trainDays, gapDays, days] = ['trainDays', 'gapDays', 'validationDays'].map((name) => numberAt(value, 'window', name));
+  const found: Inconsistency[] = [];
+  if (days !== undefined && trainDays !== undefined && days + (gapDays ?? 1) >= trainDays)
+    found.push({ path: ['window', 'validationDays'], message: `leaves nothing of the train part, ${trainDays} days, to train on before it and its gap` });
+  listAt(value, 'candidates').forEach((one, index) => {
+    if (at(one, 'tune') === undefined) return;
+    const path = ['candidates', index, 'tune'];
+    if (at(one, 'algorithm') === 'guest') found.push({ path, message: 'a guest comes trained: nothing of it can be chosen here' });
+    else if (at(one, 'embeddings') !== undefined)
+      found.push({ path, message: 'its vectors know the days on which parameters are chosen; tune the candidate that makes them' });
+    else if (days === undefined) found.push({ path, message: 'needs window.validationDays: parameters are not chosen on the test part' });
+  });
+  return found;
 }
 
 function ladder(value: unknown): Inconsistency[] {

@@ -6,6 +6,7 @@ import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
 import { machineName, surfaceName } from './ids.ts';
 import { type Mistake, inputError } from './problem.ts';
+import { tuningGrid } from './recipe.ts';
 import { recordRuleChoices } from './record-rules.ts';
 import { sessionRules } from './session.ts';
 
@@ -18,6 +19,8 @@ const candidate = z.strictObject({
   warmStart: z.record(z.string(), z.json()).optional(),
   /** Present: the model is made over the vectors that the newest run of another candidate made. */
   embeddings: z.strictObject({ of: machineName }).optional(),
+  /** Values of parameters to choose from, all combinations: on the window's validation part, by the gates' primary metric. */
+  tune: tuningGrid.optional(),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
 
@@ -129,6 +132,8 @@ const fields = z.strictObject({
     trainDays: z.number().int().min(1).max(3650),
     gapDays: z.number().int().min(0).max(365).default(1),
     testDays: z.number().int().min(1).max(365),
+    /** The last days of the train part, on which parameters are chosen, `gapDays` behind what the trials are trained on; then all of it is trained on. */
+    validationDays: z.number().int().min(1).max(365).optional(),
     /** The split and so many less one before it, each `testDays` earlier, as far as the data go back: each trains the recipe anew, and the champion's. */
     rollingOrigins: z.number().int().min(1).max(12).default(1),
   }),

@@ -1,6 +1,22 @@
 import { z } from 'zod';
 import { eventKinds } from './event.ts';
 import { digestString, machineName, surfaceName } from './ids.ts';
+import { dayRange } from './window.ts';
+
+const values = z.record(z.string(), z.json());
+const trialsAtMost = 64;
+
+/** Values of parameters to try; every combination of them is a trial. */
+export const tuningGrid = z
+  .record(z.string(), z.array(z.json()).min(1).max(20))
+  .refine((grid) => Object.keys(grid).length > 0, 'names no parameter')
+  .refine((grid) => Object.values(grid).reduce((all, { length }) => all * length, 1) <= trialsAtMost, `has more than ${trialsAtMost} combinations`);
+
+/** All combinations of a grid, in an order that is its own however it was written; the last parameter's values change fastest. */
+export function combinations(grid: z.infer<typeof tuningGrid>): z.infer<typeof values>[] {
+  const names = Object.keys(grid).sort();
+  return names.reduce<z.infer<typeof values>[]>((all, name) => all.flatMap((one) => (grid[name] ?? []).map((value) => ({ ...one, [name]: value }))), [{}]);
+}
 
 /**
  * Everything besides the window that decides what training gives: its digest and the window's name a run. Fields of the
@@ -17,6 +33,11 @@ export const recipe = z.strictObject({
   repeatPolicy: z.enum(['allow', 'exclude-purchased']),
   /** Digest of a guest's files, so that other bytes are another recipe. */
   guest: z.string().nullable(),
+  /**
+   * Present: the combination that is best by the metric on the window's validation part takes the place of what `params` say, and is trained on the
+   * whole train part.
+   */
+  tune: z.strictObject({ grid: tuningGrid, metric: z.string() }).optional(),
   /** Present: training begins from what the run that made the artifact `from` kept, by `params` where they differ; and keeps the same for a later run. */
   warmStart: z.strictObject({ from: digestString.nullable(), params: z.record(z.string(), z.json()) }).optional(),
   /** Present: the model is made over the vectors of this set, which a run of the candidate `of` made. */
@@ -49,3 +70,18 @@ export const trainingStart = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cold'), reason: z.enum(coldReasons), why: z.string() }),
 ]);
 export type TrainingStart = z.infer<typeof trainingStart>;
+
+/** What was tried on the validation part: `tuning.json` in the artifact. */
+export const tuning = z.strictObject({
+  kind: z.literal('tuning'),
+  metric: z.string(),
+  /** What the trials were trained on and measured on: days of the window's train part, with its gap between. */
+  train: dayRange,
+  validation: dayRange,
+  users: z.number().int().min(1),
+  /** In the order of the grid. */
+  trials: z.array(z.strictObject({ params: values, value: z.number(), low: z.number(), high: z.number() })).min(1),
+  /** Index of the best; of equals the first. */
+  chosen: z.number().int().min(0),
+});
+export type Tuning = z.infer<typeof tuning>;

@@ -3,6 +3,7 @@ import { digestString, machineName, surfaceName } from './ids.ts';
 import { trackRecord } from './agreement.ts';
 import { counterfactualResult } from './counterfactual.ts';
 import { interval, verdict } from './verdict.ts';
+import { tuning } from './recipe.ts';
 import { dayRange } from './window.ts';
 
 export const releaseIntent = z.enum(['bootstrap', 'refresh', 'replace']);
@@ -74,6 +75,8 @@ export const report = z.strictObject({
       pooledLift: z.record(z.string(), spread).nullable(),
     })
     .optional(),
+  /** How parameters were chosen, where the recipe left some to choose. */
+  tuning: tuning.optional(),
   /**
    * What diversity costs: the candidate's lists as each weight of `slate.diversity` would make them, on a sample of the users. `lift` is against weight 0,
    * paired by user. Absent in reports from before, and without users.

@@ -100,6 +100,8 @@ export type DataState = z.infer<typeof dataState>;
 
 export const dayRange = z.strictObject({ from: dayString, to: dayString });
 
+const split = z.strictObject({ train: dayRange, test: dayRange, trainSlices: z.array(sliceReference), testSlices: z.array(sliceReference) });
+
 /** Pins everything a training run reads. Its digest is part of the run's identity. */
 export const windowManifest = z.strictObject({
   kind: z.literal('window'),
@@ -112,11 +114,10 @@ export const windowManifest = z.strictObject({
   testSlices: z.array(sliceReference),
   /** What happened to items and people, as far as it is known; absent where nothing did. */
   changes: z.array(sliceReference).optional(),
+  /** Within the train part: what is trained on and measured on to choose parameters, where the charter asks for it. */
+  validation: split.optional(),
   /** Splits before this one, the latest first, where the charter asks for them. */
-  earlier: z
-    .array(z.strictObject({ train: dayRange, test: dayRange, trainSlices: z.array(sliceReference), testSlices: z.array(sliceReference) }))
-    .min(1)
-    .optional(),
+  earlier: z.array(split).min(1).optional(),
   catalog: digestString,
   /** Stock at the split is judged by it as the catalog's was; null: it is not judged. Absent in windows of before, which mean 60. */
   inStockDays: z.number().int().min(1).nullable().optional(),
