@@ -58,7 +58,9 @@ export type Trained = {
 };
 export type SealedLog = { segments: string | null; slates: number };
 /** `sinceGeneration`: slates of earlier generations of the deployment do not count as evidence. */
-export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; sinceGeneration: number };
+export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; sinceGeneration: number; asOf?: EvaluatedAsOf };
+/** Against what a run was evaluated: what was deployed then (its generation; null: nothing), and what canaries had ended by then. */
+export type EvaluatedAsOf = { deployment: number | null; atMs: number };
 export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null; made?: string };
 export type Finished = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; evaluated: Evaluated };
 export type Registered = { mlflowRunId: string; modelVersion: string };
@@ -100,7 +102,8 @@ export type RerunResult = {
   changed: { code: string; library: string; hardware: string } | null;
 };
 /** `unusable`: what the run was made of is not what it was. */
-export type RunInputs = { retrain: PreparedRetrain; log: SealedLog; unusable?: string };
+/** `asOf` is absent where the champion of then is not there any more: then it meets the one of now. */
+export type RunInputs = { retrain: PreparedRetrain; log: SealedLog; asOf?: EvaluatedAsOf; unusable?: string };
 
 /** What making the evidence again needs. */
 /** `attributionMs`: a younger slate is not known to have earned nothing; absent in releases that were opened before it was counted. */

@@ -14,6 +14,7 @@ import { workflowNames } from '../models/contracts/messages.ts';
 import { report } from '../models/contracts/report.ts';
 import { windowManifest } from '../models/contracts/window.ts';
 import { getDocument, putDocument } from '../stores/blobs.ts';
+import { createDeployment } from '../stores/deployments.ts';
 import { openWorld, type World } from './testing.ts';
 
 const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed: Number(process.env.UNDERSTUDY_TEST_SEED) };
@@ -60,13 +61,20 @@ it('shows every stage of a run that is made again; a damaged slice is the differ
   // Against the champion of then, whose verdict is the same.
   expect(new Set(Object.values(statusOf(answer)))).toEqual(new Set(['equal']));
   expect(answer.changed).toEqual({ code: '', library: '', hardware: '' });
+  // It has won since: then it met the one before it.
+  const live = await world.deployment();
+  if (live === undefined || run === undefined) throw new Error('nothing is live');
+  const won = { ...live, generation: live.generation + 1, champion: run.artifact, createdAtMs: Date.now() };
+  await createDeployment(world.state.generations, won);
+  expect(statusOf(await runRerun(world.command, world.stateDir, runId))).toMatchObject({ verdict: 'equal' });
+
   const made = await findRunRecord(world, runId);
   const { tuning, metrics } = await getDocument(world.state.blobs, made?.report ?? '', report);
   expect(tuning?.trials.map(({ params }) => params)).toEqual([{ neighbours: 1 }, { neighbours: 50 }]);
   expect(metrics['ndcg@10']?.value).toBeGreaterThan(0);
-  // The bootstrap had none to be compared with, and is now compared with what it is itself.
+  // The bootstrap had none to be compared with, whatever is live by now.
   const [first] = await world.retrain('popularity');
-  expect(statusOf(await runRerun(world.command, world.stateDir, first?.runId ?? ''))).toMatchObject({ evidence: 'equal', verdict: 'not-compared' });
+  expect(statusOf(await runRerun(world.command, world.stateDir, first?.runId ?? ''))).toMatchObject({ evidence: 'equal', verdict: 'equal' });
 
   const record = await findRunRecord(world, runId);
   const { host, libraries, code } = await getDocument(world.state.blobs, record?.made?.training ?? '', making);
@@ -127,8 +135,8 @@ it('is equal when the worker was killed half way, and made again by one in anoth
 
   const again = await runRerun(world.command, world.stateDir, run.runId);
   expect(again).toMatchObject({ equal: true, firstDifference: null, changed: { code: '', library: '' } });
-  // By now it is the champion itself.
-  expect(Object.values(statusOf(again))).toEqual([...Array.from({ length: 8 }, () => 'equal'), 'not-compared']);
+  // By now it is the champion itself; then there was none.
+  expect(Object.values(statusOf(again))).toEqual(Array.from({ length: 9 }, () => 'equal'));
   expect(await resumedFrom(world, `rerun/${run.runId.replaceAll('/', '.')}`)).toBe(0);
 });
 

@@ -77,7 +77,8 @@ export async function rerun(input: { runId: string }): Promise<RerunResult> {
   where.phase = 'training again';
   const trained = await training.trainCandidate(first.retrain);
   where.phase = 'evaluating again';
-  const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log, sinceGeneration: 0 });
+  const asOf = first.asOf === undefined ? {} : { asOf: first.asOf };
+  const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log, sinceGeneration: 0, ...asOf });
   where.phase = 'comparing';
   const result = await control.compareRerun({ ...first, runId: input.runId, trained, evaluated });
   where.phase = 'done';

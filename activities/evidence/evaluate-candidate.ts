@@ -11,9 +11,9 @@ import { type ReleaseIntent, report as reportSchema } from '../../models/contrac
 import { type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
 import { scopeOf } from '../../models/slate/scope.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
-import { latestDeployment } from '../../stores/deployments.ts';
-import type { EvaluateRequest, Evaluated } from '../api.ts';
-import { type Context, readCharter } from '../context.ts';
+import { latestDeployment, readDeployment } from '../../stores/deployments.ts';
+import type { EvaluateRequest, Evaluated, EvaluatedAsOf } from '../api.ts';
+import { type Context, readCharter, type State } from '../context.ts';
 import { agreementsOf } from '../registry/agreements.ts';
 import { putMaking } from '../rerun/making.ts';
 import { tuningFile } from '../training/tune.ts';
@@ -25,11 +25,11 @@ import { measureOffline } from './measure-offline.ts';
 /** Makes the report on a candidate: ranking metrics on the time split, the counterfactual estimate, the gates' answers. */
 export async function evaluateCandidate(context: Context, request: EvaluateRequest, { beat, signal }: Beat): Promise<Evaluated> {
   const { state } = context;
-  const { retrain, trained, log, sinceGeneration } = request;
+  const { retrain, trained, log, sinceGeneration, asOf } = request;
   const [charter, window, spec] = await Promise.all([
     readCharter(state.blobs, retrain.charter),
     getDocument(state.blobs, retrain.window, windowManifest),
-    latestDeployment(state.generations, retrain.surface),
+    deploymentAsOf(state, retrain.surface, asOf),
   ]);
   // Against itself a champion has no evidence to give: a rerun of the live model is measured alone.
   const champion = spec === undefined || spec.champion === trained.artifact ? null : spec.champion;
@@ -52,7 +52,7 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
           allowed,
           beat,
         });
-  const record = trackRecordOf(await agreementsOf(context, retrain.surface));
+  const record = trackRecordOf(await agreementsOf(context, retrain.surface, asOf?.atMs));
   const manifest = await getDocument(state.blobs, trained.artifact, artifactManifest);
   const tuned = manifest.files[tuningFile];
   const judged = judgeReport({
@@ -88,6 +88,11 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
   });
   const made = await putMaking(state.blobs, { test: testPart });
   return { report, metrics, passed: judged.passed, reasons: judged.reasons, intent: judged.intent, champion: judged.champion, made };
+}
+
+async function deploymentAsOf({ generations }: State, surface: string, asOf: EvaluatedAsOf | undefined): Promise<DeploymentSpec | undefined> {
+  if (asOf === undefined) return latestDeployment(generations, surface);
+  return asOf.deployment === null ? undefined : readDeployment(generations, surface, asOf.deployment);
 }
 
 async function windowOf(context: Context, artifact: string): Promise<WindowManifest> {

@@ -22,7 +22,7 @@ export async function canaryRecordsOf(context: Pick<Context, 'state'>, surface: 
   );
 }
 
-/** What the log foretold and what the canaries then saw, where it had an estimate. */
-export async function agreementsOf(context: Pick<Context, 'state'>, surface: string): Promise<Agreement[]> {
-  return (await canaryRecordsOf(context, surface)).flatMap(({ record }) => record.agreement ?? []);
+/** What the log foretold and what the canaries that ended until then saw, where it had an estimate. */
+export async function agreementsOf(context: Pick<Context, 'state'>, surface: string, untilMs = Number.POSITIVE_INFINITY): Promise<Agreement[]> {
+  return (await canaryRecordsOf(context, surface)).flatMap(({ atMs, record }) => (atMs <= untilMs ? (record.agreement ?? []) : []));
 }

@@ -1,7 +1,10 @@
 import { retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type RunRecord, runRecord } from '../../models/contracts/release.ts';
-import type { Finished, PreparedRetrain, Registered, RerunResult, RetrainResult, RunInputs, Trained } from '../api.ts';
+import { report as reportSchema } from '../../models/contracts/report.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import { latestDeployment, readDeployment } from '../../stores/deployments.ts';
+import type { EvaluatedAsOf, Finished, PreparedRetrain, Registered, RerunResult, RetrainResult, RunInputs, Trained } from '../api.ts';
 import { type Context, openState, type State, readLatest } from '../context.ts';
 import { checkInputs } from '../rerun/check-inputs.ts';
 import { compareRun } from '../rerun/compare-run.ts';
@@ -123,7 +126,24 @@ export async function readRun({ state }: Pick<Context, 'state'>, runId: string):
   const run = await requireRun({ state }, runId);
   const retrain = preparedFrom(run);
   const unusable = await checkInputs(openState(state.root).blobs, retrain);
-  return { retrain, log: run.log, ...(unusable === undefined ? {} : { unusable }) };
+  const asOf = await evaluatedAsOf(state, run);
+  return { retrain, log: run.log, ...(asOf === undefined ? {} : { asOf }), ...(unusable === undefined ? {} : { unusable }) };
+}
+
+/** What was deployed when a run was evaluated: by its report, the newest generation from before its record that had this champion. */
+async function evaluatedAsOf({ blobs, generations }: State, run: RunRecord): Promise<EvaluatedAsOf | undefined> {
+  const champion = await getDocument(blobs, run.report, reportSchema).then(
+    (report) => report.champion,
+    () => undefined,
+  );
+  const atMs = run.createdAtMs;
+  if (champion === null) return { deployment: null, atMs };
+  if (champion === undefined || !(await blobs.has(champion))) return undefined;
+  for (let generation = (await latestDeployment(generations, run.surface))?.generation ?? 0; generation > 0; generation -= 1) {
+    const spec = await readDeployment(generations, run.surface, generation);
+    if (spec.createdAtMs <= atMs && spec.champion === champion) return { deployment: generation, atMs };
+  }
+  return undefined;
 }
 
 /** Equal, or the first difference and its cause. @throws UND-NOT-FOUND */

@@ -9,7 +9,7 @@ import type { Beat } from '../worker.ts';
  * directory; which blobs, is the last line that it writes. Arguments: the checkout, the state directory, `RunInputs` as JSON.
  */
 async function main([root = '', stateDir = '', inputs = '']: readonly string[]): Promise<void> {
-  const { retrain, log } = JSON.parse(inputs) as RunInputs;
+  const { retrain, log, asOf } = JSON.parse(inputs) as RunInputs;
   const of = <Module>(path: string) => import(pathToFileURL(join(root, path)).href) as Promise<Module>;
   const { openState } = await of<typeof import('../context.ts')>('activities/context.ts');
   const { trainCandidate } = await of<typeof import('../training/train-candidate.ts')>('activities/training/train-candidate.ts');
@@ -17,7 +17,7 @@ async function main([root = '', stateDir = '', inputs = '']: readonly string[]):
   const context = { state: openState(stateDir), now: Date.now, log: (line: string) => void process.stderr.write(`${line}\n`) } as unknown as Context;
   const beat: Beat = { beat: () => undefined, signal: new AbortController().signal, resumeDetails: undefined };
   const trained: Trained = await trainCandidate(context, retrain, beat);
-  const evaluated: Evaluated = await evaluateCandidate(context, { retrain, trained, log, sinceGeneration: 0 }, beat);
+  const evaluated: Evaluated = await evaluateCandidate(context, { retrain, trained, log, sinceGeneration: 0, ...(asOf === undefined ? {} : { asOf }) }, beat);
   process.stdout.write(`${JSON.stringify({ trained, evaluated })}\n`);
 }
 
