@@ -35,7 +35,12 @@ export function evaluateCommandIn(surroundings: Surroundings): Command {
     .option('--gap-days <number>', 'with --interactions: days left out before them (default: 1)')
     .option('--train-days <number>', 'with --interactions: days to train on (default: all before)')
     .option('--origins <number>', 'with --interactions: so many splits, each a test earlier than the one after it (default: 1)')
-    .requiredOption('--model <name>', `one of: ${Object.keys(algorithms).join(', ')}`)
+    .requiredOption(
+      '--model <name>',
+      `one of: ${Object.values(algorithms)
+        .flatMap(({ name, embeddings }) => (embeddings === 'given' ? [] : name))
+        .join(', ')}`,
+    )
     .option('--params <json>', "the model's parameters, such as '{\"factors\":128}'")
     .option('--k <number>', 'one more cutoff besides 10 and 20', '20')
     .option('--seed <number>', 'the seed of training', '1')
