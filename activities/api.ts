@@ -23,7 +23,7 @@ export type ReplayRequest = { surface: string; charter: string; by: string; why:
 export type IngestResult = {
   manifest: string;
   generation: number;
-  counts: { input: number; accepted: number; quarantined: number; duplicates: number };
+  counts: { input: number; accepted: number; quarantined: number; duplicates: number; withheld?: number | undefined; expired?: number | undefined };
   days: number;
   /** The charter asks for a retraining on new data, and this ingest made them what they are. Each generation asks once, however often this is said. */
   retrain: boolean;

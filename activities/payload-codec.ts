@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import type { Payload, PayloadCodec } from '@temporalio/common';
+import { fileURLToPath } from 'node:url';
+import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
 import { METADATA_ENCODING_KEY } from '@temporalio/common';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 
@@ -53,7 +54,10 @@ function unpacked(plain: Buffer): Payload {
   return { metadata: Object.fromEntries(entries), data: Buffer.from(data, 'base64') };
 }
 
-/** How clients and workers write payloads: encrypted where there is a key. */
-export function dataConverterOf(secret: string | undefined): { dataConverter?: { payloadCodecs: PayloadCodec[] } } {
-  return secret === undefined ? {} : { dataConverter: { payloadCodecs: [createPayloadCodec(secret)] } };
+/** Where failures are made such that the codec sees their messages; workflow code that is bundled ahead of its worker needs it too. */
+export const failureConverterPath = fileURLToPath(new URL('./failure-converter.ts', import.meta.url));
+
+/** How clients and workers write payloads, and the messages of failures: encrypted where there is a key. */
+export function dataConverterOf(secret: string | undefined): { dataConverter?: DataConverter } {
+  return secret === undefined ? {} : { dataConverter: { payloadCodecs: [createPayloadCodec(secret)], failureConverterPath } };
 }

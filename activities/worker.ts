@@ -27,8 +27,8 @@ import { sealLog } from './release/seal-log.ts';
 import { readRecipe, trainCandidate } from './training/train-candidate.ts';
 import { prepareRetrain } from './windows/prepare-retrain.ts';
 
-/** How an activity reports that it lives. `details` comes back to its next attempt. */
-export type Beat = { beat: (details?: unknown) => void; signal: AbortSignal; resumeDetails: unknown };
+/** How an activity reports that it lives. `details` comes back to its next attempt; `workflowId` is for whom it works, where it works for one. */
+export type Beat = { beat: (details?: unknown) => void; signal: AbortSignal; resumeDetails: unknown; workflowId?: string };
 
 export function controlActivities(context: Context): ControlActivities {
   const { canaryOverTime, ...canaries } = createCanaryWatch(context);
@@ -84,11 +84,14 @@ async function alive<T>(work: (beat: Beat) => Promise<T>): Promise<T> {
   };
   const timer = setInterval(() => activity.heartbeat(details), 1_000);
   try {
-    return await work({ beat, signal: activity.cancellationSignal, resumeDetails });
+    return await work({ beat, signal: activity.cancellationSignal, resumeDetails, ...workflowOf(activity.info) });
   } finally {
     clearInterval(timer);
   }
 }
+
+const workflowOf = ({ workflowExecution }: { workflowExecution?: { workflowId: string } | undefined }) =>
+  workflowExecution === undefined ? {} : { workflowId: workflowExecution.workflowId };
 
 type Verbs<T> = { [K in keyof T]: T[K] extends (input: infer I) => Promise<infer O> ? (input: I, beat: Beat) => Promise<O> : never };
 

@@ -53,7 +53,7 @@ export async function acceptEvents({ events, surfaces, nowMs, onWarning }: Optio
       continue;
     }
     // A denial holds for what stands behind it in the same batch too.
-    if (event.kind === 'consent') for (const word of wordsOf(event, nowMs)) if (!word[2]) surface.consents.note(word);
+    if (event.kind === 'consent') for (const word of wordsOf(event, nowMs)) if (!word[2]) surface.consents.note(word, nowMs);
     inBatch.add(key);
     const { reason, warnings } = surface.door.judge(event, nowMs);
     for (const rule of warnings) onWarning?.(name, rule);

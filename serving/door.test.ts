@@ -158,6 +158,30 @@ describe('what a person allows', () => {
     expect(await historyOf({ userId: 'pat' })).toEqual(expect.arrayContaining(['i0005']));
   });
 
+  it('holds for a device, whoever sits before it, and for a session that was served by another replica', async () => {
+    await post(click('d1', { userId: 'dee', deviceId: 'tablet', itemId: 'i0002' }));
+    await post({ kind: 'consent', eventId: 'd2', surface: 'home', atMs: nowMs, deviceId: 'tablet', purposes: { personalization: false } });
+    await post({ kind: 'consent', eventId: 'd3', surface: 'home', atMs: nowMs, sessionId: 'dee-s', purposes: { personalization: false } });
+    for (const again of [false, true]) {
+      if (again) {
+        await serving.close();
+        serving = await start();
+      }
+      for (const [where, known] of [
+        [{ deviceId: 'tablet' }, false],
+        [{ sessionId: 'dee-s' }, false],
+        [{ deviceId: 'another' }, true],
+      ] as const) {
+        const asked = { surface: 'home', userId: 'dee', ...where, context: { history: [{ itemId: 'i0004', kind: 'click' }] } };
+        const { requestId } = (await call(`${serving.url}/v1/recommend`, asked)).body as { requestId: string };
+        const record = await recordOf(requestId);
+        expect(record?.history, JSON.stringify(where)).toEqual(known ? ['i0004'] : []);
+        expect(JSON.stringify(record).includes('dee')).toBe(known);
+        expect(JSON.stringify(record)).not.toContain('another');
+      }
+    }
+  });
+
   it('leaves nothing on disk of one who allows nothing', async () => {
     await post(says('n-no', 'nobody', { personalization: false, training: false }));
     expect((await post(click('n-1', { userId: 'nobody' }), click('n-2', { userId: 'somebody' }))).body).toMatchObject({
@@ -210,11 +234,17 @@ describe('a surface that knows people by pseudonyms', () => {
     try {
       const who = { userId: 'customer-77', sessionId: 'session-77' };
       await call(`${tier.url}/v1/events`, { events: [click('p1', { ...who, deviceId: 'phone-77', itemId: 'i0002' })] });
-      const slate = await call(`${tier.url}/v1/recommend`, { surface: 'home', ...who });
+      const slate = await call(`${tier.url}/v1/recommend`, { surface: 'home', ...who, deviceId: 'phone-77' });
       expect(slate.status).toBe(200);
+      // By the device's pseudonym, too, it is known what it allows.
+      const denial = { kind: 'consent', eventId: 'p0', surface: 'home', atMs: nowMs, deviceId: 'shared-77', purposes: { personalization: false } };
+      await call(`${tier.url}/v1/events`, { events: [denial] });
+      const nobody = await call(`${tier.url}/v1/recommend`, { surface: 'home', ...who, deviceId: 'shared-77' });
       await call(`${tier.url}/v1/admin/seal`, { surface: 'home' });
       const [event] = (await openLogReader({ directory: join(folder, 'log', 'home', 'events') }).tail({})).records;
-      const [record] = (await openLogReader({ directory: join(folder, 'log', 'home', 'slates') }).tail({})).records;
+      const [record, unknown] = (await openLogReader({ directory: join(folder, 'log', 'home', 'slates') }).tail({})).records;
+      expect(unknown).toMatchObject({ requestId: (nobody.body as { requestId: string }).requestId, history: [] });
+      expect(JSON.stringify(unknown)).not.toContain(createPseudonyms(key).of('customer-77'));
       const { of } = createPseudonyms(key);
       expect(event).toMatchObject({ userId: of('customer-77'), deviceId: of('phone-77'), sessionId: of('session-77') });
       expect(record).toMatchObject({ unit: `u:${of('customer-77')}`, userId: of('customer-77'), sessionId: of('session-77'), history: ['i0002'] });

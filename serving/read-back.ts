@@ -29,7 +29,11 @@ export async function readEventsBack(input: { directory: string; atLeast: number
 }
 
 /** Every word on what people allow that the log holds. */
-export async function readConsentsBack(input: { directory: string; take: (word: ConsentWord) => void; onDamaged: OnDamaged }): Promise<void> {
+export async function readConsentsBack(input: {
+  directory: string;
+  take: (word: ConsentWord, receivedAtMs: number) => void;
+  onDamaged: OnDamaged;
+}): Promise<void> {
   const { directory, onDamaged } = input;
   await scanLog({
     directory,
@@ -37,7 +41,7 @@ export async function readConsentsBack(input: { directory: string; take: (word: 
     containing: '"kind":"consent"',
     take(record) {
       const event = parseLogged(record);
-      if (event?.kind === 'consent') for (const word of wordsOf(event, event.receivedAtMs)) input.take(word);
+      if (event?.kind === 'consent') for (const word of wordsOf(event, event.receivedAtMs)) input.take(word, event.receivedAtMs ?? event.atMs);
     },
   });
 }

@@ -95,7 +95,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     metrics,
     clock,
     log,
-    openSurface: (name, snapshot) => openSurface({ name, stateDir, generations, replica, life, metrics, log, files, snapshot }),
+    openSurface: (name, snapshot) => openSurface({ name, stateDir, generations, replica, life, metrics, log, files, snapshot, clock }),
     onChange: () => reportChanged(),
   });
   const { surfaces, standings, unseen } = watcher;

@@ -24,16 +24,19 @@ export type LiveSurface = Omit<SurfaceLogs, 'directories'> &
   };
 
 /** @param options.snapshot the first that is in force. */
-type Options = LogOptions & { generations: GenerationStore; snapshot: Snapshot };
+type Options = LogOptions & { generations: GenerationStore; snapshot: Snapshot; clock?: () => number };
+
+/** A session of which a word is not older may still be there when a replica begins, whoever served it meanwhile. */
+const maybeHereMs = 7 * 24 * 3_600_000;
 
 /** So late a replica knows what visitors did at another one. */
 const peersEveryMs = 1_000;
 
 /** Opens the logs, seals what lives that are over left open, and reads back what the replica must know: event ids, profiles, enrolments. */
 export async function openSurface(options: Options): Promise<LiveSurface> {
-  const { name, generations } = options;
+  const { name, generations, clock = Date.now } = options;
   const { directories, ...logs } = await openSurfaceLogs(options);
-  const { remember, ...memory } = createVisitorMemory({ snapshot: () => surface.snapshot });
+  const { remember, ...memory } = createVisitorMemory({ snapshot: () => surface.snapshot, clock });
   const eventsUnderway = new Map<string, Promise<void>>();
   const enrolments = createEnrolments({ releaseId: options.snapshot.spec.canary?.releaseId ?? null });
   const peers = createRepetition(peersEveryMs);
@@ -71,7 +74,13 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
     if (!isKnown(event.eventId)) remember(event);
   };
   // Also what was said long ago, and stands in no profiles yet.
-  await readConsentsBack({ directory: directories.events, take: (word) => memory.consents.note(word), onDamaged: wounds.damaged('events') });
+  const beganMs = clock();
+  await readConsentsBack({
+    directory: directories.events,
+    // Who said so lately may have been here until a moment ago.
+    take: (word, receivedAtMs) => memory.consents.note(word, receivedAtMs > beganMs - maybeHereMs ? beganMs : receivedAtMs),
+    onDamaged: wounds.damaged('events'),
+  });
   const eventsCursor = await readEventsBack({ directory: directories.events, atLeast: eventIdsAtLeast, take, onDamaged: wounds.damaged('events') }).catch(
     (error) => {
       wounds.damaged('events')({ segment: '*', error });

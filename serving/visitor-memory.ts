@@ -27,12 +27,12 @@ export type VisitorMemory = {
   setProfiles(snapshot: ProfileSnapshot): Promise<void>;
 };
 
-export function createVisitorMemory({ snapshot }: { snapshot: () => Snapshot }): VisitorMemory {
+export function createVisitorMemory({ snapshot, clock }: { snapshot: () => Snapshot; clock: () => number }): VisitorMemory {
   const popularity = createPopularityCounts();
   const coVisits = createCoVisits();
   const eventIds = createRecentIds({ capacity: eventIdsAtLeast });
   const profiles = createProfileStore({ charter: () => snapshot().charter });
-  const consents = createConsents({ charter: () => snapshot().charter });
+  const consents = createConsents({ charter: () => snapshot().charter, nowMs: clock });
   let countedProfiles = false;
 
   /** Clients may send any id; what no catalog has can never be shown, and would be kept for ever. */
@@ -52,7 +52,7 @@ export function createVisitorMemory({ snapshot }: { snapshot: () => Snapshot }):
       eventIds.add(event.eventId);
       if (event.quarantined !== undefined) return;
       if (event.kind === 'login') return snapshot().charter.identity?.merge === 'none' ? undefined : profiles.link(event);
-      if (event.kind === 'consent') for (const word of wordsOf(event, event.receivedAtMs)) consents.note(word);
+      if (event.kind === 'consent') for (const word of wordsOf(event, event.receivedAtMs)) consents.note(word, event.receivedAtMs);
       // Who does not want to be known is not.
       if (!isInteraction(event) || !consents.allows(event, 'personalization')) return;
       const weight = snapshot().charter.confidence[event.kind] ?? 0;

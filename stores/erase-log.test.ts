@@ -54,6 +54,18 @@ describe('erasing from a log', () => {
     for (const file of await readdir(directory)) expect((await readFile(join(directory, file), 'utf8')).replaceAll('annabel', '')).not.toContain('ann');
   });
 
+  it('takes what was cut off a torn segment as a whole, where it speaks of one or may', async () => {
+    await write(['bob']);
+    const cuts = { one: 'torn","userId":"ann"}\n', other: 'torn","userId":"bob"}\n', whole: `torn\n${JSON.stringify(record('\u0061nn', 1))}\n` };
+    for (const [name, text] of Object.entries(cuts)) await writeFile(join(directory, `${name}-00000001~x.cut`), text);
+    expect(await erase('ann')).toEqual({ records: 0, segments: 0, cuts: 2 });
+    expect((await readdir(directory)).filter((file) => file.endsWith('.cut'))).toEqual(['other-00000001~x.cut']);
+    const escaped = '{"userId":"\\u0061nn"}\n';
+    await writeFile(join(directory, 'escaped-00000001~x.cut'), escaped);
+    expect(await erase('ann')).toMatchObject({ cuts: 1 });
+    expect(await erase('ann')).toEqual({ records: 0, segments: 0 });
+  });
+
   it('says by which certificate a pinned segment is not any more what it was', async () => {
     await write(['ann', 'bob']);
     const reader = openLogReader({ directory });

@@ -14,7 +14,12 @@ type Input = {
   /** Whose record it is. */
   matches: (record: unknown) => boolean;
   certificate: string;
+  /** What was cut off torn segments before goes with them; absent where only what it holds decides. */
+  cutsBeforeMs?: number;
 };
+
+/** `cuts`: files of what was cut off; absent where there were none. */
+type Erased = { records: number; segments: number; cuts?: number };
 
 /**
  * Takes records out of the sealed segments of a stream, for good. Each is overwritten in its place by as many bytes that say nothing, so that readers who
@@ -23,7 +28,7 @@ type Input = {
  * @returns how many records are gone now that were there before, and from how many segments.
  * @throws UND-LOG-UNAVAILABLE while somebody else erases from the same stream.
  */
-export async function eraseFromLog(input: Input): Promise<{ records: number; segments: number }> {
+export async function eraseFromLog(input: Input): Promise<Erased> {
   if ((await stat(input.directory).catch(() => undefined)) === undefined) return { records: 0, segments: 0 };
   const release = await lock(input.directory);
   try {
@@ -50,7 +55,7 @@ async function lock(directory: string): Promise<() => Promise<void>> {
   throw new UnderstudyError('UND-LOG-UNAVAILABLE', `Somebody else erases from ${directory}`);
 }
 
-async function erase({ directory, mentions = [''], matches, certificate }: Input): Promise<{ records: number; segments: number }> {
+async function erase({ directory, mentions = [''], matches, certificate, cutsBeforeMs }: Input): Promise<Erased> {
   await sealWhatIsOver(directory);
   const done = { records: 0, segments: 0 };
   const needles = mentions.map((mention) => Buffer.from(JSON.stringify(mention).slice(1, -1)));
@@ -72,9 +77,14 @@ async function erase({ directory, mentions = [''], matches, certificate }: Input
     done.records += erased;
     done.segments += 1;
   }
-  await unlinkCuts({ directory, needles: needles.filter(({ length }) => length > 0) });
+  const cuts = await unlinkCuts({
+    directory,
+    needles: needles.filter(({ length }) => length > 0),
+    matches,
+    ...(cutsBeforeMs === undefined ? {} : { cutsBeforeMs }),
+  });
   await syncDirectory(directory).catch(() => undefined);
-  return done;
+  return cuts === 0 ? done : { ...done, cuts };
 }
 
 /** The seal that the bytes are to have, while they may not have them yet. */
@@ -138,10 +148,26 @@ async function sealWhatIsOver(directory: string): Promise<void> {
   }
 }
 
-/** What was cut off behind a torn record was kept for a person to look at; where it may hold what is to go, it goes as a whole. */
-async function unlinkCuts({ directory, needles }: { directory: string; needles: readonly Buffer[] }): Promise<void> {
+/**
+ * What was cut off behind a torn record was kept for a person to look at; where it may hold what is to go, it goes as a whole: by its ids, by a whole
+ * record in it, or, since of a torn one nobody can tell how old it is, by the age of the file.
+ * @returns how many went
+ */
+async function unlinkCuts({
+  directory,
+  needles,
+  matches,
+  cutsBeforeMs = 0,
+}: Pick<Input, 'directory' | 'matches' | 'cutsBeforeMs'> & { needles: readonly Buffer[] }): Promise<number> {
+  let gone = 0;
   for (const file of (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.cut'))) {
-    const bytes = await readFile(join(directory, file));
-    if (needles.some((needle) => bytes.includes(needle))) await unlink(join(directory, file));
+    const path = join(directory, file);
+    const bytes = await readFile(path);
+    const records = bytes.toString('utf8').split('\n').map(tryRecord);
+    const goes = needles.some((needle) => bytes.includes(needle)) || records.some((record) => typeof record === 'object' && record !== null && matches(record));
+    if (!goes && (await stat(path)).mtimeMs >= cutsBeforeMs) continue;
+    await unlink(path);
+    gone += 1;
   }
+  return gone;
 }

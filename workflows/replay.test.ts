@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { failureConverterPath } from '../activities/payload-codec.ts';
 import { workflowNames } from '../models/contracts/messages.ts';
 
 const folder = new URL('./histories/', import.meta.url);
@@ -15,7 +16,8 @@ beforeAll(() => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
 });
 
-const bundleOf = (path: string) => bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL(path, import.meta.url)), logger: new DefaultLogger('ERROR') });
+const bundleOf = (path: string, converter: { failureConverterPath?: string } = {}) =>
+  bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL(path, import.meta.url)), logger: new DefaultLogger('ERROR'), ...converter });
 
 describe('what runs since before this code', () => {
   let workflowBundle: Awaited<ReturnType<typeof bundleOf>>;
@@ -29,6 +31,11 @@ describe('what runs since before this code', () => {
 
   it.each(names)('goes on: %s', async (name) => {
     await Worker.runReplayHistory({ workflowBundle }, read(name));
+  });
+
+  it('goes on where there is a payload key since', async () => {
+    const encrypting = await bundleOf('./bundle.ts', { failureConverterPath });
+    for (const name of names) await Worker.runReplayHistory({ workflowBundle: encrypting, dataConverter: { failureConverterPath } }, read(name));
   });
 
   it('carries ids and digests, never data', () => {

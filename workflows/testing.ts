@@ -8,7 +8,7 @@ import { bundleWorkflowCode, DefaultLogger, Runtime, type WorkflowBundle } from 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, openState, readCharter, type State } from '../activities/context.ts';
 import { currentCharter, registerCharter } from '../activities/registry/charters.ts';
-import { dataConverterOf } from '../activities/payload-codec.ts';
+import { dataConverterOf, failureConverterPath } from '../activities/payload-codec.ts';
 import { temporalRequests } from '../activities/temporal-requests.ts';
 import { createWorkers } from '../activities/worker.ts';
 import { runIngest, runIngestLog } from '../cli/commands/ingest.ts';
@@ -57,14 +57,22 @@ export const quickRelease = {
 };
 const quickCanary = { shadowSlates: 20, ladder: [0.1, 0.5], minUnits: [10, 60], lookEveryMs: 100, maxDurationMs: 60_000, maxP99Ms: 5_000 };
 
-let bundle: Promise<WorkflowBundle> | undefined;
+const bundles = new Map<string, Promise<WorkflowBundle>>();
+
+/** Made once for the worlds with a payload key, whose workflows say nothing of their failures, and once for the others. */
+function bundleFor({ payloadKey }: Options): Promise<WorkflowBundle> {
+  const which = payloadKey === undefined ? 'plain' : 'encrypted';
+  const options = { workflowsPath: fileURLToPath(new URL('./bundle.ts', import.meta.url)), logger: new DefaultLogger('ERROR') };
+  const bundle = bundles.get(which) ?? bundleWorkflowCode({ ...options, ...(payloadKey === undefined ? {} : { failureConverterPath }) });
+  bundles.set(which, bundle);
+  return bundle;
+}
 
 /** The pipeline on one machine: a Temporal of its own, a worker of both roles in this process, a serving replica, the tiny surface's data. */
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
 export async function openWorld(options: Options) {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  bundle ??= bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('./bundle.ts', import.meta.url)), logger: new DefaultLogger('ERROR') });
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -129,7 +137,7 @@ export async function openWorld(options: Options) {
       roles: ['control', 'training'],
       connection: { address: temporal.address },
       namespace: 'default',
-      workflowBundle: await (bundle as Promise<WorkflowBundle>),
+      workflowBundle: await bundleFor(options),
       ...dataConverterOf(options.payloadKey),
     });
     const working = workers.run();

@@ -4,6 +4,7 @@ import { type AnyEvent, type Logged, parseLogged } from '../../models/contracts/
 import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { type Duck, text } from './duckdb.ts';
+import { conflictFate } from './fates.ts';
 import { daySql, writeDays } from './write-slices.ts';
 
 /*
@@ -41,34 +42,50 @@ function subjectOf(change: AnyEvent): string {
   return userId !== undefined ? `u:${userId}` : deviceId !== undefined ? `d:${deviceId}` : `s:${sessionId}`;
 }
 
-type Input = { duck: Duck; path: string; previous: readonly SliceReference[]; timeZone: string; source: string; blobs: BlobStore };
+type Input = {
+  duck: Duck;
+  path: string;
+  previous: readonly SliceReference[];
+  timeZone: string;
+  source: string;
+  blobs: BlobStore;
+  /** Which changes are too old to be kept, as SQL. */
+  expired: string;
+};
 export type SlicedChanges = {
   slices: SliceReference[];
   /** Rows that stood in earlier versions of these slices. */
   rowsBefore: number;
   accepted: Record<string, number>;
   duplicates: number;
+  /** With the id of another change, and other contents. */
+  conflicts: number;
+  expired: number;
   catalog: ChangeEvent[];
 };
 
 /**
  * Makes slices of changes, one a day, as `ingestLog` does of interactions: days of `previous` to which something came are written again, with all that they held.
- * @returns also the new changes of items, oldest first. The table `all_changes` stays, with what was known before.
+ * @returns also the new changes of items, oldest first. The table `all_changes` stays, with what was known before, and `conflicting_changes`.
  */
-export async function sliceChanges({ duck, path, previous, timeZone, source, blobs }: Input): Promise<SlicedChanges> {
+export async function sliceChanges({ duck, path, previous, timeZone, source, blobs, expired }: Input): Promise<SlicedChanges> {
   const typed = "{event_id: 'VARCHAR', kind: 'VARCHAR', subject: 'VARCHAR', at_ms: 'BIGINT', body: 'VARCHAR'}";
   const paths = await Promise.all(previous.map(({ digest }) => blobs.localPath(digest)));
   const before = paths.length === 0 ? '' : `UNION ALL BY NAME SELECT *, false AS fresh, 0 AS nth FROM read_parquet([${paths.map(text).join(', ')}])`;
   await duck.run(`
-    CREATE TABLE all_changes AS SELECT ${changeColumns}, fresh FROM (
+    CREATE TABLE given AS SELECT ${changeColumns}, fresh, row_number() OVER of_id AS place, body = first_value(body) OVER of_id AS same FROM (
       SELECT *, true AS fresh, row_number() OVER () AS nth FROM read_json(${text(path)}, format = 'newline_delimited', columns = ${typed}) ${before})
-    QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY fresh, nth) = 1`);
+    WINDOW of_id AS (PARTITION BY event_id ORDER BY fresh, nth)`);
+  // Of two that say different things under one id the first holds, as of interactions.
+  await duck.run(`
+    CREATE TABLE all_changes AS SELECT ${changeColumns}, fresh FROM given WHERE place = 1 AND NOT (fresh AND ${expired});
+    CREATE TABLE conflicting_changes AS SELECT ${changeColumns} FROM given WHERE place > 1 AND fresh AND NOT same AND NOT ${expired}`);
   const counts = await duck.rows<{ kind: string; rows: number }>(
     'SELECT kind, count(*)::DOUBLE AS rows FROM all_changes WHERE fresh GROUP BY kind ORDER BY kind',
   );
-  const [given] = await duck.rows<{ rows: number }>(
-    `SELECT count(*)::DOUBLE AS rows FROM read_json(${text(path)}, format = 'newline_delimited', columns = ${typed})`,
-  );
+  const [given] = await duck.rows<Record<'duplicates' | 'conflicts' | 'expired', number>>(`
+    SELECT count_if(place > 1 AND same)::DOUBLE AS duplicates, count_if(place > 1 AND NOT same AND NOT ${expired})::DOUBLE AS conflicts,
+      count_if((place = 1 OR NOT same) AND ${expired})::DOUBLE AS expired FROM given WHERE fresh`);
   const bodies = await duck.rows<{ body: string }>("SELECT body FROM all_changes WHERE fresh AND kind = 'catalog' ORDER BY at_ms, event_id");
   const day = daySql(timeZone);
   await duck.run(
@@ -76,10 +93,27 @@ export async function sliceChanges({ duck, path, previous, timeZone, source, blo
   );
   const slices = await writeDays({ duck, table: 'changes', columns: changeColumns, rowText: changeTextSql, source, blobs });
   const accepted = Object.fromEntries(counts.map(({ kind, rows }) => [kind, rows]));
-  const fresh = counts.reduce((sum, { rows }) => sum + rows, 0);
   const written = new Set(slices.map((slice) => slice.day));
   const rowsBefore = previous.filter((slice) => written.has(slice.day)).reduce((sum, slice) => sum + slice.rows, 0);
-  return { slices, rowsBefore, accepted, duplicates: (given?.rows ?? 0) - fresh, catalog: bodies.map(({ body }) => JSON.parse(body) as ChangeEvent) };
+  const { duplicates = 0, conflicts = 0, expired: old = 0 } = given ?? {};
+  return { slices, rowsBefore, accepted, duplicates, conflicts, expired: old, catalog: bodies.map(({ body }) => JSON.parse(body) as ChangeEvent) };
+}
+
+/** What stands in `conflicting_changes` is quarantined beside the rows of `raw` and `judged`. */
+export async function quarantineConflicts({ duck, conflicts }: { duck: Duck; conflicts: number }): Promise<void> {
+  if (conflicts === 0) return;
+  const members = ['userId', 'sessionId', 'deviceId', 'itemId'].map((member) => `json_extract_string(body, '$.${member}') AS "${member}"`);
+  await duck.run(`
+    ALTER TABLE raw ADD COLUMN body VARCHAR;
+    CREATE TABLE conflicting AS
+    SELECT (SELECT coalesce(max(raw_line), 0) FROM raw) + row_number() OVER (ORDER BY at_ms, event_id, body) AS raw_line,
+      event_id AS "eventId", kind, at_ms, ${members.join(', ')}, body FROM conflicting_changes`);
+  await duck.run(`
+    INSERT INTO raw BY NAME SELECT raw_line, "eventId", kind, CAST(at_ms AS VARCHAR) AS "atMs", "userId", "sessionId", "deviceId", "itemId", body FROM conflicting;
+    INSERT INTO judged BY NAME
+    SELECT raw_line, "eventId" AS event_id, kind, at_ms, "userId" AS user_id, "sessionId" AS session_id, "deviceId" AS device_id, "itemId" AS item_id,
+      '${conflictFate}' AS fate FROM conflicting;
+    DROP TABLE conflicting`);
 }
 
 /** A catalog after some changes, oldest first. An item that it does not have comes in by its first title. */

@@ -74,7 +74,7 @@ describe('what people allow', () => {
         fc.constantFrom('allow', 'deny'),
         async (words, people, whenUnknown) => {
           const charter = { consent: { whenUnknown: whenUnknown as 'allow' | 'deny' } };
-          const consents = createConsents({ charter: () => charter });
+          const consents = createConsents({ charter: () => charter, nowMs: () => 0 });
           for (const one of words) consents.note(one as ConsentWord);
           await withDuck({ workDir: undefined }, async (duck) => {
             const body = (purpose: string, allowed: boolean) => JSON.stringify({ purposes: { [purpose]: allowed } });
@@ -124,6 +124,26 @@ describe('what people allow', () => {
         ['u:no', 'personalization', false, startMs + 10],
         ['u:no', 'training', true, startMs + 40],
       ]);
+    }));
+
+  it('said again under the id of another word is a conflict, and put aside with what it says; the first holds', () =>
+    withBench(async (bench) => {
+      const first = { ...consent({ userId: 'u' }, { training: false }), eventId: 'w1' };
+      const other = { ...first, purposes: { training: true } };
+      const old = await ingest(bench, [first]);
+      const manifest = await ingest(bench, [first, other, { ...other, userId: 'v' }, { ...first, receivedAtMs: startMs + 99 }, event({ userId: 'w' })], old);
+      expect(manifest.counts).toEqual({ input: 5, accepted: 1, quarantined: 2, duplicates: 2 });
+      expect(manifest.quarantineByReason).toEqual({ 'event-id-conflict': 2 });
+      const rows = await parquetRows<{ raw: string; user_id: string }>({ blobs: bench.blobs, digest: manifest.quarantine ?? '' });
+      expect(rows.map(({ user_id }) => user_id).sort()).toEqual(['u', 'v']);
+      expect(JSON.parse(rows[0]?.raw ?? '')).toMatchObject({ eventId: 'w1', kind: 'consent', body: expect.stringContaining('"training":true') });
+      const changes = [...(old.changes ?? []), ...(manifest.changes ?? [])];
+      expect(await readConsents({ paths: await Promise.all(changes.map(({ digest }) => bench.blobs.localPath(digest))) })).toEqual([
+        ['u:u', 'training', false, startMs],
+      ]);
+      // In one batch, and with nothing else in it, too.
+      const alone = await ingest(bench, [other, first]);
+      expect(alone.counts).toEqual({ input: 2, accepted: 1, quarantined: 1, duplicates: 0 });
     }));
 
   it('must be said first where the charter takes silence for no', () =>

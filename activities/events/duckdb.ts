@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { withoutValues } from './duckdb-errors.ts';
 
 /** One in-memory database over immutable files: nothing that two processes could both write. */
 export type Duck = {
@@ -56,28 +57,37 @@ function duckOver({ connection, scratch, signal }: { connection: DuckDBConnectio
     scratch,
     async run(sql) {
       signal?.throwIfAborted();
-      await connection.run(sql);
+      await said(() => connection.run(sql));
     },
     async rows<Row extends Record<string, unknown>>(sql: string) {
       signal?.throwIfAborted();
-      const reader = await connection.runAndReadAll(sql);
+      const reader = await said(() => connection.runAndReadAll(sql));
       return reader.getRowObjectsJson() as Row[];
     },
     async columns(sql) {
       signal?.throwIfAborted();
-      const reader = await connection.runAndReadAll(sql);
+      const reader = await said(() => connection.runAndReadAll(sql));
       return reader.getColumnsJS() as unknown[][];
     },
     async parts(sql, take) {
-      const answer = await connection.stream(sql);
+      const answer = await said(() => connection.stream(sql));
       for (;;) {
         signal?.throwIfAborted();
-        const chunk = await answer.fetchChunk();
+        const chunk = await said(() => answer.fetchChunk());
         if (chunk === null || chunk.rowCount === 0) return;
         take({ rows: chunk.rowCount, columns: Array.from({ length: chunk.columnCount }, (_, column) => chunk.getColumnVector(column)) });
       }
     },
   };
+}
+
+/** Errors say nothing of what stands in rows: they go into histories and logs. */
+async function said<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw withoutValues(error);
+  }
 }
 
 /** What DuckDB passes on of a disk that cannot be written, with the code that the file system has for it. */
@@ -102,7 +112,7 @@ const ofTheMachine = /^(IO|INTERRUPT|FATAL|INTERNAL|Out of Memory|TransactionCon
 
 /**
  * Runs what the configuration says as SQL: a mistake in it is the charter's, and trying again would not mend it.
- * @throws UND-CHARTER with DuckDB's own words, at `path`.
+ * @throws UND-CHARTER at `path` with DuckDB's own words, of values as far as they quote none.
  */
 export async function asWritten<T>({ what, path }: { what: string; path: string }, run: () => Promise<T>): Promise<T> {
   try {

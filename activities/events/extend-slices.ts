@@ -2,6 +2,7 @@ import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import type { Duck } from './duckdb.ts';
 import { eventColumnList, sameEventSql, slicesSql } from './event-columns.ts';
+import { conflictFate } from './fates.ts';
 import { daySql } from './write-slices.ts';
 
 /*
@@ -13,7 +14,7 @@ import { daySql } from './write-slices.ts';
 export async function tellRepeats({ duck, paths }: { duck: Duck; paths: readonly string[] }): Promise<void> {
   if (paths.length === 0) return;
   await duck.run(`
-    UPDATE judged SET fate = CASE WHEN known.same = ${sameEventSql} THEN 'duplicate' ELSE 'event-id-conflict' END
+    UPDATE judged SET fate = CASE WHEN known.same = ${sameEventSql} THEN 'duplicate' ELSE '${conflictFate}' END
     FROM (SELECT event_id AS known_id, ${sameEventSql} AS same FROM ${slicesSql(paths)} WHERE event_id IN (SELECT event_id FROM judged WHERE fate IS NULL)) known
     WHERE fate IS NULL AND event_id = known_id`);
 }

@@ -7,13 +7,14 @@ import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import { type BlobStore, putDocument } from '../../stores/blobs.ts';
 import { buildCatalog, catalogBefore, catalogDocument, type DataBefore, type ItemRow, summarizeItems } from './build-catalog.ts';
 import { type Duck, text, withDuck } from './duckdb.ts';
+import { expiredFate, withheldFate } from './fates.ts';
 import { malformedRow } from './malformed-rows.ts';
 import { measureDataSet } from './measure-data-set.ts';
 import { slicesThatStay } from '../windows/merge-data-state.ts';
 import type { Mapping } from './mapping.ts';
 import { judgeDataSet } from '../../models/rules/data-set-rules.ts';
 import { blameSource, closeRaw, inspectSource, loadRaw } from './source-file.ts';
-import { rulesDigestOf, stageRows, withheldFate } from './stage-rows.ts';
+import { rulesDigestOf, stageRows } from './stage-rows.ts';
 import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
 
 export type IngestProgress = { stage: 'read' | 'judge' | 'catalog' | 'write'; done: number; total: number };
@@ -153,10 +154,10 @@ async function storeCatalog({ items, mapping, ...input }: Parameters<typeof cata
 
 /** Checks that every row is accounted for once, and stores the manifest. @throws UND-CONSERVATION. */
 export async function storeManifest({ blobs, manifest, rowsAdded }: { blobs: BlobStore; manifest: IngestManifest; rowsAdded: number }): Promise<IngestResult> {
-  const { input, accepted, quarantined, duplicates, withheld = 0 } = manifest.counts;
+  const { input, accepted, quarantined, duplicates, withheld = 0, expired = 0 } = manifest.counts;
   const sum = (record: Record<string, number>) => Object.values(record).reduce((total, value) => total + value, 0);
   const claims: [string, number, number][] = [
-    ['accepted + quarantined + duplicates + withheld', accepted + quarantined + duplicates + withheld, input],
+    ['accepted + quarantined + duplicates + withheld + expired', accepted + quarantined + duplicates + withheld + expired, input],
     ['rows added to slices', rowsAdded, accepted],
     ['rows by kind', sum(manifest.acceptedByKind), accepted],
     ['rows by reason', sum(manifest.quarantineByReason), quarantined],
@@ -187,6 +188,7 @@ export async function countFates(duck: Duck): Promise<Tally> {
       acceptedByKind[kind ?? ''] = rows;
     } else if (fate === 'duplicate') counts.duplicates += rows;
     else if (fate === withheldFate) counts.withheld = rows;
+    else if (fate === expiredFate) counts.expired = rows;
     else {
       counts.quarantined += rows;
       quarantineByReason[fate] = (quarantineByReason[fate] ?? 0) + rows;

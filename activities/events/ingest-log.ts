@@ -11,7 +11,8 @@ import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import type { DataState, SliceReference } from '../../models/contracts/window.ts';
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from './build-catalog.ts';
-import { changeCatalog, changeLine, changeOf, type SlicedChanges, sliceChanges, wellFormed } from './changes.ts';
+import { changeCatalog, changeLine, changeOf, quarantineConflicts, type SlicedChanges, sliceChanges, wellFormed } from './changes.ts';
+import { expiredBy } from '../privacy/cutoffs.ts';
 import { dayIn } from '../windows/days.ts';
 import { name, text, withDuck } from './duckdb.ts';
 import { eventColumns } from './event-columns.ts';
@@ -76,10 +77,12 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
         timeZone: charter.timeZone,
         source: sourceName,
         blobs,
+        expired: expiredBy(input)?.changes ?? 'false',
       });
       const items = changeCatalog(await getDocument(blobs, input.catalog, catalogDocument), changed.catalog);
       const knownItems = items.map(({ itemId }) => itemId);
       const { warnings } = await stageRows({ duck, mapping: eventMapping, charter, nowMs: input.nowMs, knownItems, pseudonyms, freshChanges: 'all_changes' });
+      await quarantineConflicts({ duck, conflicts: changed.conflicts });
       const earlier = ofSource(input.previous.slices);
       const paths = await Promise.all(earlier.map(({ digest }) => blobs.localPath(digest)));
       await tellRepeats({ duck, paths });
@@ -150,17 +153,19 @@ async function writeLines({
   return { digest: `sha256:${hash.digest('hex')}`, bytes };
 }
 
-/** Counts of interactions and of changes as one. */
+/** Counts of interactions and of changes as one; conflicts are counted with the rows beside which they are quarantined. */
 function withChanges(tally: Tally, changed: SlicedChanges): Tally {
   const fresh = Object.values(changed.accepted).reduce((sum, rows) => sum + rows, 0);
   const { counts } = tally;
+  const expired = (counts.expired ?? 0) + changed.expired;
   return {
     ...tally,
     counts: {
       ...counts,
-      input: counts.input + fresh + changed.duplicates,
+      input: counts.input + fresh + changed.duplicates + changed.expired,
       accepted: counts.accepted + fresh,
       duplicates: counts.duplicates + changed.duplicates,
+      ...(expired === 0 ? {} : { expired }),
     },
     acceptedByKind: { ...tally.acceptedByKind, ...changed.accepted },
   };

@@ -40,15 +40,15 @@ describe('ingestBatch, of files and configurations with mistakes,', () => {
         ['cut.parquet', parquet.subarray(0, parquet.length - 100), /cut\.parquet/],
         ['rotten.parquet', Buffer.alloc(500, 7), /rotten\.parquet/],
         ['open.csv', `${header}\nu1,"i1,2026-03-02,view,,,\nu2,i2,2026-03-02,view,,,\nu3,i3,2026-03-02,view,,,\n`, /line 2.*quote/],
-        ['prose.csv', `${header}\nDear all,\nhere are the events.\nu1,i1,2026-03-02,view,,,\n`, /2 of 3 rows are not CSV of 7 columns.*Dear all/],
+        ['prose.csv', `${header}\nDear all,\nhere are the events.\nu1,i1,2026-03-02,view,,,\n`, /2 of 3 rows are not CSV of 7 columns.*; the first is row 1$/],
         ['binary.csv', Buffer.concat([Buffer.from(`${header}\n`), Buffer.from(packed)]), /binary\.csv/],
         ['binary.jsonl', packed, /binary\.jsonl/],
-        ['list.jsonl', '[\n{"user":"u1"},\n{"user":"u2"}\n]\n', /3 of 4 rows are not JSON objects.*\[/],
-        ['cases.jsonl', '{"user":"u1","User":"u2"}\n', /"user" is there twice/i],
+        ['list.jsonl', '[\n{"user":"u1"},\n{"user":"u2"}\n]\n', /3 of 4 rows are not JSON objects; the first is row 1$/],
+        ['cases.jsonl', '{"user":"u1","User":"u2"}\n', /columns 1 and 2 have the same/],
         ['cut.jsonl.gz', gzipSync('{"user":"u1"}\n'.repeat(999)).subarray(0, 30), /unexpected end/i],
         ['latin1.csv', Buffer.from(`${header}\nu1,i1,2026-03-02,view,,,caf\u00e9\n`, 'latin1'), /latin1\.csv.*utf-8/i],
         ['empty.csv', '', /empty\.csv is empty/],
-        ['twice.csv', 'user,User,at\n1,2,3\n', /"user" is there twice/i],
+        ['twice.csv', 'user,User,at\n1,2,3\n', /columns 1 and 2 have the same/],
         ['other.csv', 'user,thing\n1,2\n', /lacks the columns? .*item/],
         ['events.xlsx', 'x', /ends in none of/],
       ];
@@ -78,10 +78,10 @@ describe('ingestBatch, of files and configurations with mistakes,', () => {
         [{ mapping: sql('itme AS item_id') }, '/source/mapping/sql', /Binder Error.*itme/],
         [{ mapping: sql('item AS AS item_id') }, '/source/mapping/sql', /Parser Error/],
         [{ mapping: sql('no_such_function(item) AS item_id') }, '/source/mapping/sql', /Catalog Error/],
-        [{ mapping: sql('CAST(item AS INTEGER) AS quantity') }, '/source/mapping/sql', /Conversion Error.*'i1'/],
+        [{ mapping: sql('CAST(item AS INTEGER) AS quantity') }, '/source/mapping/sql', /Conversion Error: a value is no INT32, in the column item$/],
         [{ mapping: { ...mapping, sql: 'SELECT item AS item_id FROM raw' } }, '/source/mapping/sql', /raw_line/],
         [{ mapping: { ...mapping, categorySql: 'SELECT item_id, colour AS category FROM catalog' } }, '/source/mapping/categorySql', /colour/],
-        [{ charter: { ...testCharter(), timeZone: '+01:00' } }, '/timeZone', /\+01:00/],
+        [{ charter: { ...testCharter(), timeZone: '+01:00' } }, '/timeZone', /Unknown TimeZone/],
       ];
       for (const [change, at, message] of wrong)
         await expect(ingest(bench, path, change), at).rejects.toMatchObject({

@@ -99,12 +99,12 @@ export async function refuseMany({
 
 /** @throws UND-FILE when more rows of `part` are malformed than are not: then the file is something else than its name says. */
 export async function refuseOther({ duck, path, before, what }: Part & { what: string }): Promise<void> {
-  const [count] = await duck.rows<{ malformed: number; sound: number; line: number | null; raw: string | null }>(`
-    SELECT count(*)::DOUBLE AS malformed, (SELECT count(*) FROM part)::DOUBLE AS sound, min(raw_line) - ${before} AS line, left(arg_min(raw, raw_line), 100) AS raw
+  const [count] = await duck.rows<{ malformed: number; sound: number; line: number | null }>(`
+    SELECT count(*)::DOUBLE AS malformed, (SELECT count(*) FROM part)::DOUBLE AS sound, min(raw_line) - ${before} AS line
     FROM malformed WHERE raw_line > ${before}`);
   if (count === undefined || count.malformed <= count.sound) return;
   const rows = count.malformed + count.sound;
-  throw new UnderstudyError('UND-FILE', `${path}: ${count.malformed} of ${rows} rows are not ${what}; the first is row ${count.line}: ${count.raw}`);
+  throw new UnderstudyError('UND-FILE', `${path}: ${count.malformed} of ${rows} rows are not ${what}; the first is row ${count.line}`);
 }
 
 /** @param head the beginning of a longer file. @throws UND-FILE when most of its lines cannot be objects: the rest need not be read. */
@@ -113,10 +113,8 @@ export function refuseOtherHead({ path, head }: { path: string; head: Buffer }):
   const rows = lines.map((line) => line.trim()).filter((line) => line !== '');
   const other = rows.filter((row) => !row.startsWith('{'));
   if (other.length * 2 <= rows.length) return;
-  throw new UnderstudyError(
-    'UND-FILE',
-    `${path}: ${other.length} of its first ${rows.length} rows are not JSON objects; the first is: ${other[0]?.slice(0, 100)}`,
-  );
+  const first = rows.indexOf(other[0] ?? '') + 1;
+  throw new UnderstudyError('UND-FILE', `${path}: ${other.length} of its first ${rows.length} rows are not JSON objects; the first is row ${first}`);
 }
 
 /** A file's lines as a relation, for either way with what is none. */

@@ -57,7 +57,9 @@ function drift(rule: DataSetRule, columns: Input['columns']): Measurement {
 }
 
 async function ofBatch(rule: DataSetRule, { duck, counts, shiftDays, asOfDay, charter }: Input): Promise<Measurement> {
-  const { input, accepted, quarantined, duplicates } = counts;
+  const { accepted, quarantined, duplicates } = counts;
+  // What is too old says nothing of how the source is today.
+  const input = counts.input - (counts.expired ?? 0);
   const share = (part: number, whole: number): Measurement => one(whole === 0 ? 0 : part / whole);
   const one = (value: number): Measurement => ({ rule, measured: [{ value }] satisfies Measured[] });
   const ask = async (sql: string): Promise<number | null> =>

@@ -8,10 +8,11 @@ import { inScratch, readLatest, type State } from '../context.ts';
 import { mergeDataState } from '../windows/merge-data-state.ts';
 import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { Beat } from '../worker.ts';
+import { requireBlobs } from './held-blobs.ts';
 import type { IngestResult } from './ingest-batch.ts';
 
-/** `log` and `whole` as `mergeDataState` takes them. */
-export type Ingested = IngestResult & { log?: LogMark; whole?: boolean };
+/** `log` and `whole` as `mergeDataState` takes them; `published` where an attempt before this one has made it a generation, behind which there may be others. */
+export type Ingested = IngestResult & { log?: LogMark; whole?: boolean; published?: boolean };
 
 type Input<Made extends Ingested> = {
   state: State;
@@ -26,6 +27,7 @@ type Input<Made extends Ingested> = {
 /**
  * Makes what `ingest` gives the surface's data, and the profiles of its users the ones that are served. What fails leaves the data as they
  * were; the same work again adds no generation.
+ * @throws UND-ERASED, UND-NOT-FOUND when something that the new data name was removed while they were made.
  */
 export async function publishData<Made extends Ingested>({ state, surface, charter, nowMs, beat, ingest }: Input<Made>): Promise<IngestAnswer> {
   return inScratch(state, 'ingest', async (workDir) => {
@@ -42,9 +44,12 @@ export async function publishData<Made extends Ingested>({ state, surface, chart
     for (;;) {
       const before = (await readLatest(state.generations, series, dataState))?.document;
       const made = await ingest({ before, earlier, workDir });
+      // What came since stands on top of it already.
+      if (before !== undefined && made.published === true) return { data: before, made };
       const data = mergeDataState({ previous: before, manifest: made.manifest, manifestDigest: made.digest, log: made.log, whole: made.whole, nowMs: nowMs() });
       if (before !== undefined && holdsSame(before, data)) return { data: before, made };
       try {
+        await requireBlobs(state.blobs, data);
         await state.generations.create(series, data.generation, data);
         return { data, made };
       } catch (error) {

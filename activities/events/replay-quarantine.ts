@@ -12,6 +12,7 @@ import {
   type SliceReference,
 } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
+import { parseGeneration } from '../../stores/generations.ts';
 import { appendLedger } from '../../stores/ledger.ts';
 import { openPseudonyms } from '../../stores/pseudonym-key.ts';
 import type { IngestResult, ReplayRequest } from '../api.ts';
@@ -21,6 +22,7 @@ import type { Beat } from '../worker.ts';
 import { buildCatalog, catalogDocument, summarizeItems } from './build-catalog.ts';
 import { asWritten, type Duck, name, text, withDuck } from './duckdb.ts';
 import { takeInPrevious, tellRepeats } from './extend-slices.ts';
+import { keptNowhere } from './fates.ts';
 import { countFates, type IngestResult as Ingested, storeManifest, type Tally } from './ingest-batch.ts';
 import { eventMapping } from './ingest-log.ts';
 import { createMalformed } from './malformed-rows.ts';
@@ -40,7 +42,7 @@ export async function replayQuarantine(context: Context, request: ReplayRequest,
   const { state } = context;
   const { surface, replay } = request;
   const charter = await readCharter(state.blobs, request.charter);
-  const result = await publishData<Ingested>({
+  const result = await publishData<Published>({
     state,
     surface,
     charter,
@@ -82,6 +84,7 @@ export async function tryReplay(
 }
 
 type Replay = ReplayRequest['replay'];
+type Published = Ingested & { published?: boolean };
 type Judged = {
   duck: Duck;
   entry: QuarantineEntry;
@@ -160,12 +163,25 @@ async function storeReplay({ duck, entry, mapping, charter, before, previous, wa
   });
 }
 
-/** A replay that was published by an attempt which died before it could say so. */
-async function earlierReplay({ state }: Context, { before, replay }: { before: DataState | undefined; replay: Replay }): Promise<Ingested | undefined> {
+/** So many generations may have come between two attempts. */
+const lookedBack = 200;
+
+/**
+ * A replay that was published by an attempt which died before it could say so: by its manifest the newest generation, or, where its quarantine is gone, one
+ * that others stand behind.
+ */
+async function earlierReplay({ state }: Context, { before, replay }: { before: DataState | undefined; replay: Replay }): Promise<Published | undefined> {
   if (before === undefined) return undefined;
-  const manifest = await getDocument(state.blobs, before.ingest, ingestManifest);
-  const same = manifest.replays !== undefined && digestJson(manifest.replays) === digestJson(replay);
-  return same ? { manifest, digest: before.ingest } : undefined;
+  const { blobs, generations } = state;
+  const series = `data/${before.surface}`;
+  const isThere = before.quarantine?.some(({ digest }) => digest === replay.quarantine) === true;
+  const oldest = isThere ? before.generation : Math.max(1, before.generation - lookedBack);
+  for (let generation = before.generation; generation >= oldest; generation -= 1) {
+    const { ingest } = parseGeneration(dataState, { series, generation, document: await generations.read(series, generation) });
+    const manifest = await getDocument(blobs, ingest, ingestManifest);
+    if (manifest.replays !== undefined && digestJson(manifest.replays) === digestJson(replay)) return { manifest, digest: ingest, published: true };
+  }
+  return undefined;
 }
 
 /**
@@ -203,7 +219,7 @@ async function putBack({ duck, blobs, path }: { duck: Duck; blobs: Context['stat
     CREATE TABLE staying AS
     SELECT one.* REPLACE (coalesce(judged.fate, one.reason) AS reason)
     FROM ${quarantineSql(path)} one LEFT JOIN judged ON judged.raw_line = one.line
-    WHERE judged.raw_line IS NULL OR judged.fate NOT IN ('duplicate', 'withheld')`);
+    WHERE judged.raw_line IS NULL OR judged.fate NOT IN ${keptNowhere}`);
   const reasons = await duck.rows<{ reason: string; rows: number }>('SELECT reason, count(*)::DOUBLE AS rows FROM staying GROUP BY reason ORDER BY reason');
   if (reasons.length === 0) return { quarantine: null };
   await duck.run(`COPY (FROM staying ORDER BY line) TO ${text(out)} (FORMAT parquet, COMPRESSION zstd)`);

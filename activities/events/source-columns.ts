@@ -43,16 +43,21 @@ function headerColumns({ path, line: first, delimiter }: { path: string; line: s
   return columns;
 }
 
-/** @throws UND-FILE naming a column that is there twice (case does not count), or that has a name of ours; or when there are too many. */
+/**
+ * What stands in the first line may be a row: of names that nobody has asked for only the places are said.
+ * @throws UND-FILE when two columns have one name (case does not count) or one has a name of ours; or when there are too many.
+ */
 export function checkNames({ path, columns }: { path: string; columns: readonly string[] }): void {
   if (columns.length > mostColumns)
     throw new UnderstudyError('UND-FILE', `${path} has ${columns.length} columns, and at most ${mostColumns} can be read: leave out those that nobody needs`);
-  const seen = new Set<string>();
-  for (const column of columns) {
+  const seen = new Map<string, number>();
+  for (const [place, column] of columns.entries()) {
     const lower = column.toLowerCase();
-    if (seen.has(lower)) throw new UnderstudyError('UND-FILE', `${path}: it needs a different name for each column; "${column}" is there twice`);
+    const earlier = seen.get(lower);
+    if (earlier !== undefined)
+      throw new UnderstudyError('UND-FILE', `${path}: it needs a different name for each column; columns ${earlier} and ${place + 1} have the same`);
     if (['raw_line', 'raw_key'].includes(lower)) throw new UnderstudyError('UND-FILE', `${path}: a column may not be called ${column}`);
-    seen.add(lower);
+    seen.set(lower, place + 1);
   }
 }
 

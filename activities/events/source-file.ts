@@ -115,13 +115,19 @@ export async function loadRaw({ duck, source, requires, limit = Number.MAX_SAFE_
     before = loaded.lines;
   }
   if (source.format === 'jsonl') columns = await ofFile(source, () => spreadMembers({ duck, path: source.path }));
-  if (source.format === 'parquet') await duck.run(`CREATE VIEW raw AS ${views.join(' UNION ALL ')}`);
+  // A damaged file may have names that are none.
+  if (source.format === 'parquet') await ofFile(source, () => duck.run(`CREATE VIEW raw AS ${views.join(' UNION ALL ')}`));
   for (const file of source.files) await checkUnchanged(file);
   const there = new Set(columns.map((column) => column.toLowerCase()));
   const absent = requires.filter((column) => !there.has(column.toLowerCase()));
   if (absent.length === 0) return columns;
   const which = `the column${absent.length === 1 ? '' : 's'} ${absent.join(', ')}`;
-  throw new UnderstudyError('UND-FILE', `${source.path} lacks ${which}; it has ${columns.slice(0, 100).join(', ')}${columns.length > 100 ? ', ...' : ''}`);
+  // Where none is there, the first line may be no header but a row, which is not repeated.
+  const has =
+    absent.length === requires.length
+      ? `none of its ${columns.length} columns is asked for`
+      : `it has ${columns.slice(0, 100).join(', ')}${columns.length > 100 ? ', ...' : ''}`;
+  throw new UnderstudyError('UND-FILE', `${source.path} lacks ${which}; ${has}`);
 }
 
 /** Where work on `raw` failed: whether its files are the reason. @throws UND-FILE when they changed, or cannot be read to their end. */

@@ -162,7 +162,7 @@ describe('a source of several files', () => {
         ['readme', { 'a.csv': good, 'README.md': 'hello' }, /README\.md: its name ends in none of/],
         ['empty', { 'a.csv': good, 'b.csv': '' }, /b\.csv is empty/],
         ['cut', { 'a.csv': good, 'b.csv.zst': zstdCompressSync(good).subarray(0, 20) }, /b\.csv\.zst: .*unexpected end/],
-        ['prose', { 'a.csv': csvOf(rowsOf(30)), 'b.csv': 'user,item,at,title\nDear all\nbye\n' }, /b\.csv: 2 of 2 rows are not CSV.*row 1: Dear all/],
+        ['prose', { 'a.csv': csvOf(rowsOf(30)), 'b.csv': 'user,item,at,title\nDear all\nbye\n' }, /b\.csv: 2 of 2 rows are not CSV.*row 1$/],
         ['open', { 'a.csv': good, 'b.csv': 'user,item,at,title\nu,"i,2026-03-02,\nu,i,2026-03-02,\nu,i,2026-03-02,\n' }, /b\.csv: line 2.*quote/],
         ['nothing', { _SUCCESS: 'x' }, /no file in the folder/],
       ];

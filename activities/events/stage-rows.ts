@@ -6,14 +6,16 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { IngestManifest } from '../../models/contracts/window.ts';
 import { choiceOf, rowRules, rulesThat, sequenceRules } from '../../models/rules/registry.ts';
 import { inScope } from '../../models/rules/scope.ts';
+import { expiredBy } from '../privacy/cutoffs.ts';
 import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
 import { forbiddenSql, mustAskConsent, openConsents } from './consent-rows.ts';
 import { asWritten, type Duck, name, text } from './duckdb.ts';
 import { eventColumns, sameEventSql } from './event-columns.ts';
+import { conflictFate, expiredFate, keptNowhere, withheldFate } from './fates.ts';
 import { extraColumns, type Mapping } from './mapping.ts';
 import { pseudonymRows } from './pseudonym-rows.ts';
 
-type Part = Pick<Charter, 'timeZone' | 'scope' | 'data' | 'consent'>;
+type Part = Pick<Charter, 'timeZone' | 'scope' | 'data' | 'consent' | 'retention'>;
 
 /** Names the rules that a batch was held against: the mapping, the record rules as the charter has them, its data-set rules and scope. */
 export function rulesDigestOf({ mapping, charter }: { mapping: Mapping; charter: Part }): Digest {
@@ -56,7 +58,9 @@ type Input = {
 export async function stageRows(input: Input): Promise<{ shiftDays: number; warnings: IngestManifest['warnings'] }> {
   const { duck, mapping, charter, shift = { days: 0 } } = input;
   // `Intl` knows zones that DuckDB does not.
-  await asWritten({ what: 'The time zone', path: '/timeZone' }, () => duck.run(`SELECT timezone(${text(charter.timeZone)}, TIMESTAMP '2026-01-01')`));
+  await asWritten({ what: `The time zone ${charter.timeZone}`, path: '/timeZone' }, () =>
+    duck.run(`SELECT timezone(${text(charter.timeZone)}, TIMESTAMP '2026-01-01')`),
+  );
   const mapped = { what: `The mapping ${mapping.name}`, path: '/source/mapping/sql' };
   await asWritten(mapped, () => viewMapped({ duck, mapping }));
   const shiftDays = 'days' in shift ? shift.days : await asWritten(mapped, () => shiftFor({ duck, endsAt: shift.endsAt, timeZone: charter.timeZone }));
@@ -72,11 +76,9 @@ export async function stageRows(input: Input): Promise<{ shiftDays: number; warn
   await checkLines({ duck, mapping });
   const warnings = await judgeRuled({ ...input, nowMs });
   await withhold(input);
+  await expire(input);
   return { shiftDays, warnings };
 }
-
-/** The fate of rows that nobody may keep: they stand nowhere. */
-export const withheldFate = 'withheld';
 
 /** Rows of people who allow no purpose, from when they said so on; also those that would be quarantined, where they still could be read. */
 async function withhold({ duck, charter, changes = [], freshChanges }: Input): Promise<void> {
@@ -85,6 +87,15 @@ async function withhold({ duck, charter, changes = [], freshChanges }: Input): P
     const forbidden = consentPurposes.map((purpose) => forbiddenSql({ purpose, charter, atMs: 'at_ms' }));
     await duck.run(`UPDATE judged SET fate = '${withheldFate}' WHERE fate IS DISTINCT FROM 'duplicate' AND ${forbidden.join(' AND ')}`);
   }
+}
+
+/**
+ * Rows that are older than the charter keeps, also those that would be quarantined: a source that always comes as a whole does not bring back what
+ * retention has erased.
+ */
+async function expire({ duck, charter, nowMs }: Input): Promise<void> {
+  const expired = expiredBy({ charter, nowMs });
+  if (expired !== undefined) await duck.run(`UPDATE judged SET fate = '${expiredFate}' WHERE coalesce(fate, '') NOT IN ${keptNowhere} AND ${expired.events}`);
 }
 
 type Rules = Omit<Input, 'mapping' | 'shift'>;
@@ -134,7 +145,7 @@ async function tellTwins(duck: Duck): Promise<void> {
     FROM ruled WHERE reason IS NULL AND hash(event_id) IN (SELECT key FROM several)
     WINDOW first AS (PARTITION BY event_id ORDER BY raw_line)`);
   await duck.run(`
-    UPDATE ruled SET reason = CASE WHEN repeats.same THEN 'duplicate' ELSE 'event-id-conflict' END
+    UPDATE ruled SET reason = CASE WHEN repeats.same THEN 'duplicate' ELSE '${conflictFate}' END
     FROM repeats WHERE repeats.nth > 1 AND repeats.raw_line = ruled.raw_line`);
   await duck.run('DROP TABLE repeats; ALTER TABLE ruled RENAME reason TO fate; ALTER TABLE ruled RENAME TO judged');
 }

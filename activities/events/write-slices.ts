@@ -6,6 +6,7 @@ import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { type Duck, name, text } from './duckdb.ts';
 import { eventColumnList, rowTextSql } from './event-columns.ts';
+import { keptNowhere } from './fates.ts';
 import { malformedRow } from './malformed-rows.ts';
 
 const parquet = '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)';
@@ -149,7 +150,7 @@ export const quarantineSql = (path: string): string =>
 export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Duck; blobs: BlobStore; keyed?: boolean }): Promise<Digest | null> {
   const path = join(duck.scratch, 'quarantine.parquet');
   const [row] = await duck.rows<{ rows: number }>(
-    "SELECT ((SELECT count(*) FROM judged WHERE fate NOT IN ('duplicate', 'withheld')) + (SELECT count(*) FROM malformed))::DOUBLE AS rows",
+    `SELECT ((SELECT count(*) FROM judged WHERE fate NOT IN ${keptNowhere}) + (SELECT count(*) FROM malformed))::DOUBLE AS rows`,
   );
   if ((row?.rows ?? 0) === 0) return null;
   const columns = await duck.rows<{ column_name: string }>('DESCRIBE SELECT * EXCLUDE (raw_line) FROM raw');
@@ -166,7 +167,7 @@ export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Du
   await duck.run(`
     COPY (SELECT line, reason, raw, file, CAST(line - first_line + 1 AS BIGINT) AS file_line, user_id, session_id, device_id FROM (
         SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw, judged.user_id, judged.session_id, judged.device_id
-        FROM judged JOIN raw USING (raw_line) WHERE judged.fate NOT IN ('duplicate', 'withheld')
+        FROM judged JOIN raw USING (raw_line) WHERE judged.fate NOT IN ${keptNowhere}
         UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, ${keyed ? "''" : 'raw'}, NULL, NULL, NULL FROM malformed)
       ASOF LEFT JOIN raw_files ON line >= first_line ORDER BY line) TO ${text(path)} ${parquet}`);
   return keep({ path, blobs });

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dataState, type DataState } from '../../models/contracts/window.ts';
@@ -11,7 +11,8 @@ import { publishData } from '../events/publish-data.ts';
 import { ingestLog } from '../events/ingest-log.ts';
 import { benchContext, parquetRows, quietBeat, testCharter, withBench } from '../events/testing.ts';
 import { registerCharter } from '../registry/charters.ts';
-import { cutoffsOf, enforceRetention } from './enforce-retention.ts';
+import { cutoffsOf } from './cutoffs.ts';
+import { enforceRetention } from './enforce-retention.ts';
 
 const dayMs = 86_400_000;
 /** 20 March 2026, noon, is now. */
@@ -34,7 +35,8 @@ async function withData(events: readonly unknown[], use: (context: Context) => P
   await withBench(async ({ folder }) => {
     const context = benchContext(join(folder, 'state'));
     const { state } = context;
-    const charter = testCharter({ retention, confidence: { view: 1, purchase: 1 } });
+    // What is too old when it comes is not taken in: it is kept for as long as nobody says otherwise.
+    const charter = testCharter({ confidence: { view: 1, purchase: 1 } });
     await registerCharter(state, charter, 1);
     const catalog = await putDocument(state.blobs, [{ itemId: 'i', title: 'i', inStock: true }]);
     await publishData({
@@ -66,6 +68,7 @@ async function withData(events: readonly unknown[], use: (context: Context) => P
     await slates.append([4, 5, 6].map((daysAgo) => ({ requestId: `r${daysAgo}`, atMs: at(daysAgo) })));
     await slates.close();
     await ingestEventLog({ ...context, now: () => at(ingestedDaysAgo) }, { surface: 'home', charter: null }, quietBeat);
+    await registerCharter(state, testCharter({ retention, confidence: { view: 1, purchase: 1 } }), 2);
     await use(context);
   });
 }
@@ -125,6 +128,25 @@ describe('retention', () => {
         expect(JSON.parse(Buffer.from(await state.blobs.get(profiles.blob)).toString('utf8')).u.length).toBe(4);
       },
     ));
+
+  it('drops what was cut off torn segments, by what stands in it or by its age', () =>
+    withData([event('click', 1)], async (context) => {
+      const folder = join(context.state.root, 'log', 'home', 'events');
+      const cut = async (name: string, text: string, daysAgo: number) => {
+        await writeFile(join(folder, `${name}.cut`), text);
+        await utimes(join(folder, `${name}.cut`), at(daysAgo) / 1000, at(daysAgo) / 1000);
+      };
+      await cut('a-00000001~x', `torn","userId":"u1"}\n${JSON.stringify(event('view', 4))}\n`, 1);
+      await cut('b-00000001~x', `torn","userId":"u1"}\n${JSON.stringify(event('view', 1))}\n`, 1);
+      await cut('c-00000001~x', 'torn","userId":"u1"}\n{"ever', 3);
+      await cut('d-00000001~x', '\u0000\u0000\nnull\n7\n', 2);
+      const left = async () => (await readdir(folder)).filter((file) => file.endsWith('.cut')).map((file) => file[0]);
+      expect(await enforceRetention(context, { surface: 'home' }, quietBeat)).toMatchObject({ removed: { tornTails: 2 } });
+      expect(await left()).toEqual(['b', 'd']);
+      const later = { ...context, now: () => at(-2) };
+      expect(await enforceRetention(later, { surface: 'home' }, quietBeat)).toMatchObject({ removed: { tornTails: 2 } });
+      expect(await left()).toEqual([]);
+    }));
 
   it('drops quarantine by its age', () =>
     withData(

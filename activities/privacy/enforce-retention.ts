@@ -1,6 +1,4 @@
 import { join } from 'node:path';
-import type { Charter } from '../../models/contracts/charter.ts';
-import { type EventKind, eventKinds } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type DataState, dataState } from '../../models/contracts/window.ts';
 import { eraseFromLog } from '../../stores/erase-log.ts';
@@ -11,30 +9,12 @@ import { type Context, inScratch, readCharter, readLatest, type State } from '..
 import { type Duck, withDuck } from '../events/duckdb.ts';
 import { currentCharter, listSurfaces } from '../registry/charters.ts';
 import { sealLog } from '../release/seal-log.ts';
-import { addDays, dayIn, dayStartMs } from '../windows/days.ts';
+import { dayIn } from '../windows/days.ts';
 import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { Beat } from '../worker.ts';
+import { type Cutoffs, cutoffsOf, doomedBy, isOldRecord } from './cutoffs.ts';
 import { eraseData } from './erase-data.ts';
 import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
-
-type Kept = NonNullable<Charter['retention']>;
-
-/** What each kind, slates and quarantine may not be older than: the beginning of their first day. */
-export function cutoffsOf({ retention, timeZone, nowMs }: { retention: Kept; timeZone: string; nowMs: number }) {
-  const from = (days: number) => dayStartMs(timeZone, addDays(dayIn(timeZone, nowMs), 1 - days));
-  const events = Object.fromEntries(eventKinds.map((kind) => [kind, from(retention.daysOf[kind] ?? retention.days)])) as Record<EventKind, number>;
-  return { events, changes: from(retention.days), slates: from(retention.slateDays), quarantine: from(retention.quarantineDays) };
-}
-type Cutoffs = ReturnType<typeof cutoffsOf>;
-
-/** Words on consent and logins are no history: they hold until others come. */
-const doomedBy = ({ events, changes }: Cutoffs): Doomed => ({
-  events: `(CASE kind ${Object.entries(events)
-    .map(([kind, fromMs]) => `WHEN '${kind}' THEN at_ms < ${fromMs}`)
-    .join(' ')} ELSE false END)`,
-  changes: `(kind IN ('catalog', 'profile') AND at_ms < ${changes})`,
-  quarantine: 'false',
-});
 
 /**
  * Erases what is older than the charter keeps: rows of data by their kind, records of both logs, quarantine by its age, and the versions of before that held
@@ -87,18 +67,22 @@ async function eraseOldRecords(
 ): Promise<Record<string, number>> {
   await sealLog(context, { surface });
   const folder = join(context.state.root, 'log', surface);
-  const old = (record: unknown): boolean => {
-    const { kind, atMs } = (record ?? {}) as { kind?: EventKind | 'catalog' | 'profile'; atMs?: number };
-    if (atMs === undefined || kind === undefined) return false;
-    return kind === 'catalog' || kind === 'profile' ? atMs < cutoffs.changes : atMs < (cutoffs.events[kind] ?? 0);
-  };
-  const events = await eraseFromLog({ directory: join(folder, 'events'), matches: old, certificate });
+  const { events: ofEvents, changes, quarantine } = cutoffs;
+  const events = await eraseFromLog({
+    directory: join(folder, 'events'),
+    matches: (record) => isOldRecord(record, cutoffs),
+    certificate,
+    // What is kept shortest may stand in them.
+    cutsBeforeMs: Math.max(...Object.values(ofEvents), changes, quarantine),
+  });
   const slates = await eraseFromLog({
     directory: join(folder, 'slates'),
     matches: (record) => ((record as { atMs?: number } | undefined)?.atMs ?? Number.POSITIVE_INFINITY) < cutoffs.slates,
     certificate,
+    cutsBeforeMs: Math.max(cutoffs.slates, quarantine),
   });
-  return { ...(events.records > 0 ? { loggedEvents: events.records } : {}), ...(slates.records > 0 ? { slates: slates.records } : {}) };
+  const removed = { loggedEvents: events.records, slates: slates.records, tornTails: (events.cuts ?? 0) + (slates.cuts ?? 0) };
+  return Object.fromEntries(Object.entries(removed).filter(([, count]) => count > 0));
 }
 
 type Sweep = {

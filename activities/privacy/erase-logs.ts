@@ -31,8 +31,9 @@ export async function eraseLogs(
   const removed: Record<string, number> = {};
   for (const stream of ['events', 'slates'] as const) {
     const directory = join(context.state.root, 'log', surface, stream);
-    const { records } = await eraseFromLog({ directory, mentions: idsOf(people), matches: recordIsTheirs(people), certificate });
+    const { records, cuts = 0 } = await eraseFromLog({ directory, mentions: idsOf(people), matches: recordIsTheirs(people), certificate });
     if (records > 0) removed[stream === 'events' ? 'loggedEvents' : 'slates'] = records;
+    if (cuts > 0) removed.tornTails = (removed.tornTails ?? 0) + cuts;
   }
   return removed;
 }

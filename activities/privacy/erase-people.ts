@@ -18,6 +18,7 @@ import { listRuns } from '../registry/runs.ts';
 import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { CertifiedErasure } from '../api.ts';
 import type { Beat } from '../worker.ts';
+import { awaitTrainings } from './await-trainings.ts';
 import { signCertificate, signingKey } from './certificate.ts';
 import { eraseData } from './erase-data.ts';
 import { eraseFeatures } from './erase-features.ts';
@@ -131,6 +132,7 @@ export async function certifyErasure(context: Context, { id }: Step, beat: Beat)
   const slices = await versionsBy(state, id);
   const blobs: string[] = [];
   for await (const { digest, certificate } of state.blobs.erased()) if (certificate === id) blobs.push(digest);
+  await awaitTrainings(context, new Set(blobs));
   const { runs, windows } = await dependentsOf(context, new Set(blobs));
   const surfaces = [...new Set([...request.surfaces, ...slices.map(({ surface }) => surface), ...runs.map(({ surface }) => surface)])].sort();
   const certificate: ErasureCertificate = erasureCertificate.parse({

@@ -5,6 +5,7 @@ import type { Subjects } from '../../models/contracts/erasure.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { type Duck, withDuck } from '../events/duckdb.ts';
+import { readHead } from './read-head.ts';
 import { filesWith, isTheirs, loadPersons, type ParquetKind, parquetBlobs } from './person-sql.ts';
 
 /** How ids stand in documents and records: as a user, session, device or unit, as a profile's key, as a word on consent. */
@@ -21,6 +22,9 @@ export function tracesOf({ userIds, sessionIds, deviceIds }: Subjects): Buffer[]
   return [...traces, ...traces.map((trace) => trace.replaceAll('"', '\\"')), ...bare].map((trace) => Buffer.from(trace, 'utf8'));
 }
 
+/** Behind the four bytes of its header's length; what is kept for a warm start is of no training, and has another name there. */
+const checkpointHead = Buffer.from('{"fingerprint":"sha256:');
+
 type Input = { blobs: BlobStore; people: Subjects; workDir: string; signal?: AbortSignal | undefined };
 
 /**
@@ -36,6 +40,11 @@ export async function sweepBlobs({ blobs, people, certificate, workDir, signal }
   const traces = tracesOf(people);
   for await (const { digest, path } of blobs.list()) {
     signal?.throwIfAborted();
+    // Trainings of before kept what they would go on from here, with what they knew of people.
+    if ((await readHead(path, checkpointHead.length + 4)).subarray(4).equals(checkpointHead)) {
+      await blobs.drop(digest);
+      continue;
+    }
     const rows = theirs.get(path);
     if (rows === 0 || (rows === undefined && !(await holdsAny(path, traces)))) continue;
     await blobs.erase(digest, certificate);

@@ -1,4 +1,4 @@
-import type { Embeddings, Interactions, Model, ScoreRequest } from '../../models/algorithms/algorithm.ts';
+import type { Embeddings, ScoreRequest } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
@@ -6,7 +6,7 @@ import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
-import { checkParity, makeParityRecord } from '../../models/graph/parity.ts';
+import { checkParity, makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { putArtifact } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
@@ -18,6 +18,7 @@ import { givenEmbeddings } from '../embeddings/given-embeddings.ts';
 import { readTrain } from '../windows/read-window.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
 import { putMaking } from '../rerun/making.ts';
+import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
 import { loadGuest } from './guest.ts';
 import { chooseParams, tuningFile } from './tune.ts';
 import { beginning, trainFrom, warmFile } from './warm-start.ts';
@@ -42,14 +43,17 @@ type Export = {
   matrix?: string;
 };
 
-/** A checkpoint at most this often: each is a blob, and losing a few seconds of training costs less than writing many. */
+/** A checkpoint at most this often: each is a file, and losing a few seconds of training costs less than writing many. */
 const checkpointEveryMs = 5_000;
 
 /** Trains the recipe on the window, exports the graph, checks it against the trainer and stores the artifact. */
 export async function trainCandidate(context: Context, input: PreparedRetrain, beat: Beat): Promise<Trained & { start?: TrainingStart }> {
   const { blobs, generations } = context.state;
   const recipe = await readRecipe(context, input.recipe);
-  const exported = recipe.guest === null ? await train(context, input, recipe, beat) : await guest(context, recipe);
+  const exported =
+    recipe.guest === null
+      ? await withCheckpoints(context, input, beat, (checkpoints) => train(context, input, recipe, { ...beat, checkpoints }))
+      : await guest(context, recipe);
   // What serves: what is kept for a later training is loaded by no replica. A set counts with the artifact that made it.
   const files = Object.entries(exported.files).reduce((sum, [name, file]) => (name === warmFile || name === tuningFile ? sum : sum + file.byteLength), 0);
   const bytes = files + (exported.embeddings?.vectors.byteLength ?? 0);
@@ -100,7 +104,9 @@ async function embeddingsOf(context: Context, { input, recipe, exported }: Made)
   return { embeddings: await putEmbeddingSet(context.state.blobs, { surface: input.surface, madeBy, ids: files['vocabulary.json'], ...embeddings }) };
 }
 
-async function train(context: Context, input: PreparedRetrain, asked: Recipe, { beat, resumeDetails }: Beat): Promise<Export> {
+type Training = Beat & { checkpoints: Checkpoints };
+
+async function train(context: Context, input: PreparedRetrain, asked: Recipe, { beat, resumeDetails, checkpoints }: Training): Promise<Export> {
   const { blobs } = context.state;
   const algorithm = algorithmNamed(asked.algorithm);
   const window = await getDocument(blobs, input.window, windowManifest);
@@ -115,7 +121,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
   const embeddings = recipe.embeddings && (await givenEmbeddings(context.state, { ...recipe.embeddings, vocabulary }));
   const begun = await beginning(context.state, { algorithm, recipe, interactions, vocabulary });
   const from = begun.warm === undefined ? null : (recipe.warmStart?.from ?? null);
-  const { resume, checkpoint } = await usableCheckpoint(context, resumeDetails, from);
+  const { resume, checkpoint } = await usableCheckpoint({ context, checkpoints, details: resumeDetails, from });
   const startedMs = context.now();
   let savedMs = startedMs;
   const { model, start } = await trainFrom({
@@ -131,7 +137,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
             await giveWay();
             if (context.now() - savedMs < checkpointEveryMs) return beat();
             savedMs = context.now();
-            beat({ checkpoint: await blobs.put(step.checkpoint()), done: step.done, total: step.total, from, trials: tuned?.trials });
+            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done: step.done, total: step.total, from, trials: tuned?.trials });
           },
         },
       ),
@@ -142,7 +148,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
     itemCount: vocabulary.length,
     maxHistory: model.maxHistory,
     seed: recipe.seed,
-    histories: sampleHistories(interactions, model),
+    histories: mixedHistories({ interactions, maxHistory: model.maxHistory, seed: recipe.seed, count: 20 }),
   });
   const kept = recipe.warmStart === undefined ? undefined : model.keep?.();
   return {
@@ -165,15 +171,21 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
 }
 
 /** A checkpoint that cannot be read, or of a training that began elsewhere, costs time, not the training: it begins anew. */
-async function usableCheckpoint(
-  context: Context,
-  details: unknown,
-  from: string | null,
-): Promise<{ resume?: { done: number }; checkpoint?: Uint8Array | undefined }> {
+async function usableCheckpoint({
+  context,
+  checkpoints,
+  details,
+  from,
+}: {
+  context: Context;
+  checkpoints: Checkpoints;
+  details: unknown;
+  from: string | null;
+}): Promise<{ resume?: { done: number }; checkpoint?: Uint8Array | undefined }> {
   const resume = checkpointOf(details);
   if (resume === undefined || resume.from !== from) return {};
   try {
-    return { resume, checkpoint: await context.state.blobs.get(resume.checkpoint) };
+    return { resume, checkpoint: await checkpoints.get(resume.checkpoint) };
   } catch (error) {
     context.log(`the checkpoint at step ${resume.done} cannot be read, training begins anew: ${error instanceof Error ? error.message : error}`);
     return {};
@@ -187,17 +199,6 @@ function checkpointOf(details: unknown): { checkpoint: string; done: number; fro
     done: 'done' in details && typeof details.done === 'number' ? details.done : 0,
     from: 'from' in details && typeof details.from === 'string' ? details.from : null,
   };
-}
-
-/** Some real histories, evenly spread over the users. */
-function sampleHistories(interactions: Interactions, model: Model): Pick<ScoreRequest, 'history' | 'historyWeight'>[] {
-  const wanted = Math.min(20, interactions.userCount);
-  return Array.from({ length: wanted }, (_, index) => {
-    const user = Math.floor((index * interactions.userCount) / wanted);
-    const to = interactions.indptr[user + 1] ?? 0;
-    const from = Math.max(interactions.indptr[user] ?? 0, to - model.maxHistory);
-    return { history: Array.from(interactions.items.subarray(from, to)), historyWeight: Array.from(interactions.weights.subarray(from, to)) };
-  });
 }
 
 async function guest(context: Context, recipe: Recipe): Promise<Export> {

@@ -70,13 +70,21 @@ export function ingestCommand(context: CommandContext): Command {
     .action(async (surface: string | undefined, options: Options) => {
       const stateDir = stateDirectory(context, options.state);
       const result = options.log === true ? await fromLog(context, { stateDir, surface, options }) : await fromFile(context, { stateDir, surface, options });
-      const { counts } = result;
       emit({
         json: options.json === true,
         document: result,
-        text: `${counts.input} rows in: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${result.days} days (data generation ${result.generation})`,
+        text: `${result.counts.input} rows in: ${describeFates(result.counts)}; ${result.days} days (data generation ${result.generation})`,
       });
     });
+}
+
+/** What became of rows, as a sentence; what there was none of is left out where it is rare. */
+function describeFates({ accepted, quarantined, duplicates, withheld = 0, expired = 0 }: IngestResult['counts']): string {
+  const rare = [
+    ...(withheld === 0 ? [] : [`${withheld} withheld (no consent)`]),
+    ...(expired === 0 ? [] : [`${expired} expired (older than the charter's retention keeps)`]),
+  ];
+  return [`${accepted} accepted`, `${quarantined} quarantined`, `${duplicates} duplicates`, ...rare].join(', ');
 }
 
 type Asked = { stateDir: string; surface: string | undefined; options: Options };

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { RetentionResult } from '../../activities/api.ts';
 import { openState, readCharter } from '../../activities/context.ts';
-import { cutoffsOf } from '../../activities/privacy/enforce-retention.ts';
+import { cutoffsOf } from '../../activities/privacy/cutoffs.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { retentionWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';

@@ -11,6 +11,8 @@ export const recommendRequest = z.strictObject({
   surface: surfaceName,
   userId: externalId.optional(),
   sessionId: externalId.optional(),
+  /** Only what the device allows is read by it: it stands in no record. */
+  deviceId: externalId.optional(),
   count: z.number().int().min(1).max(100).optional(),
   exclude: z.array(externalId).max(500).default([]),
   context: z

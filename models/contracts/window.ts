@@ -17,7 +17,7 @@ export const sliceReference = z.strictObject({
 });
 export type SliceReference = z.infer<typeof sliceReference>;
 
-/** What one batch became. `accepted + quarantined + duplicates + withheld = input`, checked before it is written. */
+/** What one batch became. `accepted + quarantined + duplicates + withheld + expired = input`, checked before it is written. */
 export const ingestManifest = z.strictObject({
   kind: z.literal('ingest'),
   surface: surfaceName,
@@ -40,6 +40,8 @@ export const ingestManifest = z.strictObject({
     duplicates: z.number().int(),
     /** Of people who allow neither purpose: not kept anywhere. Absent where there were none. */
     withheld: z.number().int().optional(),
+    /** Older than the charter's `retention` keeps: not kept anywhere. Absent where there were none. */
+    expired: z.number().int().optional(),
   }),
   acceptedByKind: z.record(z.string(), z.number().int()),
   quarantineByReason: z.record(z.string(), z.number().int()),

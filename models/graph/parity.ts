@@ -1,4 +1,4 @@
-import type { Model, ScoreRequest } from '../algorithms/algorithm.ts';
+import type { Interactions, Model, ScoreRequest } from '../algorithms/algorithm.ts';
 import type { ParityRecord } from '../contracts/artifact.ts';
 import { createRandom } from '../random.ts';
 import type { RecommendGraph } from './session.ts';
@@ -11,9 +11,33 @@ const historiesAtMost = 32;
 const defaultTolerance = 1e-4;
 
 /**
+ * Histories as the real ones are, and nobody's: a record stands beside its artifact for as long as that is kept, and must hold no person's data. They are as
+ * long as the real ones at evenly spaced quantiles; each item is one of a random entry, so that popular ones come more often, and its weight that of another.
+ */
+export function mixedHistories(input: {
+  interactions: Pick<Interactions, 'userCount' | 'indptr' | 'items' | 'weights'>;
+  maxHistory: number;
+  seed: number;
+  count: number;
+}): History[] {
+  const { userCount, indptr, items, weights } = input.interactions;
+  if (items.length === 0) return [];
+  const random = createRandom(input.seed);
+  const lengths = Uint32Array.from({ length: userCount }, (_, user) => (indptr[user + 1] ?? 0) - (indptr[user] ?? 0)).sort();
+  const wanted = Math.min(input.count, userCount);
+  return Array.from({ length: wanted }, (_, place) => {
+    const length = Math.min(input.maxHistory, lengths[Math.floor(((place + 0.5) * userCount) / wanted)] as number);
+    const history = new Set<number>();
+    // In a small catalog there may be no more different ones.
+    for (let drawn = 0; history.size < length && drawn < 20 * length; drawn += 1) history.add(items[random.below(items.length)] as number);
+    return { history: [...history], historyWeight: Array.from(history, () => weights[random.below(weights.length)] as number) };
+  });
+}
+
+/**
  * Fixed requests with the trainer's own answers: histories as they are and with exclusions (what was seen, some at random, the best
  * answer), the empty history, and one of unknown items only.
- * @param histories real ones, indexes 0 .. itemCount - 1; the first 32 are used, cut to their most recent `maxHistory` entries.
+ * @param histories such as `mixedHistories` gives, indexes 0 .. itemCount - 1; the first 32 are used, cut to their most recent `maxHistory` entries.
  */
 export function makeParityRecord(input: {
   model: Model;
