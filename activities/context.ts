@@ -6,21 +6,35 @@ import type { CandidateSubmission } from '../models/contracts/release.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
 import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import type { LogReader } from '../stores/event-log.ts';
-import { openLogReader } from '../stores/event-log-files.ts';
 import { type GenerationStore, parseGeneration } from '../stores/generations.ts';
 import { beginLife, isOver } from '../stores/life.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
+import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 import type { MlflowClient } from '../stores/mlflow/mlflow-client.ts';
+import { openLogs } from '../stores/open-logs.ts';
 
-/** The state directory as the pipeline sees it. */
-export type State = { root: string; blobs: BlobStore; generations: GenerationStore; logReader: (surface: string, stream: 'events' | 'slates') => LogReader };
+/** The state directory as the pipeline sees it, and the logs, wherever they are. */
+export type State = {
+  root: string;
+  blobs: BlobStore;
+  generations: GenerationStore;
+  logReader: (surface: string, stream: 'events' | 'slates') => LogReader;
+  /** What is in a Kafka cannot be taken out of it again. */
+  logKind: 'files' | 'kafka';
+  /** For a process that would not end by itself: behind the last use of a log. */
+  close: () => Promise<void>;
+};
 
-export function openState(root: string): State {
+/** @param kafka where the logs are, where they are not files of the state directory */
+export function openState(root: string, kafka?: KafkaSettings): State {
+  const logs = openLogs({ stateDir: root, kafka });
   return {
     root,
     blobs: openBlobDirectory({ root: join(root, 'blobs') }),
     generations: openGenerationDirectory({ root: join(root, 'series') }),
-    logReader: (surface, stream) => openLogReader({ directory: join(root, 'log', surface, stream) }),
+    logReader: (surface, stream) => logs.reader({ surface, stream }),
+    logKind: logs.kind,
+    close: logs.close,
   };
 }
 

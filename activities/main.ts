@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { z } from 'zod';
 import { inputError, toProblemDetails } from '../models/contracts/problem.ts';
+import { kafkaOf, logVariables } from '../stores/kafka/kafka-environment.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
 import { temporalRequests } from './temporal-requests.ts';
@@ -12,6 +13,7 @@ import { type Role, createWorkers } from './worker.ts';
 /** The worker's composition root: the only place of the pipeline that reads the environment. */
 const environment = z.object({
   UNDERSTUDY_STATE: z.string().min(1),
+  ...logVariables,
   UNDERSTUDY_ROLES: z
     .string()
     .default('control,training')
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
   const connection = temporalConnection(env.TEMPORAL_ADDRESS, env);
   const client = new Client({ connection: Connection.lazy(connection), namespace: env.TEMPORAL_NAMESPACE, ...dataConverterOf(env.UNDERSTUDY_PAYLOAD_KEY) });
   const context: Context = {
-    state: openState(env.UNDERSTUDY_STATE),
+    state: openState(env.UNDERSTUDY_STATE, kafkaOf(env)),
     mlflow: createMlflow({ trackingUri: env.MLFLOW_TRACKING_URI, token: env.MLFLOW_TRACKING_TOKEN }),
     now: Date.now,
     ...temporalRequests(client),

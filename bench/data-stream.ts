@@ -12,6 +12,7 @@ import { type LiveSurface, openSurface } from '../serving/surface.ts';
 import { makeServedState, startReplica } from '../serving/testing.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import { beginLife } from '../stores/life.ts';
+import { openLogs } from '../stores/open-logs.ts';
 import { charter } from './data-steps.ts';
 import type { LoadOrder, LoadResult } from './serving-load.ts';
 
@@ -92,7 +93,8 @@ async function bare(stateDir: string, change: (surface: LiveSurface) => LiveSurf
     pseudonyms: null,
   } as unknown as Snapshot;
   const generations = openGenerationDirectory({ root: join(stateDir, 'series') });
-  const shared = { stateDir, replica: 'r1', life: beginLife(), metrics: createMetrics(), log: () => undefined };
+  const logs = openLogs({ stateDir, kafka: undefined });
+  const shared = { logs, replica: 'r1', life: beginLife(), metrics: createMetrics(), log: () => undefined };
   const surface = await openSurface({ ...shared, name: 'home', generations, snapshot });
   try {
     const surfaces = new Map([['home', change(surface)]]);

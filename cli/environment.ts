@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { payloadKey, temporalVariables } from '../activities/temporal-connection.ts';
 import { inputError } from '../models/contracts/problem.ts';
+import { kafkaOf, logVariables } from '../stores/kafka/kafka-environment.ts';
+import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 
 const environment = z.object({
   UNDERSTUDY_STATE: z.string().min(1).default('.understudy'),
@@ -11,6 +13,7 @@ const environment = z.object({
   UNDERSTUDY_MLFLOW_PYTHON: z.string().optional(),
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
   ...temporalVariables,
+  ...logVariables,
   MLFLOW_TRACKING_URI: z.url().optional(),
   MLFLOW_TRACKING_TOKEN: z.string().optional(),
   /** The approver's own key, with which a vote is signed. */
@@ -21,13 +24,14 @@ const environment = z.object({
   UNDERSTUDY_PAYLOAD_KEY: payloadKey,
 });
 
-export type CliEnvironment = z.output<typeof environment>;
+/** `kafka`: where the logs are, where they are not files of the state directory. */
+export type CliEnvironment = z.output<typeof environment> & { kafka?: KafkaSettings | undefined };
 
 /** @throws UND-ENVIRONMENT naming every mistake. */
 export function readEnvironment(variables: NodeJS.ProcessEnv): CliEnvironment {
   const parsed = environment.safeParse(variables);
   if (!parsed.success) throw inputError('UND-ENVIRONMENT', 'The environment', parsed.error.issues);
-  return parsed.data;
+  return { ...parsed.data, kafka: kafkaOf(parsed.data) };
 }
 
 /** What every command may use. Built once in the composition root. */

@@ -1,10 +1,13 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { inputError } from '../models/contracts/problem.ts';
+import { kafkaOf, logVariables } from '../stores/kafka/kafka-environment.ts';
+import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 
 const schema = z.object({
   /** The state directory, shared with the pipeline. */
   UNDERSTUDY_STATE: z.string().min(1).default('.understudy'),
+  ...logVariables,
   UNDERSTUDY_HOST: z.string().min(1).default('127.0.0.1'),
   /** 0: any free one. */
   UNDERSTUDY_PORT: z.coerce.number().int().min(0).max(65_535).default(4600),
@@ -34,6 +37,7 @@ const schema = z.object({
 
 export type ServingEnvironment = {
   stateDir: string;
+  kafka: KafkaSettings | undefined;
   host: string;
   port: number;
   replica: string;
@@ -52,6 +56,7 @@ export function readServingEnvironment(env: Readonly<Record<string, string | und
   const value = parsed.data;
   return {
     stateDir: value.UNDERSTUDY_STATE,
+    kafka: kafkaOf(value),
     host: value.UNDERSTUDY_HOST,
     port: value.UNDERSTUDY_PORT,
     // One replica a machine keeps its name, and so its logs, over restarts.

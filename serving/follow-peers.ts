@@ -1,13 +1,13 @@
 import type { DeploymentSpec } from '../models/contracts/deployment.ts';
 import { type Logged, parseLogged } from '../models/contracts/event-schemas.ts';
-import type { LogCursor } from '../stores/event-log.ts';
-import { followLog, type LogFollower } from '../stores/follow-log.ts';
+import type { LogCursor, LogFollower } from '../stores/event-log.ts';
 import type { Life } from '../stores/life.ts';
 import type { Enrolments } from './enrolments.ts';
 import { enrolmentOfRecord, markOf } from './read-back.ts';
+import type { SurfaceLogs } from './surface-logs.ts';
 
 type Options = {
-  directories: { events: string; slates: string };
+  readers: SurfaceLogs['readers'];
   life: Life;
   /** Where reading back at start has ended. */
   eventsCursor: LogCursor;
@@ -24,8 +24,8 @@ type Options = {
  * them, and their enrolments, so that a visitor keeps the variant. Of two enrolments of one visitor the older holds everywhere.
  */
 export function followPeers(options: Options): { look(): Promise<void> } {
-  const { directories, life, enrolments, spec } = options;
-  const events = followLog({ directory: directories.events, cursor: options.eventsCursor, life });
+  const { readers, life, enrolments, spec } = options;
+  const events = readers.events.follow({ cursor: options.eventsCursor, life });
   let release: { id: string; slates: LogFollower } | undefined;
 
   async function lookAtEnrolments(): Promise<void> {
@@ -38,7 +38,7 @@ export function followPeers(options: Options): { look(): Promise<void> } {
     if (release?.id !== canary.releaseId) {
       enrolments.begin(canary.releaseId);
       const cursor = await options.readEnrolments(current);
-      release = { id: canary.releaseId, slates: followLog({ directory: directories.slates, cursor, life }) };
+      release = { id: canary.releaseId, slates: readers.slates.follow({ cursor, life }) };
       return;
     }
     const mark = markOf(canary.releaseId);

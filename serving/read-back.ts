@@ -3,9 +3,8 @@ import type { DeploymentSpec } from '../models/contracts/deployment.ts';
 import { type Logged, parseLogged } from '../models/contracts/event-schemas.ts';
 import type { UnderstudyError } from '../models/contracts/problem.ts';
 import { type ConsentWord, wordsOf } from '../models/consent.ts';
-import type { LogCursor } from '../stores/event-log.ts';
+import type { LogCursor, LogReader } from '../stores/event-log.ts';
 import type { GenerationStore } from '../stores/generations.ts';
-import { scanLog } from '../stores/scan-log.ts';
 import type { Enrolments } from './enrolments.ts';
 import { readSpec } from './snapshot.ts';
 
@@ -15,10 +14,9 @@ type OnDamaged = (damage: { segment: string; error: UnderstudyError }) => void;
  * The newest events: as many as the duplicates of which are known. What visitors did before those stands in the pipeline's profiles.
  * @returns where to read on.
  */
-export async function readEventsBack(input: { directory: string; atLeast: number; take: (event: Logged) => void; onDamaged: OnDamaged }): Promise<LogCursor> {
-  const { directory, atLeast, onDamaged } = input;
-  return scanLog({
-    directory,
+export async function readEventsBack(input: { reader: LogReader; atLeast: number; take: (event: Logged) => void; onDamaged: OnDamaged }): Promise<LogCursor> {
+  const { reader, atLeast, onDamaged } = input;
+  return reader.scan({
     atLeast,
     onDamaged,
     take(record) {
@@ -30,13 +28,12 @@ export async function readEventsBack(input: { directory: string; atLeast: number
 
 /** Every word on what people allow that the log holds. */
 export async function readConsentsBack(input: {
-  directory: string;
+  reader: LogReader;
   take: (word: ConsentWord, receivedAtMs: number) => void;
   onDamaged: OnDamaged;
 }): Promise<void> {
-  const { directory, onDamaged } = input;
-  await scanLog({
-    directory,
+  const { reader, onDamaged } = input;
+  await reader.scan({
     onDamaged,
     containing: '"kind":"consent"',
     take(record) {
@@ -62,17 +59,16 @@ export const markOf = (releaseId: string) => `"releaseId":${JSON.stringify(relea
 
 /** The enrolments of the running release, from what was written since it began. @returns where to read on. */
 export async function readEnrolmentsBack(input: {
-  directory: string;
+  reader: LogReader;
   spec: DeploymentSpec;
   generations: GenerationStore;
   enrolments: Enrolments;
   onDamaged: OnDamaged;
 }): Promise<LogCursor> {
-  const { directory, spec, generations, enrolments, onDamaged } = input;
+  const { reader, spec, generations, enrolments, onDamaged } = input;
   if (spec.canary === null) return {};
   const { releaseId } = spec.canary;
-  return scanLog({
-    directory,
+  return reader.scan({
     onDamaged,
     writtenSinceMs: (await releaseBeganMs(generations, spec)) - clockSkewMs,
     containing: markOf(releaseId),

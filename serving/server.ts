@@ -9,7 +9,9 @@ import { createRandom } from '../models/random.ts';
 import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import type { SegmentFiles } from '../stores/event-log-files.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
+import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 import { beginLife } from '../stores/life.ts';
+import { openLogs } from '../stores/open-logs.ts';
 import { docsPage } from './docs-page.ts';
 import { isAdminOpen, isLoopback, needsAdmin, needsKey } from './http/auth.ts';
 import { createFastExpress } from './http/fast-express.ts';
@@ -48,6 +50,8 @@ export type ServingOptions = {
   seed?: number;
   /** How long a replica that is to end still takes connections, so that whoever spreads the load sees it in /readyz and turns away. */
   drainGraceMs?: number;
+  /** Where the logs are, where they are not files of the state directory. */
+  kafka?: KafkaSettings | undefined;
   /** File operations of the logs. */
   files?: SegmentFiles;
 };
@@ -68,7 +72,7 @@ const drainAtMostMs = 10_000;
  * @throws UND-ENVIRONMENT when it would be open to other machines without keys, or when a replica of this name runs already.
  */
 export async function startServing(options: ServingOptions): Promise<Serving> {
-  const { stateDir, host = '127.0.0.1', port, replica, workers = 1, keys, adminKey, clock, log, modelDeadlineMs = 150, files } = options;
+  const { stateDir, host = '127.0.0.1', port, replica, workers = 1, keys, adminKey, clock, log, modelDeadlineMs = 150 } = options;
   const localOnly = isLoopback(host);
   if (!localOnly && keys.length === 0) throw new UnderstudyError('UND-ENVIRONMENT', `Beyond this machine (${host}) the tier needs keys: set UNDERSTUDY_KEYS`);
   const life = beginLife();
@@ -79,6 +83,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const metrics = createMetrics();
   const blobs = openBlobDirectory({ root: join(stateDir, 'blobs') });
   const generations = openGenerationDirectory({ root: join(stateDir, 'series') });
+  const logs = openLogs({ stateDir, kafka: options.kafka, files: options.files });
   const boot = randomBytes(6).toString('base64url').replaceAll(/[-_]/g, 'x');
   let requestCount = 0;
   const newRequestId = () => `${boot}${(requestCount++).toString(36)}`;
@@ -95,10 +100,15 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     metrics,
     clock,
     log,
-    openSurface: (name, snapshot) => openSurface({ name, stateDir, generations, replica, life, metrics, log, files, snapshot, clock }),
+    openSurface: (name, snapshot) => openSurface({ name, logs, generations, replica, life, metrics, log, snapshot, clock }),
     onChange: () => reportChanged(),
   });
   const { surfaces, standings, unseen } = watcher;
+  async function closeSurfaces(): Promise<void> {
+    for (const surface of surfaces.values()) await surface.close();
+    await logs.close();
+    life.end();
+  }
   await watcher.look();
 
   const { app, listen } = createFastExpress();
@@ -154,8 +164,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   answerBrokenRequests(server);
   url = await listenOn(server, { host, port }).catch(async (error) => {
     await watcher.close();
-    for (const surface of surfaces.values()) await surface.close();
-    life.end();
+    await closeSurfaces();
     throw error;
   });
   const report = await startReplicaReport({ stateDir, replica, url, pid: process.pid, life: life.id, clock, standings, log });
@@ -174,9 +183,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     clearInterval(sweep);
     clearTimeout(impatience);
     await watcher.close();
-    for (const surface of surfaces.values()) await surface.close();
+    await closeSurfaces();
     await report.close();
-    life.end();
   }
   return {
     url,

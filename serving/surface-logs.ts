@@ -1,19 +1,18 @@
-import { join } from 'node:path';
 import type { Logged } from '../models/contracts/event-schemas.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { SlateRecord } from '../models/contracts/slate.ts';
-import type { SealedSegment } from '../stores/event-log.ts';
-import { openLogWriter, type SegmentFiles } from '../stores/event-log-files.ts';
+import type { LogReader, SealedSegment } from '../stores/event-log.ts';
 import type { Life } from '../stores/life.ts';
+import type { Logs } from '../stores/open-logs.ts';
 import type { Metrics } from './metrics.ts';
 import { openPatientLog, type PatientLog } from './patient-log.ts';
 
 const streams = ['events', 'slates'] as const;
 type Stream = (typeof streams)[number];
 
-/** The two logs of a surface, as far as this replica writes them. */
+/** The two logs of a surface: as far as this replica writes them, and read as a whole. */
 export type SurfaceLogs = {
-  readonly directories: Readonly<Record<Stream, string>>;
+  readonly readers: Readonly<Record<Stream, LogReader>>;
   /** @throws UND-LOG-UNAVAILABLE, UND-OVERLOADED; then none of them is acknowledged. */
   logEvents(events: readonly Logged[]): Promise<void>;
   /** Does not wait for the disk, and never throws: a slate is worth more than its record. */
@@ -29,12 +28,11 @@ export type SurfaceLogs = {
 
 export type LogOptions = {
   name: string;
-  stateDir: string;
+  logs: Logs;
   replica: string;
   life: Life;
   metrics: Metrics;
   log: (line: string) => void;
-  files?: SegmentFiles | undefined;
 };
 
 /** A disk that owes an answer for longer is a trouble. */
@@ -44,9 +42,10 @@ const slatesWaitingAtMost = 20_000;
 
 /** Opens both, or begins to try: a surface without its logs still serves slates. */
 export async function openSurfaceLogs(options: LogOptions): Promise<SurfaceLogs> {
-  const { name, stateDir, metrics, log } = options;
-  const directories = { events: join(stateDir, 'log', name, 'events'), slates: join(stateDir, 'log', name, 'slates') };
-  const logs = { events: await openStream(options, 'events', directories.events), slates: await openStream(options, 'slates', directories.slates) };
+  const { name, metrics, log } = options;
+  const [events, slates] = await Promise.all([openStream(options, 'events'), openStream(options, 'slates')]);
+  const logs = { events, slates };
+  const readerOf = (stream: Stream) => options.logs.reader({ surface: name, stream });
   const failing = { events: false, slates: false };
   const unfinished = new Set<Promise<void>>();
   let slatesWaiting = 0;
@@ -75,7 +74,7 @@ export async function openSurfaceLogs(options: LogOptions): Promise<SurfaceLogs>
   }
 
   return {
-    directories,
+    readers: { events: readerOf('events'), slates: readerOf('slates') },
     async logEvents(events) {
       try {
         await logs.events.append(events);
@@ -112,14 +111,14 @@ function troubleOf(log: PatientLog, failing: boolean): string[] {
   return failing ? ['cannot be written'] : [];
 }
 
-function openStream({ name, replica, life, metrics, log, files }: LogOptions, stream: Stream, directory: string): Promise<PatientLog> {
+function openStream({ name, logs, replica, life, metrics, log }: LogOptions, stream: Stream): Promise<PatientLog> {
   return openPatientLog({
     open: () =>
-      openLogWriter({
-        directory,
+      logs.openWriter({
+        surface: name,
+        stream,
         writer: replica,
         life,
-        ...(files === undefined ? {} : { files }),
         onTornTail: ({ segment, bytes }) => {
           metrics.tornBytes.inc({ surface: name, stream }, bytes);
           log(`${name}: cut ${bytes} bytes of a half-written record from ${segment}`);

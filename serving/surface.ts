@@ -1,4 +1,5 @@
 import type { Logged } from '../models/contracts/event-schemas.ts';
+import { asUnderstudyError, UnderstudyError } from '../models/contracts/problem.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
 import { createDoor, type Door } from './door.ts';
@@ -10,7 +11,7 @@ import { type LogOptions, openSurfaceLogs, type SurfaceLogs } from './surface-lo
 import { createVisitorMemory, eventIdsAtLeast, type VisitorMemory } from './visitor-memory.ts';
 
 /** A surface as this replica serves it: the snapshot in force, its logs, and what it remembers of visitors. */
-export type LiveSurface = Omit<SurfaceLogs, 'directories'> &
+export type LiveSurface = Omit<SurfaceLogs, 'readers'> &
   Omit<VisitorMemory, 'remember'> & {
     readonly name: string;
     /** In force; the watcher replaces it as a whole. */
@@ -32,10 +33,13 @@ const maybeHereMs = 7 * 24 * 3_600_000;
 /** So late a replica knows what visitors did at another one. */
 const peersEveryMs = 1_000;
 
-/** Opens the logs, seals what lives that are over left open, and reads back what the replica must know: event ids, profiles, enrolments. */
+/**
+ * Opens the logs, seals what lives that are over left open, and reads back what the replica must know: event ids, profiles, enrolments. For as long as that
+ * cannot be read, slates are answered, events are refused, for nobody knows which are known, and nobody is enrolled.
+ */
 export async function openSurface(options: Options): Promise<LiveSurface> {
   const { name, generations, clock = Date.now } = options;
-  const { directories, ...logs } = await openSurfaceLogs(options);
+  const { readers, ...logs } = await openSurfaceLogs(options);
   const { remember, ...memory } = createVisitorMemory({ snapshot: () => surface.snapshot, clock });
   const eventsUnderway = new Map<string, Promise<void>>();
   const enrolments = createEnrolments({ releaseId: options.snapshot.spec.canary?.releaseId ?? null });
@@ -51,6 +55,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
     eventsUnderway,
 
     async logEvents(events) {
+      if (!isReadBack) throw new UnderstudyError('UND-LOG-UNAVAILABLE', `What the events log of ${name} holds has not been read back yet`);
       const written = logs.logEvents(events);
       for (const one of events) eventsUnderway.set(one.eventId, written);
       try {
@@ -61,6 +66,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       }
     },
 
+    canRecord: () => isReadBack && logs.canRecord(),
     troubles: () => [...logs.troubles(), ...wounds.troubles()],
 
     async close() {
@@ -73,36 +79,42 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   const take = (event: Logged): void => {
     if (!isKnown(event.eventId)) remember(event);
   };
-  // Also what was said long ago, and stands in no profiles yet.
-  const beganMs = clock();
-  await readConsentsBack({
-    directory: directories.events,
-    // Who said so lately may have been here until a moment ago.
-    take: (word, receivedAtMs) => memory.consents.note(word, receivedAtMs > beganMs - maybeHereMs ? beganMs : receivedAtMs),
-    onDamaged: wounds.damaged('events'),
-  });
-  const eventsCursor = await readEventsBack({ directory: directories.events, atLeast: eventIdsAtLeast, take, onDamaged: wounds.damaged('events') }).catch(
-    (error) => {
-      wounds.damaged('events')({ segment: '*', error });
-      return {};
-    },
-  );
-  const { look } = followPeers({
-    directories,
-    life: options.life,
-    eventsCursor,
-    spec: () => surface.snapshot.spec,
-    enrolments,
-    readEnrolments: (spec) => readEnrolmentsBack({ directory: directories.slates, spec, generations, enrolments, onDamaged: wounds.damaged('slates') }),
-    take,
-  });
-  const lookAtPeers = (): Promise<void> => look().then(() => wounds.blind(null), wounds.blind);
+  const readBack = async () => {
+    const beganMs = clock();
+    await readConsentsBack({
+      reader: readers.events,
+      // Also what was said long ago, and stands in no profiles yet. Who said so lately may have been here until a moment ago.
+      take: (word, receivedAtMs) => memory.consents.note(word, receivedAtMs > beganMs - maybeHereMs ? beganMs : receivedAtMs),
+      onDamaged: wounds.damaged('events'),
+    });
+    return followPeers({
+      readers,
+      life: options.life,
+      eventsCursor: await readEventsBack({ reader: readers.events, atLeast: eventIdsAtLeast, take, onDamaged: wounds.damaged('events') }),
+      spec: () => surface.snapshot.spec,
+      enrolments,
+      readEnrolments: (spec) => readEnrolmentsBack({ reader: readers.slates, spec, generations, enrolments, onDamaged: wounds.damaged('slates') }),
+      take,
+    });
+  };
+  let follower: ReturnType<typeof followPeers> | undefined;
+  let isReadBack = false;
+  async function lookAtPeers(): Promise<void> {
+    try {
+      follower ??= await readBack();
+      await follower.look();
+      isReadBack = true;
+      wounds.blind(null);
+    } catch (error) {
+      wounds.blind(asUnderstudyError(error));
+    }
+  }
   await lookAtPeers();
   peers.begin(lookAtPeers);
   return surface;
 }
 
-/** What could not be read of the logs: damaged segments for good, what other replicas write for as long as it cannot. */
+/** What could not be read of the logs: damaged segments for good, all others for as long as they cannot. */
 function noteWounds({ name, metrics, log }: Options) {
   const damaged = new Set<string>();
   let blindness: string | null = null;
@@ -116,12 +128,12 @@ function noteWounds({ name, metrics, log }: Options) {
         log(`${name}: the ${stream} log cannot be read back whole: ${error.message}`);
       },
     blind(error: Error | null): void {
-      if (error !== null && blindness === null) log(`${name}: what other replicas write cannot be read: ${error.message}`);
+      if (error !== null && blindness === null) log(`${name}: what the logs hold cannot be read: ${error.message}`);
       blindness = error?.message ?? null;
     },
     troubles: (): string[] => [
       ...(damaged.size === 0 ? [] : [`${name}: ${damaged.size} log segments are damaged: ${[...damaged].slice(0, 3).join(', ')}`]),
-      ...(blindness === null ? [] : [`${name}: what other replicas write cannot be read: ${blindness}`]),
+      ...(blindness === null ? [] : [`${name}: what the logs hold cannot be read: ${blindness}`]),
     ],
   };
 }

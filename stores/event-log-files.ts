@@ -1,13 +1,15 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { makeDirectory, syncDirectory } from './durable-files.ts';
 import type { LogCursor, LogReader, LogWriter, SealedSegment } from './event-log.ts';
+import { followLog } from './follow-log.ts';
 import { beginLife, type Life } from './life.ts';
-import { isErased, linesFrom, linesOf, notARecord, recordOf, tryRecord } from './log-lines.ts';
+import { isErased, linesFrom, notARecord, tryRecord } from './log-lines.ts';
 import { lastSequence, openSuffix, recoverSegments, sealedSuffix, sealFile, sealOf, segmentFiles, type TornTail } from './log-recovery.ts';
+import { readSealed, withoutHistory } from './read-sealed.ts';
+import { scanLog } from './scan-log.ts';
 
 /*
  * A stream is a directory of JSON-lines segments, `<writer>-<sequence>~<life>.jsonl`, with `.open` behind the name while it is written; no two lives of
@@ -235,27 +237,11 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
   return {
     async sealed() {
       const segments: SealedSegment[] = [];
-      for (const { name, open } of await segmentFiles(directory)) if (!open) segments.push(sealedOf(await sealOf(directory, name)));
+      for (const { name, open } of await segmentFiles(directory)) if (!open) segments.push(withoutHistory(await sealOf(directory, name)));
       return segments.filter((segment) => segment.records > 0);
     },
 
-    async *read(segments) {
-      for (const segment of segments) {
-        const path = join(directory, segment.name + sealedSuffix);
-        const size = (await stat(path).catch(() => undefined))?.size;
-        if (size !== segment.bytes) await refuseErased(directory, segment);
-        if (size !== segment.bytes)
-          throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} has ${size ?? 'no'} bytes, its seal says ${segment.bytes}`);
-        const hash = createHash('sha256');
-        for await (const line of linesOf(createReadStream(path), hash)) {
-          const record = recordOf(line, segment.name);
-          if (!isErased(record)) yield record;
-        }
-        if (`sha256:${hash.digest('hex')}` === segment.digest) continue;
-        await refuseErased(directory, segment);
-        throw new UnderstudyError('UND-DIGEST', `The log segment ${segment.name} holds other bytes than its seal says`);
-      }
-    },
+    read: (segments) => readSealed(directory, segments),
 
     async tail(cursor, { writtenSinceMs = 0, containing = '' } = {}) {
       const next: Record<string, number> = { ...cursor };
@@ -279,22 +265,8 @@ export function openLogReader({ directory }: { directory: string }): LogReader {
       }
       return { records, cursor: next as LogCursor };
     },
+
+    scan: (scan) => scanLog({ directory, ...scan }),
+    follow: (from) => followLog({ directory, ...from }),
   };
-}
-
-/** Without its history: a segment is pinned by what it holds. */
-const sealedOf = ({ name, digest, records, bytes }: SealedSegment): SealedSegment => ({ name, digest, records, bytes });
-
-/** @throws UND-ERASED where the segment was once what it is pinned as. */
-async function refuseErased(directory: string, segment: SealedSegment): Promise<void> {
-  const { erased = [] } = await sealOf(directory, segment.name);
-  const since = erased.findIndex(({ was }) => was === segment.digest);
-  if (since >= 0) throw erasedSince(segment.name, erased.slice(since));
-}
-
-function erasedSince(segment: string, erased: readonly { certificate: string }[]): UnderstudyError {
-  const certificates = erased.map(({ certificate }) => certificate);
-  return new UnderstudyError('UND-ERASED', `Records of the log segment ${segment} were erased by certificate ${certificates.join(', ')}`, {
-    details: { certificate: certificates[0] ?? null },
-  });
 }

@@ -1,16 +1,8 @@
 import { join } from 'node:path';
-import type { LogCursor } from './event-log.ts';
+import type { LogCursor, LogFollower } from './event-log.ts';
 import type { Life } from './life.ts';
 import { linesFrom } from './log-lines.ts';
 import { parseFile, sealedSuffix, segmentFiles } from './log-recovery.ts';
-
-export type LogFollower = {
-  /**
-   * The lines that other lives have written since, a piece at a time, so that whoever serves meanwhile is not held up.
-   * @throws when a segment cannot be read, behind all others.
-   */
-  look(take: (line: string) => void): Promise<void>;
-};
 
 /**
  * Follows what others write into a log, from a cursor on. Segments that are sealed and read are never opened again, so a look costs no more for a log

@@ -3,32 +3,17 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asUnderstudyError, UnderstudyError } from '../models/contracts/problem.ts';
-import type { LogCursor } from './event-log.ts';
+import type { LogCursor, LogScan } from './event-log.ts';
 import { isErased, linesOf, notARecord, tryRecord } from './log-lines.ts';
 import { sealedSuffix, sealOf, segmentFiles } from './log-recovery.ts';
 
-type Scan = {
-  directory: string;
-  take: (record: unknown) => void;
-  /** A segment whose bytes are not what they should be; what can be read of it is taken all the same. */
-  onDamaged: (damage: { segment: string; error: UnderstudyError }) => void;
-  /** Segments are read from the newest backwards until they hold so many records; all where it is left out. */
-  atLeast?: number;
-  /** Older segments are passed over. */
-  writtenSinceMs?: number;
-  /** Records whose JSON does not hold this are passed over. */
-  containing?: string;
-};
+type Scan = LogScan & { directory: string };
 type Found = { file: string; name: string; open: boolean; writtenMs: number; bytes: number };
 
 /** What an event or a slate takes, where a segment does not say how many it holds. */
 const guessedRecordBytes = 500;
 
-/**
- * What a starting process needs of a log that grows for ever: the newest part of it, oldest first, one segment after the other, so that a damaged one
- * costs no more than itself. Open segments are read up to their last whole line.
- * @returns the cursor from which `tail` goes on.
- */
+/** `LogReader.scan` of files: one segment after the other. Open segments are read up to their last whole line. */
 export async function scanLog({
   directory,
   take,

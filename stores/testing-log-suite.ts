@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LogCursor, LogReader, SealedSegment } from './event-log.ts';
 import type { KafkaSettings } from './kafka/kafka-settings.ts';
-import { type Logs, openLogs } from './kafka/open-logs.ts';
+import { type Logs, openLogs } from './open-logs.ts';
 import { beginLife } from './life.ts';
 
 /** How another process opens the same logs. */
@@ -26,7 +26,7 @@ export function eventLogSuite(kind: string, numRuns: number, start: () => Promis
     let stop: () => Promise<void>;
     beforeAll(async () => {
       ({ where, stop } = await start());
-      logs = await openLogs(where);
+      logs = openLogs(where);
     });
     afterAll(async () => {
       await logs.close();

@@ -21,6 +21,8 @@ function fakeLog(segments: Map<string, unknown[]>) {
       for (const { name } of some) yield* segments.get(name) ?? [];
     },
     tail: () => Promise.reject(new Error('not in this test')),
+    scan: () => Promise.reject(new Error('not in this test')),
+    follow: () => ({ look: () => Promise.reject(new Error('not in this test')) }),
   };
   return { log, reader };
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { kafkaOf, logVariables } from '../../stores/kafka/kafka-environment.ts';
 import type { Evaluated, RunInputs, Trained } from '../api.ts';
-import type { Context } from '../context.ts';
+import type { Context, State } from '../context.ts';
 import type { Beat } from '../worker.ts';
 
 /**
@@ -14,11 +16,14 @@ async function main([root = '', stateDir = '', inputs = '']: readonly string[]):
   const { openState } = await of<typeof import('../context.ts')>('activities/context.ts');
   const { trainCandidate } = await of<typeof import('../training/train-candidate.ts')>('activities/training/train-candidate.ts');
   const { evaluateCandidate } = await of<typeof import('../evidence/evaluate-candidate.ts')>('activities/evidence/evaluate-candidate.ts');
-  const context = { state: openState(stateDir), now: Date.now, log: (line: string) => void process.stderr.write(`${line}\n`) } as unknown as Context;
+  const state: State = openState(stateDir, kafkaOf(z.object(logVariables).parse(process.env)));
+  const context = { state, now: Date.now, log: (line: string) => void process.stderr.write(`${line}\n`) } as unknown as Context;
   const beat: Beat = { beat: () => undefined, signal: new AbortController().signal, resumeDetails: undefined };
   const trained: Trained = await trainCandidate(context, retrain, beat);
   const evaluated: Evaluated = await evaluateCandidate(context, { retrain, trained, log, sinceGeneration: 0, ...(asOf === undefined ? {} : { asOf }) }, beat);
   process.stdout.write(`${JSON.stringify({ trained, evaluated })}\n`);
+  // Code of before logs could be elsewhere has nothing to close.
+  await (state as Partial<State>).close?.();
 }
 
 await main(process.argv.slice(2));

@@ -13,13 +13,7 @@ export type Dependent = Pick<RunRecord, 'runId' | 'candidate' | 'artifact' | 'cr
 };
 
 /** Runs that read another version of a slice than the one that there is now, the newest first. What a window never held concerns no run. */
-export async function dependentsOf({
-  state,
-  data,
-}: {
-  state: Pick<State, 'blobs' | 'generations' | 'root' | 'logReader'>;
-  data: DataState;
-}): Promise<Dependent[]> {
+export async function dependentsOf({ state, data }: { state: State; data: DataState }): Promise<Dependent[]> {
   const current = new Map(data.slices.map((slice) => [`${slice.day} ${slice.source ?? ''}`, slice.digest]));
   const champion = (await latestDeployment(state.generations, data.surface))?.champion;
   const dependents: Dependent[] = [];

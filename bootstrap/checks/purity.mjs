@@ -17,6 +17,7 @@ export const purity = [
     why: 'the environment is read in composition roots only: pass what is needed',
     except: {
       'activities/main.ts': 'composition root of the workers',
+      'activities/rerun/work-of.ts': 'composition root of a rerun by the code of then',
       'serving/main.ts': 'composition root of the serving tier',
       'cli/understudy.ts': 'composition root of the command line',
       'bootstrap/run.mjs': 'composition root of the bootstrap',

@@ -29,7 +29,7 @@ export function retentionCommand(context: CommandContext): Command {
 
 async function run(context: CommandContext, surface: string, { json = false, ...options }: Options): Promise<void> {
   const stateDir = stateDirectory(context, options.state);
-  const state = openState(stateDir);
+  const state = openState(stateDir, context.env.kafka);
   const charter = await readCharter(state.blobs, await currentCharter(state, surface));
   if (options.unschedule === true) {
     await withTemporal(context, stateDir, (client) => removeSchedule(client, surface, `retention/${surface}`));

@@ -18,7 +18,7 @@ export function simulateCommand(context: CommandContext, open: typeof openShop =
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options: { slates: number; seed?: number; state?: string; json?: boolean }) => {
       const stateDir = stateDirectory(context, options.state);
-      const state = openState(stateDir);
+      const state = openState(stateDir, context.env.kafka);
       const charter = await readCharter(state.blobs, await currentCharter(state, surface));
       const { servingUrl } = await requireSystemFile(stateDir);
       const shop = open({ state, surface, servingUrl, charter, ...(options.seed === undefined ? {} : { seed: options.seed }) });

@@ -160,7 +160,7 @@ async function firstRun(context: CommandContext, config: SurfaceConfig, stateDir
 async function loop(context: CommandContext, options: UpOptions, running: Running): Promise<ActResult[]> {
   const { config, stateDir, addresses, signal } = running;
   const { surface } = config.charter;
-  const state = openState(stateDir);
+  const state = openState(stateDir, context.env.kafka);
   const data = await readLatest(state.generations, `data/${surface}`, dataState);
   // The data of an earlier start stay: another end day would be another window, and the story would begin again.
   if (data === undefined || options.endsAt !== undefined) {

@@ -94,7 +94,7 @@ export function eraseCommand(context: CommandContext): Command {
 }
 
 async function people(context: CommandContext, options: People): Promise<void> {
-  const state = openState(stateDirectory(context, options.state));
+  const state = openState(stateDirectory(context, options.state), context.env.kafka);
   const asked = subjects.safeParse({ userIds: options.user ?? [], sessionIds: options.session ?? [], deviceIds: options.device ?? [] });
   if (!asked.success) throw new UnderstudyError('UND-INPUT', `Not an id: ${asked.error.issues[0]?.path.join(' ')} ${asked.error.issues[0]?.message}`);
   const given = [...asked.data.userIds, ...asked.data.sessionIds, ...asked.data.deviceIds];

@@ -24,8 +24,8 @@ export type Kafka = {
   configs(topic: string): Promise<ReadonlyMap<string, string>>;
   /** For each partition the first offset that is kept, the first behind the end, or the first written at a time or later. Empty where there is no topic. */
   offsets(topic: string, at: 'first' | 'end' | { sinceMs: number }): Promise<number[]>;
-  /** The messages of these offsets that are still there. */
-  read(range: { topic: string; partition: number; from: number; until: number }): AsyncGenerator<Message>;
+  /** The messages of these offsets that are still there. `maxBytes`: how much may come at once, and be held in memory. */
+  read(range: { topic: string; partition: number; from: number; until: number; maxBytes?: number }): AsyncGenerator<Message>;
   close(): Promise<void>;
 };
 
@@ -60,19 +60,19 @@ export function openKafka(settings: KafkaSettings): Kafka {
     return { topicId: found.id, node: leader };
   }
 
-  async function fetchFrom({ topic, partition, from }: { topic: string; partition: number; from: number }) {
+  async function fetchFrom({ topic, partition, from, maxBytes = fetchBytes }: { topic: string; partition: number; from: number; maxBytes?: number }) {
     const { topicId, node } = await leaderOf(topic, partition);
     if (!consumer.topics.has(topic)) consumer.topics.track(topic);
-    const wanted = { partition, currentLeaderEpoch: -1, fetchOffset: BigInt(from), lastFetchedEpoch: -1, partitionMaxBytes: fetchBytes };
-    const options = { node, topics: [{ topicId, partitions: [wanted] }], minBytes: 1, maxBytes: fetchBytes, maxWaitTime: 100, isolationLevel: 0 };
+    const wanted = { partition, currentLeaderEpoch: -1, fetchOffset: BigInt(from), lastFetchedEpoch: -1, partitionMaxBytes: maxBytes };
+    const options = { node, topics: [{ topicId, partitions: [wanted] }], minBytes: 1, maxBytes, maxWaitTime: 100, isolationLevel: 0 };
     const answer = turn.then(() => consumer.fetch(options));
     turn = answer.catch(() => undefined);
     return (await answer).responses[0]?.partitions[0]?.records ?? [];
   }
 
-  async function* read({ topic, partition, from, until }: { topic: string; partition: number; from: number; until: number }): AsyncGenerator<Message> {
+  async function* read({ topic, partition, from, until, maxBytes }: Parameters<Kafka['read']>[0]): AsyncGenerator<Message> {
     for (let next = from, empty = 0; next < until; ) {
-      const batches = await fetchFrom({ topic, partition, from: next }).catch(async (error: unknown) => {
+      const batches = await fetchFrom({ topic, partition, from: next, ...(maxBytes === undefined ? {} : { maxBytes }) }).catch(async (error: unknown) => {
         const first = isKafkaError(error, 'OFFSET_OUT_OF_RANGE') ? ((await offsets(topic, 'first'))[partition] ?? 0) : 0;
         if (first <= next) throw error;
         next = first;

@@ -3,11 +3,12 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { LogReader, SealedSegment } from '../event-log.ts';
 import { recordOf } from '../log-lines.ts';
 import { type Kafka, kafkaUnavailable } from './kafka-client.ts';
+import { followTopic } from './follow-topic.ts';
 import { readMessages, textsOf } from './log-message.ts';
+import { over } from './records-of-segments.ts';
+import { scanTopic } from './scan-topic.ts';
 import { isSealed, openSegmentIndex, sealOf } from './segment-index.ts';
 
-/** In a cursor: the records of this segment that come yet are of it no more. */
-const over = -1;
 type Tailed = { segment: string; place: number; text: string };
 
 /**
@@ -37,7 +38,7 @@ export function openKafkaLogReader({ kafka, topic }: { kafka: Kafka; topic: stri
       );
   }
 
-  /** What a partition holds from the cursor on; `next` is moved behind it. */
+  /** What a partition holds from the cursor on, acknowledged or not yet; `next` is moved behind it. */
   async function tailPartition(partition: number, { until, next }: { until: number; next: Record<string, number> }): Promise<Tailed[]> {
     const found: Tailed[] = [];
     const limits = new Map<string, number>();
@@ -47,7 +48,7 @@ export function openKafkaLogReader({ kafka, topic }: { kafka: Kafka; topic: stri
       if (message.kind === 'end') {
         if (place !== over && message.records !== null) limits.set(segment, message.records);
         next[segment] = over;
-      } else if (place === undefined || place === message.place) {
+      } else if (message.kind === 'record' && (place === undefined || place === message.place)) {
         next[segment] = message.place + 1;
         found.push({ segment, place: message.place, text: message.text });
       }
@@ -89,6 +90,13 @@ export function openKafkaLogReader({ kafka, topic }: { kafka: Kafka; topic: stri
         orUnavailable(cause);
       }
       return { records, cursor: next };
+    },
+
+    scan: (scan) => scanTopic({ kafka, topic, index, ...scan }).catch(orUnavailable),
+
+    follow(from) {
+      const follower = followTopic({ kafka, topic, ...from });
+      return { look: (take) => follower.look(take).catch(orUnavailable) };
     },
   };
 }

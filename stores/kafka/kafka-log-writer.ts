@@ -3,12 +3,14 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { LogWriter, SealedSegment } from '../event-log.ts';
 import { beginLife, type Life } from '../life.ts';
 import { type Kafka, kafkaUnavailable } from './kafka-client.ts';
-import { describeSegment, endMessage, findEnd, recordMessage } from './log-message.ts';
+import { describeSegment, endMessage, findEnd, markMessage, recordMessage } from './log-message.ts';
 import { ensureTopics } from './log-topic.ts';
 import { lastSequence, partitionFor, recoverSegments } from './recover-segments.ts';
 import { openSegmentIndex, putEntry, type SealedEntry, sealOf, segmentName } from './segment-index.ts';
 
 const writerName = /^[a-z0-9][a-z0-9.-]{0,62}$/;
+/** Behind the last append: so late the others know that its records are acknowledged, or that what was refused is not of the segment. */
+const settleMs = 250;
 /** What a message takes beside its JSON, at most: headers, lengths, and its share of the batch. */
 const messageOverheadBytes = 512;
 
@@ -22,8 +24,11 @@ type WriterOptions = {
   /** Whose this writer is; one of its own where none is given. Segments of lives that are over are sealed, others left alone. */
   life?: Life;
 };
-/** `next` is where the partition ends if nobody else has written since. `ending`: nothing more may be put into it. */
-type Segment = { name: string; partition: number; from: number; next: number; records: number; bytes: number; hash: Hash; ending: boolean };
+/**
+ * `next` is where the partition ends if nobody else has written since. `known`: so many of its records the partition says are acknowledged. `ending`:
+ * nothing more may be put into it.
+ */
+type Segment = { name: string; partition: number; from: number; next: number; records: number; known: number; bytes: number; hash: Hash; ending: boolean };
 type Waiting = { texts: string[]; bytes: number; done: () => void; failed: (error: unknown) => void };
 
 /**
@@ -43,6 +48,7 @@ export async function openKafkaLogWriter(options: WriterOptions): Promise<LogWri
   let turn: Promise<void> = Promise.resolve();
   let scheduled = false;
   let closed = false;
+  let settling: NodeJS.Timeout | undefined;
   const waiting = { bytes: 0, sinceMs: 0 };
   const recover = () => recoverSegments({ kafka, topic, sender, index, writer, life, writing: segment?.name });
   const opened = await begin().catch(async (error) => {
@@ -77,7 +83,7 @@ export async function openKafkaLogWriter(options: WriterOptions): Promise<LogWri
     const name = segmentName(writer, sequence, life.id);
     const from = (await kafka.offsets(topic, 'end'))[partition] ?? 0;
     await putEntry(sender, topic, { name, partition, from });
-    segment = { name, partition, from, next: from, records: 0, bytes: 0, hash: createHash('sha256'), ending: false };
+    segment = { name, partition, from, next: from, records: 0, known: 0, bytes: 0, hash: createHash('sha256'), ending: false };
     return segment;
   }
 
@@ -97,6 +103,21 @@ export async function openKafkaLogWriter(options: WriterOptions): Promise<LogWri
       // What is there stays acknowledged where only the sealing fails; it is tried again before the next batch.
       if (failure === undefined && segment !== undefined && segment.bytes >= maxSegmentBytes) await sealSegment().catch(() => undefined);
     }
+    settleSoon();
+  }
+
+  function settleSoon(afterMs = settleMs): void {
+    clearTimeout(settling);
+    if (segment === undefined || closed) return;
+    settling = setTimeout(() => void inTurn(settle).catch(() => settleSoon(10 * settleMs)), afterMs).unref();
+  }
+
+  async function settle(): Promise<void> {
+    if (segment?.ending) await sealSegment();
+    if (segment === undefined || segment.known === segment.records) return;
+    const at = await sender.send({ topic, partition }, [markMessage(segment.name, segment.records)]);
+    segment.known = segment.records;
+    if (at === segment.next) segment.next = at + 1;
   }
 
   async function writeTexts(texts: readonly string[]): Promise<void> {
@@ -120,8 +141,9 @@ export async function openKafkaLogWriter(options: WriterOptions): Promise<LogWri
    * process that slept for long must not call anything accepted that no one reads.
    */
   async function writeBatch(target: Segment, texts: readonly string[], first: number): Promise<void> {
-    const messages = texts.map((text, index) => recordMessage(target.name, first + index, text));
+    const messages = texts.map((text, index) => recordMessage(target.name, first + index, text, index === 0 ? target.records : undefined));
     const at = await sender.send({ topic, partition }, messages);
+    target.known = target.records;
     if (at < target.next) throw new Error(`${topic} has lost what it acknowledged: it ends at ${at}, and did at ${target.next}`);
     const { end } = await findEnd(kafka, { topic, partition, from: target.next, until: at }, target.name);
     if (end !== undefined) throw new Error(`another process has taken ${target.name} over`);
@@ -179,6 +201,7 @@ export async function openKafkaLogWriter(options: WriterOptions): Promise<LogWri
       }),
     close() {
       closed = true;
+      clearTimeout(settling);
       return inTurn(async () => {
         await flushQueue();
         try {
