@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type DataState, dataState } from '../../models/contracts/window.ts';
 import { eraseFromLog } from '../../stores/erase-log.ts';
 import { parseGeneration } from '../../stores/generations.ts';
+import { directoryOf } from '../../stores/open-logs.ts';
 import { appendLedger } from '../../stores/ledger.ts';
 import type { RetentionResult } from '../api.ts';
 import { type Context, inScratch, readCharter, readLatest, type State } from '../context.ts';
@@ -14,12 +14,13 @@ import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { Beat } from '../worker.ts';
 import { type Cutoffs, cutoffsOf, doomedBy, isOldRecord } from './cutoffs.ts';
 import { eraseData } from './erase-data.ts';
+import { refuseWhatIsKept } from './kept-in-kafka.ts';
 import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
 
 /**
  * Erases what is older than the charter keeps: rows of data by their kind, records of both logs, quarantine by its age, and the versions of before that held
  * them. Windows that held them can be read no more. Running it again the same day changes nothing.
- * @throws UND-CHARTER when the charter keeps everything.
+ * @throws UND-CHARTER when the charter keeps everything; UND-LOG-KEPT when the log is in a Kafka and holds something older.
  */
 export async function enforceRetention(context: Context, { surface }: { surface: string }, beat: Beat): Promise<RetentionResult> {
   const { state } = context;
@@ -61,26 +62,31 @@ export async function enforceRetention(context: Context, { surface }: { surface:
   return result;
 }
 
+/** What of the logs is older than the charter keeps. */
+function oldIn(cutoffs: Cutoffs) {
+  return {
+    events: (record: unknown): boolean => isOldRecord(record, cutoffs),
+    slates: (record: unknown): boolean => ((record as { atMs?: number } | undefined)?.atMs ?? Number.POSITIVE_INFINITY) < cutoffs.slates,
+  };
+}
+
 async function eraseOldRecords(
   context: Context,
   { surface, cutoffs, certificate }: { surface: string; cutoffs: Cutoffs; certificate: string },
 ): Promise<Record<string, number>> {
+  await refuseWhatIsKept({ state: context.state, surfaces: [surface], what: 'that are older than the charter keeps', doomed: oldIn(cutoffs) });
   await sealLog(context, { surface });
-  const folder = join(context.state.root, 'log', surface);
   const { events: ofEvents, changes, quarantine } = cutoffs;
-  const events = await eraseFromLog({
-    directory: join(folder, 'events'),
-    matches: (record) => isOldRecord(record, cutoffs),
-    certificate,
-    // What is kept shortest may stand in them.
-    cutsBeforeMs: Math.max(...Object.values(ofEvents), changes, quarantine),
-  });
-  const slates = await eraseFromLog({
-    directory: join(folder, 'slates'),
-    matches: (record) => ((record as { atMs?: number } | undefined)?.atMs ?? Number.POSITIVE_INFINITY) < cutoffs.slates,
-    certificate,
-    cutsBeforeMs: Math.max(cutoffs.slates, quarantine),
-  });
+  // What is kept shortest may stand in torn tails.
+  const shortest = { events: Math.max(...Object.values(ofEvents), changes, quarantine), slates: Math.max(cutoffs.slates, quarantine) };
+  const eraseFrom = (stream: 'events' | 'slates') =>
+    eraseFromLog({
+      directory: directoryOf(context.state.root, { surface, stream }),
+      matches: oldIn(cutoffs)[stream],
+      certificate,
+      cutsBeforeMs: shortest[stream],
+    });
+  const [events, slates] = [await eraseFrom('events'), await eraseFrom('slates')];
   const removed = { loggedEvents: events.records, slates: slates.records, tornTails: (events.cuts ?? 0) + (slates.cuts ?? 0) };
   return Object.fromEntries(Object.entries(removed).filter(([, count]) => count > 0));
 }

@@ -22,7 +22,7 @@ import { awaitTrainings } from './await-trainings.ts';
 import { signCertificate, signingKey } from './certificate.ts';
 import { eraseData } from './erase-data.ts';
 import { eraseFeatures } from './erase-features.ts';
-import { eraseLogs } from './erase-logs.ts';
+import { eraseLogs, refuseTheirs, topicsOfTheirs } from './erase-logs.ts';
 import { readRequest, removeRequest, writeRequest } from './erasure-files.ts';
 import { forgetAtReplicas } from './forget-at-replicas.ts';
 import { isTheirs, loadPersons, parquetBlobs, wholeOf } from './person-sql.ts';
@@ -35,7 +35,7 @@ import { lookEverywhere, sweepBlobs } from './sweep.ts';
 type Step = { id: string };
 const seriesOf = (id: string) => `erasures/${id}`;
 
-/** Whom it is about as a whole, sessions and devices included. @throws UND-SIGNING-KEY before anything is touched. */
+/** Whom it is about as a whole, sessions and devices included. @throws UND-SIGNING-KEY, UND-LOG-KEPT before anything is touched. */
 export async function surveyErasure(context: Context, { id }: Step, beat: Beat): Promise<{ over: boolean; surfaces: string[]; retrain: boolean }> {
   signingKey(context.signingKey);
   const request = await readRequest(context.state.root, id);
@@ -51,6 +51,7 @@ export async function surveyErasure(context: Context, { id }: Step, beat: Beat):
       await writeRequest(context.state.root, { ...request, whole: await wholeOf({ duck, paths: events, changes, people: logged }) });
     }),
   );
+  await refuseTheirs(context, { surfaces: await listSurfaces(context.state), people: (await requestOf(context, id)).people });
   return { over: false, surfaces: [], retrain: false };
 }
 
@@ -127,6 +128,7 @@ export async function certifyErasure(context: Context, { id }: Step, beat: Beat)
   const verified = await inScratch(context.state, 'erase', (workDir) =>
     lookEverywhere({ root: state.root, blobs: state.blobs, people, workDir, signal: beat.signal }),
   );
+  for (const surface of await listSurfaces(state)) verified.found.push(...(await topicsOfTheirs(context, { surface, people })));
   if (verified.found.length > 0) return { done: false, found: verified.found.slice(0, 20), surfaces: [], retrain: false };
   // What was done is read off what it left: an attempt that died before it could count says nothing wrong.
   const slices = await versionsBy(state, id);

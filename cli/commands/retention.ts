@@ -48,6 +48,7 @@ async function run(context: CommandContext, surface: string, { json = false, ...
   }
   if (options.schedule !== undefined) {
     const cron = options.schedule;
+    if (state.logKind === 'kafka') throw new UnderstudyError('UND-LOG-KEPT', `The log of ${surface} is in a Kafka: sooner or later each day would be refused`);
     const schedule = await withTemporal(context, stateDir, (client) => putRetentionSchedule(client, { surface, cron }));
     return emit({ json, document: { surface, schedule }, text: `${surface} erases what is too old at ${describeSchedule(schedule)}` });
   }

@@ -7,6 +7,7 @@ import { readEnvironment } from '../environment.ts';
 import { someText } from '../option-values.ts';
 import { emit, table } from '../output.ts';
 import type { Check } from './check.ts';
+import { checkLog } from './log.ts';
 import { checkDisk, checkMlflow, checkNode, checkPorts, checkPython, checkStateDirectory, checkTemporal } from './machine.ts';
 import { checkRunningSystem } from './running-system.ts';
 
@@ -21,6 +22,7 @@ export async function examine({ stateDir, env, nodeVersion }: { stateDir: string
     checkTemporal({ cli: known.UNDERSTUDY_TEMPORAL_CLI ?? findTemporal(where), address: known.TEMPORAL_ADDRESS, namespace, env }),
     checkMlflow({ python: known.UNDERSTUDY_MLFLOW_PYTHON ?? findMlflow(where), uri: known.MLFLOW_TRACKING_URI }),
     checkStateDirectory(stateDir),
+    checkLog({ stateDir, kafka: known.kafka }),
     checkDisk(stateDir),
     checkPorts(),
     checkRunningSystem({ stateDir, namespace, env }),

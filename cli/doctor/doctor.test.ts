@@ -40,6 +40,7 @@ describe('the doctor', () => {
       temporal: { state: 'failed', remedy: expect.stringContaining('TEMPORAL_ADDRESS') },
       mlflow: { state: 'failed', remedy: expect.stringContaining('MLFLOW_TRACKING_URI') },
       'state directory': { state: 'ok' },
+      log: { state: 'ok', found: `files in ${join(stateDir, 'log')}` },
       system: { state: 'note', found: 'none is up' },
     });
     expect(existsSync(join(directory, 'a'))).toBe(false);
@@ -52,6 +53,15 @@ describe('the doctor', () => {
     expect(up).toMatchObject({ mlflow: { state: 'ok' }, temporal: { state: 'failed', found: expect.stringContaining(dead) } });
     const down = await look(join(directory, 'state'), bare(directory, { MLFLOW_TRACKING_URI: await server(500) }));
     expect(down.mlflow).toMatchObject({ state: 'failed' });
+  });
+
+  it('asks the brokers of the log that the environment names, and gives no password away', async () => {
+    const directory = home();
+    const dead = `127.0.0.1:${await freePort(0)}`;
+    const account = { UNDERSTUDY_LOG_USERNAME: 'me', UNDERSTUDY_LOG_PASSWORD: 'a-secret' };
+    const { log } = await look(join(directory, 'state'), bare(directory, { UNDERSTUDY_LOG: `kafka://${dead}`, ...account }));
+    expect(log).toMatchObject({ state: 'failed', found: expect.stringContaining(dead), remedy: expect.stringContaining('UNDERSTUDY_LOG') });
+    expect(JSON.stringify(log)).not.toContain('a-secret');
   });
 
   it('asks each part of the system that is up', async () => {

@@ -5,6 +5,7 @@ import { openState, readCharter, type State } from '../../activities/context.ts'
 import { isSigned } from '../../activities/privacy/certificate.ts';
 import { commitmentOf, openRequest, pendingRequests } from '../../activities/privacy/erasure-files.ts';
 import { readCertificate } from '../../activities/privacy/erase-people.ts';
+import { refuseTheirs } from '../../activities/privacy/erase-logs.ts';
 import { countTheirs } from '../../activities/privacy/count-theirs.ts';
 import { currentCharter, listSurfaces } from '../../activities/registry/charters.ts';
 import { createPseudonyms } from '../../models/contracts/pseudonyms.ts';
@@ -114,6 +115,7 @@ async function people(context: CommandContext, options: People): Promise<void> {
   const { by, why } = options;
   if (by === undefined || why === undefined)
     throw new UnderstudyError('UND-INPUT', 'Say who decides it and why: --by NAME --why TEXT (or look first, with --dry-run)');
+  await refuseTheirs({ state }, { surfaces: await listSurfaces(state), people: known });
   const { id, receipts } = await openRequest(state.root, {
     given,
     people: known,

@@ -155,6 +155,14 @@ export const problems = {
     title: "The log's topic would lose records",
     remedy: 'Change the settings that are named: what is sealed must stay until it is erased on purpose.',
   },
+  'UND-LOG-KEPT': {
+    status: 409,
+    exit: 4,
+    retryable: false,
+    title: 'The log is in a Kafka, where nothing can be taken out of it',
+    remedy:
+      'Take in what it holds (`understudy ingest SURFACE --log`), stop the serving replicas, delete the topics that are named and their `.segments`, start the replicas and do this again: what was taken in is erased from the data.',
+  },
   'UND-OVERLOADED': { status: 503, exit: 7, retryable: true, title: 'Too much at once', remedy: 'Send it again after the time in Retry-After.' },
   'UND-TEMPORAL': {
     status: 503,
