@@ -37,7 +37,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   } finally {
     await kafka.close();
   }
-  process.stderr.write(`The broker at ${given} is not ours to stop: the tests in stores/kafka/with-broker/own/ are left out.\n`);
+  process.stderr.write(`The broker at ${given} is not ours to stop: the tests in with-broker/own/ are left out.\n`);
   project.provide('kafkaAddress', given);
   return async () => undefined;
 }

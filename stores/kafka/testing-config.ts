@@ -13,9 +13,9 @@ export default defineConfig({
     env: { UNDERSTUDY_TEST_SEED: String(seed) },
     setupFiles: ['test/support/seed.ts'],
     globalSetup: ['stores/kafka/testing-broker.ts'],
-    include: ['stores/kafka/with-broker/**/testing-*.ts'],
+    include: ['**/with-broker/**/testing-*.ts'],
     // These stop their broker, or start one with other settings: there they need one of their own.
-    exclude: ['**/node_modules/**', ...(process.env.UNDERSTUDY_TEST_KAFKA ? ['stores/kafka/with-broker/own/**'] : [])],
+    exclude: ['**/node_modules/**', ...(process.env.UNDERSTUDY_TEST_KAFKA ? ['**/with-broker/own/**'] : [])],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -6,7 +6,7 @@ import { everythingSealed } from '../../testing-log-suite.ts';
 import { type Kafka, openKafka } from '../kafka-client.ts';
 import { openKafkaLogReader } from '../kafka-log-reader.ts';
 import { openKafkaLogWriter } from '../kafka-log-writer.ts';
-import { endMessage, recordMessage } from '../log-message.ts';
+import { endMessage, markMessage, recordMessage } from '../log-message.ts';
 import { ensureTopics, indexTopicOf } from '../log-topic.ts';
 import { openSegmentIndex, putEntry, segmentName } from '../segment-index.ts';
 import { settingsFor } from '../testing-broker.ts';
@@ -86,6 +86,60 @@ describe('what a partition holds beside the records', () => {
     await log.append([{ id: 2 }]);
     await log.close();
     expect(await everythingSealed(openKafkaLogReader({ kafka, topic }))).toEqual([{ id: 0 }, { id: 1 }, { id: 2 }]);
+  });
+
+  it('gives no follower what its writer was refused and has arrived all the same: it will be sent again', async () => {
+    const topic = newTopic();
+    await ensureTopics(kafka, topic);
+    const [theirs, mine] = [beginLife(), beginLife()];
+    const [name, next] = [segmentName('r1', 1, theirs.id), segmentName('r1', 2, theirs.id)];
+    const sender = kafka.openSender();
+    const put = (...messages: Parameters<typeof sender.send>[1]) => sender.send({ topic, partition: 0 }, messages);
+    await putEntry(sender, topic, { name, partition: 0, from: 0 });
+    await put(recordMessage(name, 0, textOf({ id: 0 }), 0), recordMessage(name, 1, textOf({ id: 1 })));
+    const reader = openKafkaLogReader({ kafka, topic });
+    const scan = async () => {
+      const taken: unknown[] = [];
+      const cursor = await reader.scan({ take: (record) => taken.push(record), onDamaged: () => undefined });
+      return { taken, cursor };
+    };
+    const unsure = await scan();
+    expect(unsure.taken).toEqual([]);
+    await put(recordMessage(name, 2, textOf({ id: 'refused' }), 2));
+    expect((await scan()).taken).toEqual([{ id: 0 }, { id: 1 }]);
+    const seen: unknown[] = [];
+    const follower = reader.follow({ cursor: unsure.cursor, life: mine });
+    const look = () => follower.look((text) => seen.push(JSON.parse(text)));
+    await look();
+    expect(seen).toEqual([{ id: 0 }, { id: 1 }]);
+    await put(endMessage(name, 2), recordMessage(next, 0, textOf({ id: 'again' }), 0), markMessage(next, 1));
+    await look();
+    await look();
+    expect(seen).toEqual([{ id: 0 }, { id: 1 }, { id: 'again' }]);
+    await sender.close();
+    for (const life of [theirs, mine]) life.end();
+  });
+
+  it('a segment that is not what its seal says costs a scan no more than itself', async () => {
+    const topic = newTopic();
+    const log = await openKafkaLogWriter({ kafka, topic, writer: 'r1' });
+    for (const id of [1, 2, 3]) {
+      await log.append([{ id }]);
+      await log.seal();
+    }
+    await log.close();
+    const places = [...(await openSegmentIndex(kafka, topic).entries()).values()].map(({ place }) => place);
+    const altered = newTopic();
+    await ensureTopics(kafka, altered);
+    const sender = kafka.openSender();
+    for await (const { value, headers } of kafka.read({ topic, partition: 0, from: 0, until: 6 }))
+      await sender.send({ topic: altered, partition: 0 }, [{ ...(value === null ? {} : { value: Buffer.from(String(value).replace('2', '9')) }), headers }]);
+    for (const place of places) await putEntry(sender, altered, place);
+    await sender.close();
+    const [taken, damaged]: [unknown[], string[]] = [[], []];
+    await openKafkaLogReader({ kafka, topic: altered }).scan({ take: (record) => taken.push(record), onDamaged: ({ segment }) => damaged.push(segment) });
+    expect(taken).toEqual([{ id: 1 }, { id: 9 }, { id: 3 }]);
+    expect(damaged).toEqual([places[1]?.name]);
   });
 
   it('a segment whose records were deleted is refused, not read as empty, and the log goes on', async () => {
