@@ -23,10 +23,15 @@ type Options = {
  * What other replicas of the state directory write, with the delay of a look: their events, so that a visitor is known and a repetition is one on each of
  * them, and their enrolments, so that a visitor keeps the variant. Of two enrolments of one visitor the older holds everywhere.
  */
-export function followPeers(options: Options): { look(): Promise<void> } {
+export function followPeers(options: Options): {
+  look(): Promise<void>;
+  /** Whether they have been read once: later ones come with the delay of a look. */
+  knowsEnrolments(): boolean;
+} {
   const { readers, life, enrolments, spec } = options;
   const events = readers.events.follow({ cursor: options.eventsCursor, life });
   let release: { id: string; slates: LogFollower } | undefined;
+  let knowsEnrolments = false;
 
   async function lookAtEnrolments(): Promise<void> {
     const current = spec();
@@ -50,13 +55,18 @@ export function followPeers(options: Options): { look(): Promise<void> } {
   }
 
   return {
+    knowsEnrolments: () => knowsEnrolments,
+
     async look() {
+      const lookedAtEnrolments = lookAtEnrolments().then(() => {
+        knowsEnrolments = true;
+      });
       const lookAtEvents = events.look((line) => {
         const event = parseLogged(jsonOf(line));
         if (event !== undefined) options.take(event);
       });
       // The one goes on where the other cannot.
-      for (const outcome of await Promise.allSettled([lookAtEvents, lookAtEnrolments()])) if (outcome.status === 'rejected') throw outcome.reason;
+      for (const outcome of await Promise.allSettled([lookAtEvents, lookedAtEnrolments])) if (outcome.status === 'rejected') throw outcome.reason;
     },
   };
 }

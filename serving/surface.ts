@@ -55,7 +55,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
     eventsUnderway,
 
     async logEvents(events) {
-      if (!isReadBack) throw new UnderstudyError('UND-LOG-UNAVAILABLE', `What the events log of ${name} holds has not been read back yet`);
+      if (follower === undefined) throw new UnderstudyError('UND-LOG-UNAVAILABLE', `What the events log of ${name} holds has not been read back yet`);
       const written = logs.logEvents(events);
       for (const one of events) eventsUnderway.set(one.eventId, written);
       try {
@@ -66,7 +66,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       }
     },
 
-    canRecord: () => isReadBack && logs.canRecord(),
+    canRecord: () => follower?.knowsEnrolments() === true && logs.canRecord(),
     troubles: () => [...logs.troubles(), ...wounds.troubles()],
 
     async close() {
@@ -98,12 +98,10 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
     });
   };
   let follower: ReturnType<typeof followPeers> | undefined;
-  let isReadBack = false;
   async function lookAtPeers(): Promise<void> {
     try {
       follower ??= await readBack();
       await follower.look();
-      isReadBack = true;
       wounds.blind(null);
     } catch (error) {
       wounds.blind(asUnderstudyError(error));

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,8 @@ import { ingestLog } from '../../activities/events/ingest-log.ts';
 import { publishData } from '../../activities/events/publish-data.ts';
 import { benchContext, parquetRows, quietBeat, testCharter } from '../../activities/events/testing.ts';
 import { enforceRetention } from '../../activities/privacy/enforce-retention.ts';
+import { certifyErasure, eraseEverywhere, surveyErasure, sweepErased } from '../../activities/privacy/erase-people.ts';
+import { openRequest, removeRequest } from '../../activities/privacy/erasure-files.ts';
 import { refuseTheirs } from '../../activities/privacy/erase-logs.ts';
 import { registerCharter } from '../../activities/registry/charters.ts';
 import { checkLog } from '../../cli/doctor/log.ts';
@@ -166,18 +169,35 @@ it('what is logged is taken in once, however often it is asked for, also while a
   await end(replica, 'SIGTERM');
 });
 
-it('people and old records that are in it refuse erasure and retention, before anything is changed; others are erased', async () => {
+it('people and old records that are in it refuse erasure and retention, before anything is changed; others are erased, as far as it holds nothing of them', async () => {
   const generation = (await dataNow())?.generation;
   const people = (userIds: string[]) => ({ surfaces: [surface], people: { userIds, sessionIds: [], deviceIds: [] } });
   await expect(refuseTheirs({ state }, people(['cleo']))).rejects.toMatchObject({
     code: 'UND-LOG-KEPT',
     message: expect.stringContaining(`understudy.${surface}.events holds 1 records of theirs`),
   });
-  await refuseTheirs({ state }, people(['nobody']));
+  const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const context = benchContext(root, { state, now: Date.now, signingKey: privateKey });
+  const request = (userId: string) => {
+    const asked = { given: [userId], people: people([userId]).people, by: 'lead', why: 'asked', reference: null, models: 'keep' as const, requestedAtMs: 1 };
+    return openRequest(root, asked);
+  };
+  const refused = await request('cleo');
+  await expect(surveyErasure(context, refused, quietBeat)).rejects.toMatchObject({ code: 'UND-LOG-KEPT' });
+  await removeRequest(root, refused.id);
+  // Whom it does not hold, and who came by a file, is erased as ever; what comes in meanwhile is found.
+  const erased = await request('nobody');
+  await surveyErasure(context, erased, quietBeat);
+  await eraseEverywhere(context, erased, quietBeat);
+  await sweepErased(context, erased, quietBeat);
+  const replica = await start('p1');
+  expect(await statusOf(replica, event('meanwhile', 'nobody'))).toBe('accepted');
+  await end(replica, 'SIGTERM');
+  expect(await certifyErasure(context, erased, quietBeat)).toMatchObject({ done: false, found: [`understudy.${surface}.events`] });
   const inTwoDays = benchContext(root, { state, now: () => Date.now() + 3 * 86_400_000 });
   await expect(enforceRetention(inTwoDays, { surface }, quietBeat)).rejects.toMatchObject({ code: 'UND-LOG-KEPT' });
   expect((await dataNow())?.generation).toBe(generation);
-  expect(await enforceRetention(benchContext(root, { state, now: Date.now }), { surface }, quietBeat)).toMatchObject({ removed: {} });
+  expect(await enforceRetention(context, { surface }, quietBeat)).toMatchObject({ removed: {} });
 });
 
 it('the doctor says that its brokers answer', async () => {
