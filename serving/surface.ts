@@ -20,6 +20,8 @@ export type LiveSurface = Omit<SurfaceLogs, 'readers'> &
     readonly door: Door;
     /** Events that wait for the disk, by id. */
     readonly eventsUnderway: ReadonlyMap<string, Promise<void>>;
+    /** Whether what people said they allow has been read back. */
+    knowsConsents(): boolean;
     /** Why the replica is not whole, empty when it is. */
     troubles(): string[];
   };
@@ -66,6 +68,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
       }
     },
 
+    knowsConsents: () => follower !== undefined,
     canRecord: () => follower?.knowsEnrolments() === true && logs.canRecord(),
     troubles: () => [...logs.troubles(), ...wounds.troubles()],
 

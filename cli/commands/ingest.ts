@@ -79,7 +79,7 @@ export function ingestCommand(context: CommandContext): Command {
 }
 
 /** What became of rows, as a sentence; what there was none of is left out where it is rare. */
-function describeFates({ accepted, quarantined, duplicates, withheld = 0, expired = 0 }: IngestResult['counts']): string {
+export function describeFates({ accepted, quarantined, duplicates, withheld = 0, expired = 0 }: IngestResult['counts']): string {
   const rare = [
     ...(withheld === 0 ? [] : [`${withheld} withheld (no consent)`]),
     ...(expired === 0 ? [] : [`${expired} expired (older than the charter's retention keeps)`]),

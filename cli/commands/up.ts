@@ -18,7 +18,7 @@ import { type SystemFile, writeSystemFile } from '../system-file.ts';
 import { startSystem } from '../system/start-system.ts';
 import { withTemporal } from '../temporal.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
-import { runIngest } from './ingest.ts';
+import { describeFates, runIngest } from './ingest.ts';
 import { runRetrain } from './retrain.ts';
 
 const example = fileURLToPath(new URL('../../examples/online-retail/understudy.config.ts', import.meta.url));
@@ -141,7 +141,7 @@ async function firstRun(context: CommandContext, config: SurfaceConfig, stateDir
   if (config.source !== undefined && (await readLatest(state.generations, `data/${surface}`, dataState)) === undefined) {
     const step = progress(`reading ${config.source.file}`);
     const { counts, days } = await runIngest(context, { stateDir, config, file: undefined, endsAt: undefined });
-    step.done(`${counts.input} rows: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${days} days`);
+    step.done(`${counts.input} rows: ${describeFates(counts)}; ${days} days`);
   } else await registerCharter(state, config.input, context.now());
   const before = await latestDeployment(state.generations, surface);
   if (before !== undefined) return before;
@@ -166,8 +166,7 @@ async function loop(context: CommandContext, options: UpOptions, running: Runnin
   if (data === undefined || options.endsAt !== undefined) {
     const step = progress("reading the shop's events");
     const ingested = await runIngest(context, { stateDir, config, file: undefined, endsAt: options.endsAt ?? yesterday(context.now()) });
-    const { counts } = ingested;
-    step.done(`${counts.input} rows: ${counts.accepted} accepted, ${counts.quarantined} quarantined, ${counts.duplicates} duplicates; ${ingested.days} days`);
+    step.done(`${ingested.counts.input} rows: ${describeFates(ingested.counts)}; ${ingested.days} days`);
   } else {
     await registerCharter(state, config.input, context.now());
   }

@@ -17,9 +17,12 @@ type Options = {
   metrics: Metrics;
 };
 
-/** Of somebody who does not want to be known, by the user, the device or the session, the request is anybody's. */
-function asAllowed(request: RecommendRequest, { consents }: LiveSurface): RecommendRequest {
-  if (consents.allows(request, 'personalization')) return request;
+/**
+ * Of somebody who does not want to be known, by the user, the device or the session, the request is anybody's; so is everybody's for as long as nobody
+ * knows who that is.
+ */
+function asAllowed(request: RecommendRequest, { consents, knowsConsents }: LiveSurface): RecommendRequest {
+  if (knowsConsents() && consents.allows(request, 'personalization')) return request;
   const { userId: _user, sessionId: _session, deviceId: _device, context, ...rest } = request;
   const { history: _history, segment: _segment, ...place } = context;
   return { ...rest, context: place };

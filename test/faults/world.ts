@@ -30,7 +30,10 @@ export async function makeWorld({ folder, signingKey }: { folder: string; signin
   const state = openState(stateDir);
   const retention = { days: 18, daysOf: { view: 9 }, slateDays: 5, quarantineDays: 4 };
   const window = { trainDays: 10, gapDays: 0, testDays: 2 };
-  const { digest } = await registerCharter(state, testCharter({ surface, retention, window, confidence: { view: 1, purchase: 1 } }), 1);
+  // The deliveries are of days that were to be kept then; what is kept less long since is for retention to erase.
+  const asDelivered = { surface, window, confidence: { view: 1, purchase: 1 } };
+  const { digest } = await registerCharter(state, testCharter(asDelivered), 1);
+  await registerCharter(state, testCharter({ ...asDelivered, retention }), 2);
   const files: World['files'] = [join(folder, 'first.csv'), join(folder, 'second.csv')];
   await writeFile(files[0], fileOf({ fromDay: 24, toDay: 8 }));
   // The second delivery has the last days of the first again, with more rows, and the days behind them.
