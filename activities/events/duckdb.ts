@@ -8,6 +8,8 @@ import { withoutValues } from './duckdb-errors.ts';
 export type Duck = {
   /** Runs statements without reading an answer. */
   run(sql: string): Promise<void>;
+  /** The same while others run: what keeps one core busy leaves the other to them. One at a time. */
+  runBeside(sql: string): Promise<void>;
   /** Small answers, as objects. BIGINT comes as a string: cast to DOUBLE or INTEGER what shall be a number. */
   rows<Row extends Record<string, unknown>>(sql: string): Promise<Row[]>;
   /** Large answers, one array a column; only DOUBLE, INTEGER, UINTEGER, FLOAT, BOOLEAN and VARCHAR columns. */
@@ -35,26 +37,34 @@ export async function withDuck<T>(options: Options, use: (duck: Duck) => Promise
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   });
-  const connection = await instance.connect();
-  const interrupt = () => connection.interrupt();
+  const connections = [await instance.connect(), await instance.connect()] as const;
+  const interrupt = () => {
+    for (const connection of connections) connection.interrupt();
+  };
   options.signal?.addEventListener('abort', interrupt);
   try {
-    await connection.run("SET TimeZone = 'UTC'");
-    return await use(duckOver({ connection, scratch, signal: options.signal }));
+    for (const connection of connections) await connection.run("SET TimeZone = 'UTC'");
+    return await use(duckOver({ connections, scratch, signal: options.signal }));
   } catch (error) {
     options.signal?.throwIfAborted();
     throw withDiskCode(error);
   } finally {
     options.signal?.removeEventListener('abort', interrupt);
-    connection.closeSync();
+    for (const connection of connections) connection.closeSync();
     instance.closeSync();
     if (scratch !== '') await rm(scratch, { recursive: true, force: true });
   }
 }
 
-function duckOver({ connection, scratch, signal }: { connection: DuckDBConnection; scratch: string; signal: AbortSignal | undefined }): Duck {
+type Over = { connections: readonly [DuckDBConnection, DuckDBConnection]; scratch: string; signal: AbortSignal | undefined };
+
+function duckOver({ connections: [connection, second], scratch, signal }: Over): Duck {
   return {
     scratch,
+    async runBeside(sql) {
+      signal?.throwIfAborted();
+      await said(() => second.run(sql));
+    },
     async run(sql) {
       signal?.throwIfAborted();
       await said(() => connection.run(sql));

@@ -33,7 +33,7 @@ function textSql(columns: readonly string[]): string {
 
 /**
  * A row as one line of text: values in column order, joined by the unit separator, which no id may contain; missing is empty.
- * The logical digest of a slice is the SHA-256 of the rows' own SHA-256 (hex), joined in the order of time and event id.
+ * The logical digest of a slice is the SHA-256 of these lines in the order of time and event id, each with the record separator behind it.
  */
 export const rowTextSql = textSql(eventColumns.map(({ column }) => column));
 

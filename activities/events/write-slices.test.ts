@@ -34,7 +34,7 @@ describe('writeSlices', () => {
               const slices = await writeSlices({ duck, table: 'rows', timeZone, source: 'events', blobs, onSlice: () => undefined });
               expect(slices.reduce((sum, { rows }) => sum + rows, 0)).toBe(times.length);
               const expected = await duck.rows<{ day: string; hash: string }>(
-                `SELECT ${daySql(timeZone)} AS day, sha256(string_agg(sha256(${rowTextSql}), '' ORDER BY at_ms, event_id)) AS hash FROM rows GROUP BY day ORDER BY day`,
+                `SELECT ${daySql(timeZone)} AS day, sha256(string_agg(${rowTextSql} || chr(30), '' ORDER BY at_ms, event_id)) AS hash FROM rows GROUP BY day ORDER BY day`,
               );
               expect(slices.map(({ day, logicalDigest }) => ({ day, hash: logicalDigest }))).toEqual(
                 expected.map(({ day, hash }) => ({ day, hash: `sha256:${hash}` })),

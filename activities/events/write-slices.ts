@@ -120,8 +120,10 @@ async function writeSorted({
   for (const { day, rows } of days) {
     const path = join(duck.scratch, `${day}.parquet`);
     const ofDay = `FROM ${table} WHERE day = ${text(day)}`;
-    const logicalDigest = await digestRows({ duck, rowText, ofDay });
-    await duck.run(`COPY (SELECT ${columns} ${ofDay}) TO ${text(path)} ${parquet}`);
+    const [logicalDigest] = await together(
+      digestRows({ duck, rowText, ofDay }),
+      duck.runBeside(`COPY (SELECT ${columns} ${ofDay}) TO ${text(path)} ${parquet}`),
+    );
     slices.push({ day, digest: await keep({ path, blobs }), logicalDigest, rows, source, ...(shiftDays === 0 ? {} : { shiftDays }) });
     onSlice?.(slices.length);
   }
@@ -129,11 +131,17 @@ async function writeSorted({
   return slices;
 }
 
-/** Rows are hashed and joined by DuckDB, a few thousand at once, and what they are joined to by Node, which is faster at it. */
+/** Neither goes on behind the failure of the other. */
+async function together<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return [await one, await other];
+}
+
+/** Rows are made text and joined by DuckDB, a few thousand at once, and hashed by Node, which is faster at it. */
 async function digestRows({ duck, rowText, ofDay }: { duck: Duck; rowText: string; ofDay: string }): Promise<Digest> {
   const digest = createHash('sha256');
-  const hashes = `SELECT string_agg(sha256(${rowText}), '' ORDER BY rowid) AS hashes, rowid // 2048 AS part ${ofDay} GROUP BY part`;
-  await duck.parts(`SELECT hashes FROM (${hashes}) ORDER BY part`, ({ rows, columns: [column] }) => {
+  const texts = `SELECT string_agg(${rowText} || chr(30), '' ORDER BY rowid) AS texts, rowid // 2048 AS part ${ofDay} GROUP BY part`;
+  await duck.parts(`SELECT texts FROM (${texts}) ORDER BY part`, ({ rows, columns: [column] }) => {
     for (let row = 0; row < rows; row += 1) digest.update(column?.getItem(row) as string);
   });
   return `sha256:${digest.digest('hex')}`;
