@@ -174,7 +174,7 @@ it('a search among very many vectors does not hold up the event loop', async () 
   const { itemCount, maxHistory } = manifest;
   const hosted = { digest: factors, graphPath, itemCount, maxHistory, parity, scopeBias: new Float32Array(itemCount) };
   const pool = await openModelPool({
-    artifact: { ...hosted, embeddings: { ...embeddings, allowed: new Uint8Array(rows).fill(1) } },
+    artifact: { ...hosted, embeddings: { ...embeddings, isAsked: true, allowed: new Uint8Array(rows).fill(1) } },
     ...{ scope: 'any', threads: 1, deadlineMs: 30_000 },
   });
   const query = [...vectors.subarray(0, dimensions)];

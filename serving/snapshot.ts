@@ -111,7 +111,7 @@ async function loadModel(
   const { itemCount, maxHistory } = manifest;
   const scopeBias = Float32Array.from(vocabulary, (itemId) => (scope.allowed(itemId) ? 0 : -1e9));
   const found = await findServable(blobs, { manifest, vocabulary });
-  const embeddings = found && hostedOf(found, scope);
+  const embeddings = found && { ...hostedOf(found, scope), isAsked: digest === spec.champion };
   const artifact = { digest, graphPath, itemCount, maxHistory, parity, scopeBias, embeddings };
   const pool = await openModelPool({ artifact, scope: scope.digest, threads, deadlineMs, onEvent: onModelEvent, lingering, signal });
   const indexOf = indexesOf(vocabulary);
@@ -135,7 +135,7 @@ function servedOf({ version, set: { measure, dimensions }, ids }: FoundEmbedding
   return { version, measure, dimensions, ids, rowOf };
 }
 
-function hostedOf({ version, set, ids, vectorsPath }: FoundEmbeddingSet, scope: Scope): HostedEmbeddings {
+function hostedOf({ version, set, ids, vectorsPath }: FoundEmbeddingSet, scope: Scope): Omit<HostedEmbeddings, 'isAsked'> {
   const { count, dimensions, measure, vectors } = set;
   return { version, count, dimensions, measure, vectors, vectorsPath, allowed: Uint8Array.from(ids, (itemId) => (scope.allowed(itemId) ? 1 : 0)) };
 }

@@ -58,7 +58,8 @@ export function vectorsOf(bytes: Uint8Array, { version, count, dimensions }: Byt
   if (bytes.byteLength !== count * dimensions * Float32Array.BYTES_PER_ELEMENT)
     throw new UnderstudyError('UND-ARTIFACT', `The embedding set ${version} has ${bytes.byteLength} bytes for ${count} vectors of ${dimensions}`);
   // A copy, so that the array begins where its element size asks for. Every platform that this runs on is little-endian.
-  const vectors = new Float32Array(bytes.slice().buffer);
+  const vectors = new Float32Array(count * dimensions);
+  new Uint8Array(vectors.buffer).set(bytes);
   for (const value of vectors) if (!Number.isFinite(value)) throw new UnderstudyError('UND-ARTIFACT', `The embedding set ${version} holds ${value}`);
   return vectors;
 }

@@ -4,6 +4,7 @@ import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, withoutStart } from '../../models/contracts/recipe.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
+import { readLedger } from '../../stores/ledger.ts';
 import { readEmbeddingSet } from '../../stores/embedding-sets.ts';
 import type { PreparedRetrain } from '../api.ts';
 import { quietBeat } from '../events/testing.ts';
@@ -62,6 +63,7 @@ async function open() {
     const [prepared] = await prepareRetrain(context, { surface: 'home', charter: charterDigest, candidates: [candidate], guest: null }, quietBeat);
     return prepared as PreparedRetrain;
   };
+  const prepareAll = () => prepareRetrain(context, { surface: 'home', charter: charterDigest, candidates: null, guest: null }, quietBeat);
   const run = async (candidate: string) => {
     const work = await prepare(candidate);
     const trained = await trainCandidate(context, work, quietBeat);
@@ -78,7 +80,7 @@ async function open() {
     return { work, trained, manifest: await getDocument(blobs, trained.artifact, artifactManifest) };
   };
   const recipeOf = ({ recipe }: PreparedRetrain): Promise<Recipe> => getDocument(blobs, recipe, recipeSchema);
-  return { ...evidence, blobs, until, prepare, run, recipeOf };
+  return { ...evidence, blobs, until, prepare, prepareAll, run, recipeOf };
 }
 
 it('one model makes a set, and another is made over it and names the same', async () => {
@@ -142,7 +144,7 @@ it('takes the newest set that knows nothing of what is to be foretold; a newer v
 });
 
 it('a set that was learned from people who were erased since is given to nobody; one of days that are only too old is', async () => {
-  const { context, until, run, prepare, recipeOf, blobs, dataState } = await open();
+  const { context, until, run, prepare, prepareAll, recipeOf, blobs, dataState } = await open();
   await until(3);
   const older = await run('factors');
   await until(0);
@@ -158,6 +160,12 @@ it('a set that was learned from people who were erased since is given to nobody;
   await expect(trainCandidate(context, alike.work, quietBeat)).rejects.toMatchObject({ code: 'UND-ERASED' });
   await blobs.erase(windowFrom(20), 'er-0123456789abcdef01234567');
   await expect(prepare('alike')).rejects.toMatchObject({ code: 'UND-INPUT', message: expect.stringContaining('UND-ERASED') });
+  // The others of the charter do not wait for it, and whoever asks for all is told.
+  const all = await prepareAll();
+  expect(all.map(({ candidate }) => candidate)).toEqual(['factors']);
+  expect(await readLedger(context.state.generations, 'home')).toMatchObject([
+    { action: 'candidate-left-out', detail: { candidate: 'alike', message: expect.stringContaining('understudy retrain home --candidate factors') } },
+  ]);
 });
 
 it('nobody is in a set: the sweep for people leaves it, and a rerun says when it is not there', async () => {

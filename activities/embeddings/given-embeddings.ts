@@ -35,7 +35,7 @@ export async function newestSet(state: State, { surface, of, candidate, window }
       const { train } = await getDocument(state.blobs, run.window, windowManifest);
       if (train.to > window.train.to || (best !== undefined && train.to < best.to)) continue;
       const { embeddings: set } = await getDocument(state.blobs, run.artifact, artifactManifest);
-      if (set === undefined) throw new UnderstudyError('UND-ARTIFACT', `the artifact ${run.artifact} has no embedding set`);
+      if (set === undefined) throw new UnderstudyError('UND-ARTIFACT', `its artifact has no embedding set; one has from the next window on`);
       await refuseLearnedOfErased(state, run.window);
       best = { to: train.to, set };
     } catch (error) {

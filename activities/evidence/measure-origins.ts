@@ -44,7 +44,7 @@ export async function measureOrigins(state: State, input: OriginInput): Promise<
   const values = (table: Record<string, Interval>) => Object.fromEntries(Object.entries(table).map(([name, { value }]) => [name, value]));
   const lifts = splits.flatMap(({ lift }) => (lift === null ? [] : [values(lift)]));
   const fixed = { fixed: fixedBy(candidate), championFixed: champion === null ? undefined : fixedBy(champion) };
-  const note = noteOn({ asked, splits: splits.length, isTuned: candidate.tune !== undefined, ...fixed });
+  const note = noteOn({ asked, splits: splits.length, isTuned: candidate.tune !== undefined || champion?.tune !== undefined, ...fixed });
   return {
     asked,
     ...(note === undefined ? {} : { note }),
@@ -73,7 +73,7 @@ function noteOn({ asked, splits, isTuned, fixed, championFixed }: Noted): string
   if (fixed !== undefined) return `${fixedNotes[fixed][0]}: it is measured on its one split`;
   const notes = [
     ...(splits < asked ? [`the data go back for ${splits} of ${asked} splits`] : []),
-    ...(isTuned && splits > 1 ? ['the parameters were chosen on days that are later than the earlier splits'] : []),
+    ...(isTuned && splits > 1 ? ['parameters were chosen on days that are later than the earlier splits'] : []),
     ...(championFixed !== undefined && splits > 1 ? [`${fixedNotes[championFixed][1]}: earlier splits have no lift`] : []),
   ];
   return notes.length === 0 ? undefined : notes.join('; ');

@@ -140,8 +140,9 @@ async function evaluatedAsOf({ blobs, generations }: State, run: RunRecord): Pro
   if (champion === null) return { deployment: null, atMs };
   if (champion === undefined || !(await blobs.has(champion))) return undefined;
   for (let generation = (await latestDeployment(generations, run.surface))?.generation ?? 0; generation > 0; generation -= 1) {
-    const spec = await readDeployment(generations, run.surface, generation);
-    if (spec.createdAtMs <= atMs && spec.champion === champion) return { deployment: generation, atMs };
+    // One that cannot be read is none that a rerun could meet.
+    const spec = await readDeployment(generations, run.surface, generation).catch(() => undefined);
+    if (spec !== undefined && spec.createdAtMs <= atMs && spec.champion === champion) return { deployment: generation, atMs };
   }
   return undefined;
 }

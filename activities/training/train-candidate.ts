@@ -54,9 +54,9 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
     recipe.guest === null
       ? await withCheckpoints(context, input, beat, (checkpoints) => train(context, input, recipe, { ...beat, checkpoints }))
       : await guest(context, recipe);
-  // What serves: what is kept for a later training is loaded by no replica. A set counts with the artifact that made it.
-  const files = Object.entries(exported.files).reduce((sum, [name, file]) => (name === warmFile || name === tuningFile ? sum : sum + file.byteLength), 0);
-  const bytes = files + (exported.embeddings?.vectors.byteLength ?? 0);
+  // What a replica holds for slates: not what is kept for a later training, nor vectors, which are loaded where they are asked for.
+  const idle: readonly string[] = [warmFile, tuningFile];
+  const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (idle.includes(name) ? sum : sum + file.byteLength), 0);
   const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
     const parity = recipe.guest === null ? exported.parity : await answersOf(graph, exported.vocabulary.length);

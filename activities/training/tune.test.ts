@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
+import { checkCandidates } from '../../models/algorithms/registry.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { type Charter, charter as charterSchema, type CharterInput } from '../../models/contracts/charter.ts';
 import { type Tuning, tuning } from '../../models/contracts/recipe.ts';
@@ -84,6 +85,18 @@ it('goes on behind the trials of an attempt that was cut off, to the same choice
   expect(await chooseParams({ ...input, resumeDetails: other, beat })).toEqual(whole);
 });
 
+it('is another recipe where trials would be judged by another scope', async () => {
+  const { context, charter, input } = await open();
+  const [candidate] = charter.candidates;
+  if (candidate === undefined) throw new Error('no candidate');
+  const other = { ...charter, scope: { ...charter.scope, excludeItems: ['i0', 'i1'] } } as Charter;
+  const recipe = await freezeRecipe(context, other, candidate);
+  expect(recipe).not.toEqual(input.recipe);
+  // And the recipe alone says how: a charter that has changed since changes no trial.
+  expect(await chooseParams({ ...input, charter: other })).toEqual(await chooseParams(input));
+  expect(await chooseParams({ ...input, recipe })).not.toEqual(await chooseParams(input));
+});
+
 it('says what is wrong before anything is trained', async () => {
   const { context, charter, input, window: cut } = await open();
   const candidate = { name: 'ials', algorithm: 'ials', params: {}, tune: { factors: [8, -1] } };
@@ -97,8 +110,23 @@ it('says what is wrong before anything is trained', async () => {
   const { validationDays: _, ...without } = window;
   expect(mistakes({ window: without })).toEqual(['candidates.0.tune']);
   expect(mistakes({ candidates: [{ name: 'ials', algorithm: 'guest', tune }] })).toEqual(['candidates.0.tune']);
+  // What would not be trained, and what no algorithm takes.
+  expect(mistakes({ candidates: [{ name: 'ials', algorithm: 'ials', tune, warmStart: { lambda: 1 } }] })).toEqual(['candidates.0.tune']);
+  expect(checkCandidates({ candidates: [{ name: 'ials', algorithm: 'ials', tune: { lambda: [0.1, -1], lambbda: ['x'] } }] }).map(({ path }) => path)).toEqual([
+    '/candidates/0/tune/lambbda',
+    '/candidates/0/tune/lambda',
+  ]);
   const over = { name: 'alike', algorithm: 'embedding-knn', embeddings: { of: 'ials' }, tune: { decay: [0.9, 1] } };
   expect(mistakes({ candidates: [{ name: 'ials', algorithm: 'ials' }, over] })).toEqual(['candidates.1.tune']);
+  expect(
+    mistakes({
+      bootstrap: 'alike',
+      candidates: [
+        { name: 'ials', algorithm: 'ials' },
+        { ...over, tune: undefined },
+      ],
+    }),
+  ).toEqual(['bootstrap']);
   expect(mistakes({ candidates: [{ name: 'ials', algorithm: 'ials', tune: { factors: [...Array(20).keys()], sweeps: [1, 2, 3, 4] } }] })).toEqual([
     'candidates.0.tune',
   ]);

@@ -40,11 +40,12 @@ export async function chooseParams(input: Input): Promise<Tuning | undefined> {
 
 async function tune({ blobs, window, charter, recipe, resumeDetails, beat }: Input & { recipe: Tuned }): Promise<Tuning> {
   const { validation } = window;
-  const { grid, metric } = recipe.tune;
+  const { grid, metric, judgedBy } = recipe.tune;
   if (validation === undefined) throw new UnderstudyError('UND-INPUT', `${recipe.candidate} is tuned, and the window has no validation part`);
   const { train: days, test: validated } = validation;
   const then: WindowManifest = { ...window, ...validation };
-  const source = { window: then, blobs, charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy } };
+  const judging: Charter = { ...charter, ...(judgedBy as Pick<Charter, 'reward' | 'scope' | 'slate'>) };
+  const source = { window: then, blobs, charter: { ...judging, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy } };
   const train = await readTrain(source);
   const test = await readTest({ ...source, ...train });
   if (test.users.length === 0)
@@ -56,7 +57,7 @@ async function tune({ blobs, window, charter, recipe, resumeDetails, beat }: Inp
   const items = itemFacts(train, catalog);
   const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
   // Of the whole alone is anything asked.
-  const whole: Charter = { ...charter, evaluation: { ...charter.evaluation, segments: [] } };
+  const whole: Charter = { ...source.charter, evaluation: { ...charter.evaluation, segments: [] } };
   const all = combinations(grid);
   const trials = trialsIn(resumeDetails, all);
   for (const params of all.slice(trials.length)) {

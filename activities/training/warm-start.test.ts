@@ -4,7 +4,6 @@ import { putDocument } from '../../stores/blobs.ts';
 import { retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { getDocument } from '../../stores/blobs.ts';
-import { readEmbeddingSet } from '../../stores/embedding-sets.ts';
 import type { PreparedRetrain } from '../api.ts';
 import { openRanker } from '../evidence/ranker.ts';
 import { openEvidence } from '../evidence/testing.ts';
@@ -111,11 +110,10 @@ it('a later window begins where the run before it ended, and the same work is th
   });
   const log = { segments: null, slates: 0 };
   expect((await evaluateCandidate(context, { retrain: second, trained: warm, log, sinceGeneration: 0 }, quietBeat)).intent).toBe('refresh');
-  // A rerun gives the same bytes; what is kept serves nobody and does not count.
+  // A rerun gives the same bytes; what is kept serves nobody and does not count, nor do vectors.
   expect((await trainCandidate(context, second, quietBeat)).artifact).toBe(warm.artifact);
-  const { files, embeddings } = await getDocument(blobs, warm.artifact, artifactManifest);
-  const { vectors } = (await readEmbeddingSet(blobs, embeddings ?? '')).set;
-  const sizes = await Promise.all([files['recommend.onnx'], files['vocabulary.json'], vectors].map(async (one) => (await blobs.get(one ?? '')).length));
+  const { files } = await getDocument(blobs, warm.artifact, artifactManifest);
+  const sizes = await Promise.all(['recommend.onnx', 'vocabulary.json'].map(async (name) => (await blobs.get(files[name] ?? '')).length));
   expect(warm.bytes).toBe(sizes.reduce((sum, size) => sum + size, 0));
   expect(Object.keys(files)).toContain(warmFile);
 });
@@ -135,13 +133,13 @@ it('who and what came only since is served by their own deeds: in the newer mode
   const ofTaste = (items: string[]) => items.filter((item) => tasteOf(item) === 0).length;
   for (const { artifact } of [older, newer]) {
     // The newcomer is in neither vocabulary of users: the graph folds the history in.
-    expect(ofTaste(await ask(artifact, ['i0', 'i3', 'i6', 'novelty']))).toBeGreaterThanOrEqual(8);
+    expect(ofTaste(await ask(artifact, ['i0', 'i3', 'i6', 'novelty']))).toBeGreaterThanOrEqual(6);
     expect(await ask(artifact, ['i0', 'i3', 'i6', 'novelty'])).toHaveLength(10);
   }
   // What the older model has never seen says nothing to it, and is not answered; the newer one knows whose taste it is.
   expect(await ask(older.artifact, ['novelty'])).toEqual(await ask(older.artifact, []));
   expect(await ask(older.artifact, ['i0', 'i3'])).not.toContain('novelty');
-  expect(ofTaste(await ask(newer.artifact, ['novelty']))).toBeGreaterThanOrEqual(8);
+  expect(ofTaste(await ask(newer.artifact, ['novelty']))).toBeGreaterThanOrEqual(6);
   const everything = await openRanker(context.state, { artifact: newer.artifact, allowed: () => true });
   onTestFinished(() => everything.close());
   const all = await everything.rank({ history: ['i0', 'i3', 'i6'], historyWeights: [1, 1, 1], exclude: [], count: 60 });

@@ -1,7 +1,7 @@
 import type { Charter, CandidateRecipe } from '../../models/contracts/charter.ts';
 import { canonicalJson } from '../../models/contracts/digest.ts';
 import { evaluationWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
-import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { asUnderstudyError, UnderstudyError } from '../../models/contracts/problem.ts';
 import { combinations, type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
@@ -16,6 +16,7 @@ import { newestSet } from '../embeddings/given-embeddings.ts';
 import { storeGuestFolder } from '../training/guest.ts';
 import { earlierRun } from '../training/warm-start.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
+import { appendLedger } from '../../stores/ledger.ts';
 import type { Beat } from '../worker.ts';
 import { cutWindow } from './cut-window.ts';
 
@@ -35,14 +36,32 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
   const window = await putDocument(blobs, cut);
   const live = (await latestDeployment(generations, request.surface)) !== undefined;
   const prepared: PreparedRetrain[] = [];
+  const leftOut: { candidate: string; error: UnderstudyError }[] = [];
   for (const candidate of live ? chosen(charter, request) : first(charter, request)) {
     const frozen = recipeSchema.parse(await freezeRecipe(context, charter, candidate));
-    const given = await withEmbeddings(context, { recipe: frozen, candidate, window: cut });
+    const given = await withEmbeddings(context, { recipe: frozen, candidate, window: cut }).catch((cause) => {
+      // The others of the charter need not wait for vectors that one of them may be about to make.
+      const error = asUnderstudyError(cause);
+      if (request.candidates !== null || error.code !== 'UND-INPUT') throw error;
+      leftOut.push({ candidate: candidate.name, error });
+    });
+    if (given === undefined) continue;
     const recipe = await putDocument(blobs, await withStart(context, { recipe: given, candidate, window: cut }));
     const work = { surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest };
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
     prepared.push(attempt === 1 ? work : { ...work, attempt });
   }
+  if (prepared.length === 0 && leftOut[0] !== undefined) throw leftOut[0].error;
+  for (const { candidate, error } of leftOut)
+    await appendLedger(generations, {
+      operationId: `left-out/${window.slice(7, 19)}/${candidate}`,
+      atMs: context.now(),
+      surface: request.surface,
+      action: 'candidate-left-out',
+      by: 'retrain',
+      releaseId: null,
+      detail: { message: error.message, candidate, window },
+    });
   if (prepared.length === 1) return prepared;
   const party = prepared.map((one) => evaluationWorkflowId(retrainWorkflowId(one.surface, one.window, one.recipe), one.attempt));
   return prepared.map((one) => ({ ...one, party }));
@@ -82,6 +101,13 @@ function chosen(charter: Charter, { candidates, guest }: PrepareRequest): Candid
   return [...named, ...guests];
 }
 
+/** What of a charter decides how good a trial is. */
+const judgingOf = ({ reward, scope, slate }: Charter): NonNullable<Recipe['tune']>['judgedBy'] => JSON.parse(canonicalJson({ reward, scope, slate }));
+
+/** Whose an event is, and whether it may be learned from. */
+const peopleOf = ({ identity, consent }: Charter): Pick<Recipe, 'people'> =>
+  identity === undefined && consent === undefined ? {} : { people: JSON.parse(canonicalJson({ identity: identity ?? null, consent: consent ?? null })) };
+
 /**
  * All that decides what training a candidate gives, besides the window.
  * @throws UND-INPUT where some values to choose from are none for the algorithm
@@ -102,7 +128,8 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
     confidence: charter.confidence,
     repeatPolicy: charter.repeatPolicy,
     guest: candidate.algorithm === 'guest' ? await storeGuestFolder(context.state.blobs, candidate.params) : null,
-    ...(tune === undefined ? {} : { tune: { grid: tune, metric: charter.gates.primaryMetric } }),
+    ...(tune === undefined ? {} : { tune: { grid: tune, metric: charter.gates.primaryMetric, judgedBy: judgingOf(charter) } }),
+    ...peopleOf(charter),
   };
 }
 

@@ -1,4 +1,5 @@
 import { inputError, type Mistake, UnderstudyError } from '../contracts/problem.ts';
+import { combinations, tuningGrid } from '../contracts/recipe.ts';
 import type { Algorithm } from './algorithm.ts';
 import { embeddingKnn } from './embedding-knn/embedding-knn.ts';
 import { ials } from './ials/ials.ts';
@@ -53,6 +54,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
     return [
       ...paramMistakes(name, params, `${at}/params`),
       ...startMistakes(name, candidate, `${at}/warmStart`),
+      ...tuneMistakes(name, candidate, `${at}/tune`),
       ...vectorMistakes(name, candidate, { candidates, at: `${at}/embeddings` }),
     ];
   });
@@ -68,6 +70,16 @@ function startMistakes(name: string, candidate: unknown, at: string): Mistake[] 
   const other = memberOf(candidate, 'warmStart');
   if (other === undefined) return [];
   return algorithmNamed(name).warmParams === undefined ? [{ path: at, message: `${name} cannot begin from an earlier run` }] : paramMistakes(name, other, at);
+}
+
+/** Of values to choose from, each beside the parameters that are not chosen. */
+function tuneMistakes(name: string, candidate: unknown, at: string): Mistake[] {
+  const grid = tuningGrid.safeParse(memberOf(candidate, 'tune') ?? {}).data ?? {};
+  const params = memberOf(candidate, 'params');
+  const mistakes = combinations(grid).flatMap((one) => paramMistakes(name, { ...(typeof params === 'object' ? params : {}), ...one }, at));
+  return [...new Map(mistakes.map((one) => [`${one.path} ${one.message}`, one])).values()].filter(({ path }) =>
+    Object.keys(grid).some((key) => path.startsWith(`${at}/${key}`)),
+  );
 }
 
 /** Vectors where there must be some, none where nothing is done with them, and of a candidate that makes any. */

@@ -23,13 +23,21 @@ function candidates(value: unknown): Inconsistency[] {
 
 function vectors(value: unknown): Inconsistency[] {
   const all = listAt(value, 'candidates');
-  return all.flatMap((one, index) => {
-    const of = at(one, 'embeddings', 'of');
-    if (typeof of !== 'string') return [];
-    const path = ['candidates', index, 'embeddings', 'of'];
-    if (of === at(one, 'name')) return [{ path, message: 'a candidate cannot be made over its own vectors' }];
-    return all.some((other) => at(other, 'name') === of) ? [] : [{ path, message: `${of} is not one of the candidates` }];
-  });
+  const bootstrap = all.find((one) => at(one, 'name') === at(value, 'bootstrap'));
+  const first =
+    at(bootstrap, 'embeddings') === undefined
+      ? []
+      : [{ path: ['bootstrap'], message: 'is made over vectors that no run has made yet: another candidate must come first' }];
+  return [
+    ...first,
+    ...all.flatMap((one, index) => {
+      const of = at(one, 'embeddings', 'of');
+      if (typeof of !== 'string') return [];
+      const path = ['candidates', index, 'embeddings', 'of'];
+      if (of === at(one, 'name')) return [{ path, message: 'a candidate cannot be made over its own vectors' }];
+      return all.some((other) => at(other, 'name') === of) ? [] : [{ path, message: `${of} is not one of the candidates` }];
+    }),
+  ];
 }
 
 function tuning(value: unknown): Inconsistency[] {
@@ -43,9 +51,17 @@ function tuning(value: unknown): Inconsistency[] {
     if (at(one, 'algorithm') === 'guest') found.push({ path, message: 'a guest comes trained: nothing of it can be chosen here' });
     else if (at(one, 'embeddings') !== undefined)
       found.push({ path, message: 'its vectors know the days on which parameters are chosen; tune the candidate that makes them' });
+    else if (fixedBehind(one).length > 0)
+      found.push({ path, message: `${fixedBehind(one).join(', ')}: what is chosen would not be what is trained, since warmStart names another value` });
     else if (days === undefined) found.push({ path, message: 'needs window.validationDays: parameters are not chosen on the test part' });
   });
   return found;
+}
+
+/** Parameters that are chosen and, where training begins from an earlier run, not used. */
+function fixedBehind(candidate: unknown): string[] {
+  const [tuned, warm] = [at(candidate, 'tune'), at(candidate, 'warmStart')];
+  return typeof tuned === 'object' && tuned !== null ? Object.keys(tuned).filter((name) => at(warm, name) !== undefined) : [];
 }
 
 function ladder(value: unknown): Inconsistency[] {

@@ -37,7 +37,16 @@ export const recipe = z.strictObject({
    * Present: the combination that is best by the metric on the window's validation part takes the place of what `params` say, and is trained on the
    * whole train part.
    */
-  tune: z.strictObject({ grid: tuningGrid, metric: z.string() }).optional(),
+  tune: z
+    .strictObject({
+      grid: tuningGrid,
+      metric: z.string(),
+      /** Reward, scope and slate of the charter, by which trials are measured. */
+      judgedBy: z.record(z.string(), z.json()),
+    })
+    .optional(),
+  /** The charter's `identity` and `consent`, where it has any: whose an event is, and whether it may be learned from. */
+  people: z.record(z.string(), z.json()).optional(),
   /** Present: training begins from what the run that made the artifact `from` kept, by `params` where they differ; and keeps the same for a later run. */
   warmStart: z.strictObject({ from: digestString.nullable(), params: z.record(z.string(), z.json()) }).optional(),
   /** Present: the model is made over the vectors of this set, which a run of the candidate `of` made. */

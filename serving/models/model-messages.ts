@@ -18,6 +18,8 @@ export type HostedArtifact = {
 export type HostedEmbeddings = Pick<EmbeddingSet, 'count' | 'dimensions' | 'measure' | 'vectors'> & {
   version: string;
   vectorsPath: string;
+  /** Whether questions about it come from the start: then it is held in memory from the start. */
+  isAsked: boolean;
   /** [count] 1 where the item of the row is in scope */
   allowed: Uint8Array;
 };

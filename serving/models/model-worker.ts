@@ -26,7 +26,7 @@ import {
  * and only then says that it is ready.
  */
 
-type Hosted = { graph: RecommendGraph; scopeBias: Float32Array; embeddings: { search: EmbeddingSearch; allowed: Uint8Array } | null };
+type Hosted = { graph: RecommendGraph; scopeBias: Float32Array; embeddings: { search: () => Promise<EmbeddingSearch>; allowed: Uint8Array } | null };
 
 /** Replies leave in small groups: fewer messages, and the first of a burst need not wait for the last. */
 const repliesPerMessage = 4;
@@ -59,14 +59,24 @@ async function open({ digest, graphPath, itemCount, maxHistory, parity, scopeBia
     const { request, message } = result.firstDifference ?? { request: 0, message: 'the answers differ' };
     throw new UnderstudyError('UND-PARITY', `The graph of ${digest} does not answer as its trainer: request ${request}: ${message}`);
   }
-  return { graph, scopeBias, embeddings: embeddings === undefined ? null : { search: await openSearch(embeddings), allowed: embeddings.allowed } };
+  if (embeddings === undefined) return { graph, scopeBias, embeddings: null };
+  let opened: Promise<EmbeddingSearch> | undefined;
+  const search = () => (opened ??= openSearch(embeddings));
+  // A challenger is asked nothing about vectors before it is champion.
+  await (embeddings.isAsked ? search() : readVectors(embeddings));
+  return { graph, scopeBias, embeddings: { search, allowed: embeddings.allowed } };
+}
+
+async function openSearch(set: HostedEmbeddings): Promise<EmbeddingSearch> {
+  const { dimensions, measure } = set;
+  return createEmbeddingSearch({ dimensions, measure, vectors: await readVectors(set) });
 }
 
 /** Read and checked here, where a set of any size holds up no request. */
-async function openSearch({ version, vectorsPath, vectors: digest, count, dimensions, measure }: HostedEmbeddings): Promise<EmbeddingSearch> {
+async function readVectors({ version, vectorsPath, vectors: digest, count, dimensions }: HostedEmbeddings): Promise<Float32Array> {
   const bytes = await readFile(vectorsPath);
   if (digestBytes(bytes) !== digest) throw new UnderstudyError('UND-DIGEST', `The vectors of the embedding set ${version} are not what their digest says`);
-  return createEmbeddingSearch({ dimensions, measure, vectors: vectorsOf(bytes, { version, count, dimensions }) });
+  return vectorsOf(bytes, { version, count, dimensions });
 }
 
 async function close(): Promise<void> {
@@ -89,16 +99,17 @@ async function ask(question: Question): Promise<ModelAnswer> {
   if (hosted === undefined) return noAnswer('not loaded');
   const startedAt = performance.now();
   try {
-    const ranked = 'history' in question ? await hosted.graph.recommend({ ...question, scopeBias: hosted.scopeBias }) : askSet(hosted, question);
+    const ranked = 'history' in question ? await hosted.graph.recommend({ ...question, scopeBias: hosted.scopeBias }) : await askSet(hosted, question);
     return { ...ranked, latencyMs: performance.now() - startedAt, error: null };
   } catch (error) {
     return noAnswer(asUnderstudyError(error).message, performance.now() - startedAt);
   }
 }
 
-function askSet({ embeddings }: Hosted, question: SimilarQuestion | VectorsQuestion): Pick<ModelAnswer, 'items' | 'scores' | 'vectors'> {
+async function askSet({ embeddings }: Hosted, question: SimilarQuestion | VectorsQuestion): Promise<Pick<ModelAnswer, 'items' | 'scores' | 'vectors'>> {
   if (embeddings === null) throw new UnderstudyError('UND-ARTIFACT', 'The artifact has no embedding set');
-  const { search, allowed } = embeddings;
+  const { allowed } = embeddings;
+  const search = await embeddings.search();
   if ('vectorsOf' in question) return { items: [], scores: [], vectors: question.vectorsOf.map((row) => search.vector(row)) };
   const { like, count } = question;
   const own = 'row' in like ? like.row : -1;
