@@ -3,20 +3,18 @@ import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, withoutStart } from '../../models/contracts/recipe.ts';
-import { getDocument, putDocument } from '../../stores/blobs.ts';
+import { getDocument } from '../../stores/blobs.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { readEmbeddingSet } from '../../stores/embedding-sets.ts';
 import type { PreparedRetrain } from '../api.ts';
 import { quietBeat } from '../events/testing.ts';
-import { openEvidence } from '../evidence/testing.ts';
 import { openRanker } from '../evidence/ranker.ts';
 import { sweepBlobs } from '../privacy/sweep.ts';
-import { recordRun } from '../registry/runs.ts';
 import { checkInputs } from '../rerun/check-inputs.ts';
 import { trainCandidate } from '../training/train-candidate.ts';
 import { addDays } from '../windows/days.ts';
-import { prepareRetrain } from '../windows/prepare-retrain.ts';
 import { givenEmbeddings } from './given-embeddings.ts';
+import { openTrainings } from '../training/testing.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -43,44 +41,22 @@ const candidates = [
 
 /** A surface with a model that makes vectors and one that is made over them; something is live, so that both may be asked for. */
 async function open() {
-  const evidence = await openEvidence({ happenings, charter: { window, candidates, bootstrap: 'factors' }, nowMs: startMs + (days + 1) * dayMs });
-  onTestFinished(() => evidence.close());
-  const { context, dataState, charter } = evidence;
-  const { blobs, generations } = context.state;
-  const charterDigest = await putDocument(blobs, charter);
-  let generation = 0;
-  const until = async (daysBefore: number) => {
-    generation += 1;
-    const last = addDays(evidence.window.test.to, -daysBefore);
-    await generations.create('data/home', generation, { ...dataState, generation, slices: dataState.slices.filter(({ day }) => day <= last) });
-  };
+  const trainings = await openTrainings({ happenings, charter: { window, candidates, bootstrap: 'factors' }, nowMs: startMs + (days + 1) * dayMs });
+  const { blobs, charterDigest, dataState, prepareAll } = trainings;
+  const { generations } = trainings.context.state;
   await generations.create('deployment/home', 1, {
     ...{ kind: 'deployment', surface: 'home', generation: 1, replaces: 0, operationId: 'o', champion: charterDigest, championRelease: 'r' },
     ...{ previousChampion: null, canary: null, challenger: null, charter: charterDigest, catalog: dataState.catalog, fencedReleases: [], paused: false },
     ...{ createdAtMs: 0, author: { kind: 'bootstrap', name: 'test', reason: '' } },
   });
-  const prepare = async (candidate: string): Promise<PreparedRetrain> => {
-    const [prepared] = await prepareRetrain(context, { surface: 'home', charter: charterDigest, candidates: [candidate], guest: null }, quietBeat);
-    return prepared as PreparedRetrain;
-  };
-  const prepareAll = () => prepareRetrain(context, { surface: 'home', charter: charterDigest, candidates: null, guest: null }, quietBeat);
+  const prepare = async (candidate: string) => (await prepareAll([candidate]))[0] as PreparedRetrain;
   const run = async (candidate: string) => {
     const work = await prepare(candidate);
-    const trained = await trainCandidate(context, work, quietBeat);
-    const nothing = await putDocument(blobs, { kind: 'nothing' });
-    await recordRun(
-      context,
-      {
-        ...{ retrain: work, trained, log: { segments: null, slates: 0 } },
-        evaluated: { report: nothing, metrics: nothing, passed: true, reasons: [], intent: 'replace', champion: null },
-        registered: { mlflowRunId: null, modelVersion: null },
-      } as unknown as Parameters<typeof recordRun>[1],
-      { algorithm: 'any', seed: 1 },
-    );
+    const trained = await trainings.train(work);
     return { work, trained, manifest: await getDocument(blobs, trained.artifact, artifactManifest) };
   };
   const recipeOf = ({ recipe }: PreparedRetrain): Promise<Recipe> => getDocument(blobs, recipe, recipeSchema);
-  return { ...evidence, blobs, until, prepare, prepareAll, run, recipeOf };
+  return { ...trainings, prepare, run, recipeOf };
 }
 
 it('one model makes a set, and another is made over it and names the same', async () => {

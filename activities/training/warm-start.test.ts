@@ -9,12 +9,13 @@ import { openRanker } from '../evidence/ranker.ts';
 import { openEvidence } from '../evidence/testing.ts';
 import { quietBeat } from '../events/testing.ts';
 import { evaluateCandidate } from '../evidence/evaluate-candidate.ts';
-import { findRunRecord, recordRun } from '../registry/runs.ts';
+import { findRunRecord } from '../registry/runs.ts';
 import { prepareRetrain } from '../windows/prepare-retrain.ts';
 import { addDays } from '../windows/days.ts';
 import { trainCandidate } from './train-candidate.ts';
 import { warmFile } from './warm-start.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
+import { openTrainings } from './testing.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -40,37 +41,10 @@ const happenings = [
 /** A surface whose only candidate begins from earlier runs; `until` is how its data stood some days before. */
 async function open(warmStart: Record<string, number> = {}) {
   const candidates = [{ name: 'ials', algorithm: 'ials', params, warmStart }];
-  const evidence = await openEvidence({ happenings, charter: { window, candidates, bootstrap: 'ials' }, nowMs: startMs + (days + 1) * dayMs });
-  onTestFinished(() => evidence.close());
-  const { context, dataState, charter } = evidence;
-  const { blobs, generations } = context.state;
-  const charterDigest = await putDocument(blobs, charter);
-  let generation = 0;
-  const until = async (daysBefore: number) => {
-    generation += 1;
-    const last = addDays(evidence.window.test.to, -daysBefore);
-    await generations.create('data/home', generation, { ...dataState, generation, slices: dataState.slices.filter(({ day }) => day <= last) });
-  };
-  const prepare = async (): Promise<PreparedRetrain> => {
-    const [prepared] = await prepareRetrain(context, { surface: 'home', charter: charterDigest, candidates: null, guest: null }, quietBeat);
-    return prepared as PreparedRetrain;
-  };
-  const run = async (work: PreparedRetrain) => {
-    const trained = await trainCandidate(context, work, quietBeat);
-    const nothing = await putDocument(blobs, { kind: 'nothing' });
-    await recordRun(
-      context,
-      {
-        ...{ retrain: work, trained, log: { segments: null, slates: 0 } },
-        evaluated: { report: nothing, metrics: nothing, passed: true, reasons: [], intent: 'bootstrap', champion: null },
-        registered: { mlflowRunId: null, modelVersion: null },
-      } as unknown as Parameters<typeof recordRun>[1],
-      { algorithm: 'ials', seed: 1 },
-    );
-    return trained;
-  };
-  const startOf = async (work: PreparedRetrain) => (await getDocument(blobs, work.recipe, recipeSchema)).warmStart;
-  return { ...evidence, blobs, until, prepare, run, startOf };
+  const trainings = await openTrainings({ happenings, charter: { window, candidates, bootstrap: 'ials' }, nowMs: startMs + (days + 1) * dayMs });
+  const prepare = async () => (await trainings.prepareAll())[0] as PreparedRetrain;
+  const startOf = async (work: PreparedRetrain) => (await getDocument(trainings.blobs, work.recipe, recipeSchema)).warmStart;
+  return { ...trainings, prepare, run: trainings.train, startOf };
 }
 
 it('a later window begins where the run before it ended, and the same work is the same run', async () => {
