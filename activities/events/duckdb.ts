@@ -31,8 +31,11 @@ export async function withDuck<T>(options: Options, use: (duck: Duck) => Promise
   const scratch = options.workDir === undefined ? '' : await mkdtemp(join(options.workDir, 'duckdb-'));
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '2',
-    // With what DuckDB does not count, and Node's own, a process stays below 1 GB where it may spill.
+    // Less, and what cannot spill fails. With what DuckDB does not count, and Node's own, a process takes two to three times that.
     memory_limit: scratch === '' ? '2GB' : '500MB',
+    // What is free is given back.
+    allocator_background_threads: 'true',
+    allocator_flush_threshold: '16MB',
     temp_directory: scratch === '' ? '' : join(scratch, 'spill'),
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',

@@ -25,7 +25,7 @@ type Input = {
 };
 
 /** So many rows are sorted at once, where days are smaller: in memory, and with few looks at the table. */
-const rowsAtOnce = 1_000_000;
+const rowsAtOnce = 500_000;
 
 /**
  * Writes one Parquet file a day of the table, rows in the total order of time and event id, so that the same rows on the same DuckDB

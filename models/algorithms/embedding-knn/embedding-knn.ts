@@ -27,7 +27,7 @@ type Similarities = {
   absence: Float32Array;
 };
 
-/** Keeps 0 / 0 out where nothing of the history has a vector. */
+/** Keeps 0 / 0 out where nothing of the history has a vector; a history that weighs less has as little say as none, in floats of any precision. */
 const smallest = 1e-30;
 
 /**
@@ -97,11 +97,12 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
         for (let f = 0; f < dimensions; f += 1) profile[f] = (profile[f] as number) + weight * (vectors[item * dimensions + f] as number);
       }
       const divisor = Math.max(total, smallest);
+      const say = Math.min(1, total / smallest);
       const scores = new Float32Array(itemCount);
       for (let item = 0; item < itemCount; item += 1) {
         let sum = 0;
         for (let f = 0; f < dimensions; f += 1) sum += (vectors[item * dimensions + f] as number) * (profile[f] as number);
-        scores[item] = Math.fround(sum / divisor - Math.sign(total) * (absence[item] as number)) + (prior[item] as number);
+        scores[item] = Math.fround(sum / divisor - say * (absence[item] as number)) + (prior[item] as number);
       }
       return rankScores({ scores, itemCount, request });
     },
@@ -120,7 +121,8 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
       const profile = graph.node('Div', [summed, graph.node('Max', [total, graph.float32(smallest)])]);
       const flat = graph.node('Reshape', [profile, graph.int64(-1)]);
       const similarity = graph.node('Reshape', [graph.node('MatMul', [itemVectors, graph.node('Unsqueeze', [flat, one])]), graph.int64(-1)]);
-      const missing = graph.node('Mul', [column(absence, 'item_absence'), graph.node('Sign', [total])]);
+      const say = graph.node('Min', [graph.node('Div', [total, graph.float32(smallest)]), graph.float32(1)]);
+      const missing = graph.node('Mul', [column(absence, 'item_absence'), say]);
       const scores = graph.node('Add', [graph.node('Sub', [similarity, missing]), column(prior, 'item_prior')]);
       declareAnswer(graph, inputs, scores, itemCount);
       return graph.build();
