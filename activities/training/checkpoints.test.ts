@@ -82,7 +82,8 @@ it('what a training would go on from is there while it goes on, a few at a time,
   const before = await blobCount();
   const whole = await train();
   expect(whole.seen.length).toBeGreaterThan(8);
-  expect(Math.max(...whole.seen.map(({ files }) => files))).toBeLessThanOrEqual(3);
+  // Three, and one more for the moment before the oldest goes.
+  expect(Math.max(...whole.seen.map(({ files }) => files))).toBeLessThanOrEqual(4);
   expect(whole.outcome.artifact).toMatch(/^sha256:/);
   expect(await left()).toEqual([]);
   // Graph, vocabulary, parity record, manifest, how it was made, the embedding set's parts: nothing of a checkpoint is a blob.
