@@ -1,38 +1,26 @@
-import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { LogCursor, LogScan, LogWriter } from './event-log.ts';
 import { beginLife } from './life.ts';
-import { type Logs, openLogs } from './open-logs.ts';
-import type { LogPlace } from './testing-log-suite.ts';
+import { type StartLogs, useLogs } from './testing-log-suite.ts';
 
 type Of = { id: number | string };
 const idsOf = (records: readonly unknown[]) => (records as Of[]).map(({ id }) => id);
 
 /** What a serving replica needs of every event log: what was written before it began, and what others write while it runs. */
-export function logReadingSuite(kind: string, numRuns: number, start: () => Promise<{ where: LogPlace; stop: () => Promise<void> }>): void {
+export function logReadingSuite(kind: string, numRuns: number, start: StartLogs): void {
   describe(`the event log on ${kind}, read by a replica`, () => {
-    let logs: Logs;
-    let stop: () => Promise<void>;
-    beforeAll(async () => {
-      const started = await start();
-      stop = started.stop;
-      logs = openLogs(started.where);
-    });
-    afterAll(async () => {
-      await logs.close();
-      await stop();
-    });
+    const { fresh: stream } = useLogs(start);
 
     const fresh = () => {
-      const of = { surface: `s-${randomUUID()}`, stream: 'events' as const };
+      const { open, reader } = stream();
       return {
-        reader: () => logs.reader(of),
-        open: (writer = 'r1', life = beginLife()) => logs.openWriter({ ...of, writer, life }),
+        open,
+        reader,
         async scan(options: Partial<LogScan> = {}): Promise<{ ids: Of['id'][]; cursor: LogCursor; damaged: string[] }> {
           const taken: unknown[] = [];
           const damaged: string[] = [];
-          const cursor = await logs.reader(of).scan({ take: (record) => taken.push(record), onDamaged: ({ segment }) => damaged.push(segment), ...options });
+          const cursor = await reader().scan({ take: (record) => taken.push(record), onDamaged: ({ segment }) => damaged.push(segment), ...options });
           return { ids: idsOf(taken), cursor: JSON.parse(JSON.stringify(cursor)), damaged };
         },
       };

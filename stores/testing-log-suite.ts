@@ -18,29 +18,38 @@ type Numbered = { writer: string; number: number };
 const anyValue = fc.oneof(fc.jsonValue(), fc.string({ unit: fc.constantFrom('a', '\u2028', '\u2029', '\u0085', '\r', '\n', 'é', '🎩') }));
 const writerProgram = join(import.meta.dirname, 'testing-log-writer.ts');
 
-/** What every event log must do. `numRuns`: of what is drawn at random. */
-export function eventLogSuite(kind: string, numRuns: number, start: () => Promise<{ where: LogPlace; stop: () => Promise<void> }>): void {
-  describe(`the event log on ${kind}`, () => {
-    let where: LogPlace;
-    let logs: Logs;
-    let stop: () => Promise<void>;
-    beforeAll(async () => {
-      ({ where, stop } = await start());
-      logs = openLogs(where);
-    });
-    afterAll(async () => {
-      await logs.close();
-      await stop();
-    });
+export type StartLogs = () => Promise<{ where: LogPlace; stop: () => Promise<void> }>;
 
-    const fresh = () => {
+/** Logs for the tests of a `describe`: `fresh` gives a stream that nobody else has. */
+export function useLogs(start: StartLogs) {
+  let where: LogPlace;
+  let logs: Logs;
+  let stop: () => Promise<void>;
+  beforeAll(async () => {
+    ({ where, stop } = await start());
+    logs = openLogs(where);
+  });
+  afterAll(async () => {
+    await logs.close();
+    await stop();
+  });
+  return {
+    place: () => where,
+    fresh() {
       const of = { surface: `s-${randomUUID()}`, stream: 'events' as const };
       return {
         surface: of.surface,
         open: (writer = 'r1', life = beginLife()) => logs.openWriter({ ...of, writer, life }),
         reader: () => logs.reader(of),
       };
-    };
+    },
+  };
+}
+
+/** What every event log must do. `numRuns`: of what is drawn at random. */
+export function eventLogSuite(kind: string, numRuns: number, start: StartLogs): void {
+  describe(`the event log on ${kind}`, () => {
+    const { place, fresh } = useLogs(start);
 
     it('gives back what was acknowledged, in order, through seals and a new life', async () => {
       const step = fc.oneof(fc.constant('seal' as const), fc.constant('reopen' as const), fc.array(anyValue, { maxLength: 5 }));
@@ -79,7 +88,7 @@ export function eventLogSuite(kind: string, numRuns: number, start: () => Promis
       const { surface, open, reader } = fresh();
       let from = 0;
       for (let killed = 0; killed < 3; killed += 1) {
-        const acknowledged = await writeUntilKilled({ where, surface, writer: 'r1', from }, 40);
+        const acknowledged = await writeUntilKilled({ where: place(), surface, writer: 'r1', from }, 40);
         // Open segments of the dead are read as well.
         const numbers = ((await reader().tail({})).records as Numbered[]).map(({ number }) => number);
         expect(numbers.length).toBeGreaterThanOrEqual(acknowledged);

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
+import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, withoutStart } from '../../models/contracts/recipe.ts';
@@ -25,11 +25,7 @@ const days = 40;
 const tastes = 3;
 const window = { trainDays: 20, gapDays: 1, testDays: 3, rollingOrigins: 2 };
 const happenings = [
-  ...drawPurchases({ users: 150, items: 60, tastes, faith: 0.9, perUser: 20, days, zipf: 0.5, fresh: 0, seed }).map(({ user, item, day }) => ({
-    user: `u${user}`,
-    item: `i${item}`,
-    atMs: startMs + Math.floor(day * dayMs),
-  })),
+  ...happeningsOf(drawPurchases({ users: 150, items: 60, tastes, faith: 0.9, perUser: 20, days, zipf: 0.5, fresh: 0, seed }), startMs),
   // Only the later window has it in its train part.
   ...Array.from({ length: 6 }, (_, number) => ({ user: `u${number * 3}`, item: 'novelty', atMs: startMs + 35.2 * dayMs })),
   { user: 'last', item: 'i1', atMs: startMs + (days - 0.01) * dayMs },

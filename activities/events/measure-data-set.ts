@@ -6,6 +6,7 @@ import type { Measured, Measurement } from '../../models/rules/data-set-rules.ts
 import type { BlobStore } from '../../stores/blobs.ts';
 import { type DaySeries, distributionShift, openDaySeries, weekdayVolumes } from './day-series.ts';
 import { type Duck, text } from './duckdb.ts';
+import { rowsOfToday } from './fates.ts';
 import { daySql } from './write-slices.ts';
 
 type Input = {
@@ -58,8 +59,7 @@ function drift(rule: DataSetRule, columns: Input['columns']): Measurement {
 
 async function ofBatch(rule: DataSetRule, { duck, counts, shiftDays, asOfDay, charter }: Input): Promise<Measurement> {
   const { accepted, quarantined, duplicates } = counts;
-  // What is too old says nothing of how the source is today.
-  const input = counts.input - (counts.expired ?? 0);
+  const today = rowsOfToday(counts);
   const share = (part: number, whole: number): Measurement => one(whole === 0 ? 0 : part / whole);
   const one = (value: number): Measurement => ({ rule, measured: [{ value }] satisfies Measured[] });
   const ask = async (sql: string): Promise<number | null> =>
@@ -74,9 +74,9 @@ async function ofBatch(rule: DataSetRule, { duck, counts, shiftDays, asOfDay, ch
     case 'null-share':
       return share((await ask(`count_if(${rule.column} IS NULL)`)) ?? 0, accepted);
     case 'quarantine-share':
-      return share(quarantined, input);
+      return share(quarantined, today);
     case 'duplicate-share':
-      return share(duplicates, input);
+      return share(duplicates, today);
     default: {
       // Data that were shifted are as old as somebody wanted.
       if (shiftDays !== 0) return { rule, doesNotApply: `the timestamps were shifted by ${shiftDays} days`, value: shiftDays };

@@ -7,6 +7,7 @@ import type { State } from '../context.ts';
 import { addDays, daysBetween } from '../windows/days.ts';
 import { type DaySeries, distributionShift, openDaySeries, weekdayVolumes } from './day-series.ts';
 import { type Duck, withDuck } from './duckdb.ts';
+import { rowsOfToday } from './fates.ts';
 import { slicesSql } from './event-columns.ts';
 import { daySql } from './write-slices.ts';
 
@@ -31,8 +32,8 @@ export async function readPastData({ state, data, charter, source, workDir }: In
       shifts: await shiftsOf(series),
       dayGaps: slices.slice(1).map(({ day }, nth) => daysBetween((slices[nth] as SliceReference).day, day)),
       batches: (await batchesOf(state, { surface: data.surface, source })).map(({ counts }) => ({
-        quarantineShare: counts.quarantined / (counts.input - (counts.expired ?? 0)),
-        duplicateShare: counts.duplicates / (counts.input - (counts.expired ?? 0)),
+        quarantineShare: counts.quarantined / rowsOfToday(counts),
+        duplicateShare: counts.duplicates / rowsOfToday(counts),
       })),
       perMinute: await perMinuteOf(duck),
       arrivalMs: await arrivalOf(duck),
@@ -97,7 +98,7 @@ export async function batchesOf(
   for (let generation = Math.max(1, newest - 200); generation <= newest; generation += 1) {
     const { ingest } = parseGeneration(dataState, { series, generation, document: await generations.read(series, generation) });
     const manifest = await getDocument(blobs, ingest, ingestManifest);
-    if (manifest.source.name === source && manifest.replays === undefined && manifest.counts.input > (manifest.counts.expired ?? 0)) manifests.push(manifest);
+    if (manifest.source.name === source && manifest.replays === undefined && rowsOfToday(manifest.counts) > 0) manifests.push(manifest);
   }
   return manifests;
 }

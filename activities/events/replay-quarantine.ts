@@ -27,7 +27,7 @@ import { countFates, type IngestResult as Ingested, storeManifest, type Tally } 
 import { eventMapping } from './ingest-log.ts';
 import { createMalformed } from './malformed-rows.ts';
 import { type Mapping, mapping as mappingDocument } from './mapping.ts';
-import { publishData } from './publish-data.ts';
+import { type Ingested as Published, publishData } from './publish-data.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
 import { quarantineSql, writeSlices } from './write-slices.ts';
 
@@ -84,7 +84,6 @@ export async function tryReplay(
 }
 
 type Replay = ReplayRequest['replay'];
-type Published = Ingested & { published?: boolean };
 type Judged = {
   duck: Duck;
   entry: QuarantineEntry;

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
+import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import { openEvidence } from './testing.ts';
 
@@ -8,11 +8,7 @@ const startMs = Date.UTC(2026, 0, 5);
 const dayMs = 86_400_000;
 const tastes = 6;
 const items = 120;
-const happenings = drawPurchases({ users: 200, items, tastes, faith: 0.8, perUser: 15, days: 30, zipf: 0.8, fresh: 0, seed }).map(({ user, item, day }) => ({
-  user: `u${user}`,
-  item: `i${item}`,
-  atMs: startMs + Math.floor(day * dayMs),
-}));
+const happenings = happeningsOf(drawPurchases({ users: 200, items, tastes, faith: 0.8, perUser: 15, days: 30, zipf: 0.8, fresh: 0, seed }), startMs);
 /** What is of one taste has a title alike, so that a good ranking is one of things that are alike. */
 const catalog = Array.from(
   { length: items },

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
+import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { cutWindow } from '../windows/cut-window.ts';
 import { addDays } from '../windows/days.ts';
 import { openEvidence } from './testing.ts';
@@ -9,13 +9,7 @@ const startMs = Date.UTC(2026, 0, 5);
 const dayMs = 86_400_000;
 const days = 40;
 const window = { trainDays: 20, gapDays: 1, testDays: 5, rollingOrigins: 3 };
-const happenings = drawPurchases({ users: 200, items: 120, tastes: 6, faith: 0.7, perUser: 20, days, zipf: 0.8, fresh: 0, seed }).map(
-  ({ user, item, day }) => ({
-    user: `u${user}`,
-    item: `i${item}`,
-    atMs: startMs + Math.floor(day * dayMs),
-  }),
-);
+const happenings = happeningsOf(drawPurchases({ users: 200, items: 120, tastes: 6, faith: 0.7, perUser: 20, days, zipf: 0.8, fresh: 0, seed }), startMs);
 
 async function open(change: Partial<typeof window> = {}) {
   const evidence = await openEvidence({ happenings, charter: { window: { ...window, ...change } }, nowMs: startMs + (days + 1) * dayMs });

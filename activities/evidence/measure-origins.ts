@@ -27,23 +27,15 @@ export async function measureOrigins(state: State, input: OriginInput): Promise<
   if (asked === 1) return undefined;
   const [candidate, champion] = [await recipeOf(state, input.candidate), input.champion === null ? null : await recipeOf(state, input.champion)];
   const splits: Origins['splits'] = [splitOf(window, own)];
-  const earlier = fixedBy(candidate) === undefined ? (window.earlier ?? []) : [];
+  const fixed = { fixed: fixedBy(candidate), championFixed: champion === null ? undefined : fixedBy(champion) };
+  const recipes = { candidate, champion: fixed.championFixed === undefined ? champion : null };
+  const earlier = fixed.fixed === undefined ? (window.earlier ?? []) : [];
   for (const { train, test, trainSlices, testSlices } of earlier) {
     const then: WindowManifest = { ...window, train, test, trainSlices, testSlices };
-    splits.push(
-      splitOf(
-        then,
-        await measureThen(state, {
-          ...input,
-          window: then,
-          recipes: { candidate, champion: champion === null || fixedBy(champion) !== undefined ? null : champion },
-        }),
-      ),
-    );
+    splits.push(splitOf(then, await measureThen(state, { ...input, window: then, recipes })));
   }
   const values = (table: Record<string, Interval>) => Object.fromEntries(Object.entries(table).map(([name, { value }]) => [name, value]));
   const lifts = splits.flatMap(({ lift }) => (lift === null ? [] : [values(lift)]));
-  const fixed = { fixed: fixedBy(candidate), championFixed: champion === null ? undefined : fixedBy(champion) };
   const note = noteOn({ asked, splits: splits.length, isTuned: candidate.tune !== undefined || champion?.tune !== undefined, ...fixed });
   return {
     asked,

@@ -74,7 +74,8 @@ async function eraseOldRecords(
   context: Context,
   { surface, cutoffs, certificate }: { surface: string; cutoffs: Cutoffs; certificate: string },
 ): Promise<Record<string, number>> {
-  await refuseWhatIsKept({ state: context.state, surfaces: [surface], what: 'that are older than the charter keeps', doomed: oldIn(cutoffs) });
+  const old = oldIn(cutoffs);
+  await refuseWhatIsKept({ state: context.state, surfaces: [surface], what: 'that are older than the charter keeps', doomed: old });
   await sealLog(context, { surface });
   const { events: ofEvents, changes, quarantine } = cutoffs;
   // What is kept shortest may stand in torn tails.
@@ -82,7 +83,7 @@ async function eraseOldRecords(
   const eraseFrom = (stream: 'events' | 'slates') =>
     eraseFromLog({
       directory: directoryOf(context.state.root, { surface, stream }),
-      matches: oldIn(cutoffs)[stream],
+      matches: old[stream],
       certificate,
       cutsBeforeMs: shortest[stream],
     });

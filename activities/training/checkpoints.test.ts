@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/activity';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
+import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { packCheckpoint } from '../../models/algorithms/checkpoint.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
@@ -25,9 +25,7 @@ const dayMs = 86_400_000;
 
 /** A training of twelve steps, each of which takes longer than a checkpoint is to wait for. */
 async function open() {
-  const happenings = drawPurchases({ users: 60, items: 30, tastes: 3, faith: 0.9, perUser: 10, days: 10, zipf: 0.5, fresh: 0, seed }).map(
-    ({ user, item, day }) => ({ user: `u${user}`, item: `i${item}`, atMs: startMs + Math.floor(day * dayMs) }),
-  );
+  const happenings = happeningsOf(drawPurchases({ users: 60, items: 30, tastes: 3, faith: 0.9, perUser: 10, days: 10, zipf: 0.5, fresh: 0, seed }), startMs);
   const evidence = await openEvidence({ happenings, charter: { window: { trainDays: 6, gapDays: 1, testDays: 2 } }, nowMs: startMs + 11 * dayMs });
   onTestFinished(() => evidence.close());
   const { context, charter, window } = evidence;

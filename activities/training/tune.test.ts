@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
+import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { checkCandidates } from '../../models/algorithms/registry.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { type Charter, charter as charterSchema, type CharterInput } from '../../models/contracts/charter.ts';
@@ -22,11 +22,7 @@ const dayMs = 86_400_000;
 const days = 30;
 const tune = { lambda: [100_000, 0.01] };
 const window = { trainDays: 24, gapDays: 1, testDays: 3, validationDays: 4 };
-const happenings = drawPurchases({ users: 150, items: 80, tastes: 8, faith: 0.9, perUser: 24, days, zipf: 0.3, fresh: 0, seed }).map(({ user, item, day }) => ({
-  user: `u${user}`,
-  item: `i${item}`,
-  atMs: startMs + Math.floor(day * dayMs),
-}));
+const happenings = happeningsOf(drawPurchases({ users: 150, items: 80, tastes: 8, faith: 0.9, perUser: 24, days, zipf: 0.3, fresh: 0, seed }), startMs);
 
 /** By so much of it nothing is learned. */
 async function open() {

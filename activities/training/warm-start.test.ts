@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
+import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { putDocument } from '../../stores/blobs.ts';
 import { retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { recipe as recipeSchema } from '../../models/contracts/recipe.ts';
@@ -28,11 +28,7 @@ const params = { factors: 8, sweeps: 10 };
 /** In the last days that are trained on, somebody new buys what nobody had seen, and things of one taste. */
 const late = (item: string) => ({ user: 'newcomer', item, atMs: startMs + 35 * dayMs });
 const happenings = [
-  ...drawPurchases({ users: 150, items: 60, tastes: 3, faith: 0.9, perUser: 20, days, zipf: 0.5, fresh: 0, seed }).map(({ user, item, day }) => ({
-    user: `u${user}`,
-    item: `i${item}`,
-    atMs: startMs + Math.floor(day * dayMs),
-  })),
+  ...happeningsOf(drawPurchases({ users: 150, items: 60, tastes: 3, faith: 0.9, perUser: 20, days, zipf: 0.5, fresh: 0, seed }), startMs),
   ...['i0', 'i3', 'i6', 'novelty'].map(late),
   ...Array.from({ length: 12 }, (_, number) => ({ user: `u${number * 3}`, item: 'novelty', atMs: startMs + 35.2 * dayMs })),
   { user: 'last', item: 'i1', atMs: startMs + (days - 0.01) * dayMs },

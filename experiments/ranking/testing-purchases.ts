@@ -47,6 +47,11 @@ export function drawPurchases({ users, items, tastes, faith, perUser, days, zipf
   return purchases.sort((a, b) => a.day - b.day || a.user - b.user || a.item - b.item);
 }
 
+/** The same as events of people and things with names, from `startMs` on. */
+export function happeningsOf(purchases: readonly Purchase[], startMs: number): { user: string; item: string; atMs: number }[] {
+  return purchases.map(({ user, item, day }) => ({ user: `u${user}`, item: `i${item}`, atMs: startMs + Math.floor(day * 86_400_000) }));
+}
+
 function firstAbove(rising: readonly number[], point: number): number {
   let [from, to] = [0, rising.length - 1];
   while (from < to) {

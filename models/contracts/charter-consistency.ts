@@ -23,21 +23,18 @@ function candidates(value: unknown): Inconsistency[] {
 
 function vectors(value: unknown): Inconsistency[] {
   const all = listAt(value, 'candidates');
-  const bootstrap = all.find((one) => at(one, 'name') === at(value, 'bootstrap'));
-  const first =
-    at(bootstrap, 'embeddings') === undefined
-      ? []
-      : [{ path: ['bootstrap'], message: 'is made over vectors that no run has made yet: another candidate must come first' }];
-  return [
-    ...first,
-    ...all.flatMap((one, index) => {
-      const of = at(one, 'embeddings', 'of');
-      if (typeof of !== 'string') return [];
-      const path = ['candidates', index, 'embeddings', 'of'];
-      if (of === at(one, 'name')) return [{ path, message: 'a candidate cannot be made over its own vectors' }];
-      return all.some((other) => at(other, 'name') === of) ? [] : [{ path, message: `${of} is not one of the candidates` }];
-    }),
-  ];
+  return all.flatMap((one, index) => {
+    if (at(one, 'embeddings') === undefined) return [];
+    const of = at(one, 'embeddings', 'of');
+    const path = ['candidates', index, 'embeddings', 'of'];
+    const found: Inconsistency[] = [];
+    if (at(one, 'name') === at(value, 'bootstrap'))
+      found.push({ path: ['bootstrap'], message: 'is made over vectors that no run has made yet: another candidate must come first' });
+    if (typeof of !== 'string') return found;
+    if (of === at(one, 'name')) found.push({ path, message: 'a candidate cannot be made over its own vectors' });
+    else if (!all.some((other) => at(other, 'name') === of)) found.push({ path, message: `${of} is not one of the candidates` });
+    return found;
+  });
 }
 
 function tuning(value: unknown): Inconsistency[] {

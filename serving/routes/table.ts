@@ -22,18 +22,17 @@ export type RouteInfo = {
   problems: readonly string[];
 };
 
+/** Of what is asked about an embedding set. */
 const setProblems = [
-  ...[
-    'UND-INPUT',
-    'UND-JSON',
-    'UND-TOO-LARGE',
-    'UND-UNKNOWN-SURFACE',
-    'UND-NOT-FOUND',
-    'UND-MIXED-VERSIONS',
-    'UND-UNAUTHORIZED',
-    'UND-OVERLOADED',
-    'UND-TIMEOUT',
-  ],
+  'UND-INPUT',
+  'UND-JSON',
+  'UND-TOO-LARGE',
+  'UND-UNKNOWN-SURFACE',
+  'UND-NOT-FOUND',
+  'UND-MIXED-VERSIONS',
+  'UND-UNAUTHORIZED',
+  'UND-OVERLOADED',
+  'UND-TIMEOUT',
 ];
 
 export const routes = {
