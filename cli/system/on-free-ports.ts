@@ -21,8 +21,10 @@ export async function onFreePorts<T extends Child>(wanted: readonly number[], st
     try {
       return { child: await start(ports), ports };
     } catch (error) {
-      const lost = (await Promise.all(ports.map(isPortFree))).some((free) => !free);
-      if (!lost || attempt === 5 || !(error instanceof UnderstudyError)) throw error;
+      if (attempt === 5 || !(error instanceof UnderstudyError)) throw error;
+      // Whoever took it may have let it go since (the near end of a connection out does): then only the server's own word tells.
+      const lost = /address already in use|EADDRINUSE/i.test(error.message) || (await Promise.all(ports.map(isPortFree))).some((free) => !free);
+      if (!lost) throw error;
     } finally {
       for (const port of ports) promised.delete(port);
     }

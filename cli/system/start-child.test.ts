@@ -185,4 +185,19 @@ describe('ports', () => {
     expect(new Set(started.map((one) => one.ports[0])).size).toBe(2);
     for (const one of started) await one.child.stop();
   });
+
+  it('are tried again when whoever took them has let them go', async () => {
+    const { options } = bench();
+    const listens = (port = 0) => `require('node:http').createServer().listen(${port}, '127.0.0.1', () => console.log('ready ' + ${port}))`;
+    let attempts = 0;
+    const { child } = await onFreePorts([0], async ([port]) => {
+      attempts += 1;
+      if (attempts > 1) return startChild(options(listens(port)));
+      const thief = createServer().listen({ port, host: '127.0.0.1' });
+      await new Promise((resolve) => thief.once('listening', resolve));
+      return startChild(options(listens(port))).finally(() => new Promise((resolve) => thief.close(resolve)));
+    });
+    expect(attempts).toBe(2);
+    await child.stop();
+  });
 });

@@ -57,12 +57,12 @@ describe('candidates of one request', () => {
       (await slatesOf(world)).filter(({ stage, variant }) => (stage ?? -1) >= 0 && variant === 'challenger').map(({ artifact }) => artifact),
     );
     expect(answered).toEqual(new Set(runs.map(({ artifact }) => artifact)));
+    await world.until('idle', (now) => now.phase === 'idle');
     // What became of each stands in the ledger with its picture.
     const decided = (await world.ledger()).filter(({ action }) => action === 'canary-decided');
     const records = await Promise.all(decided.map(({ detail }) => getDocument(world.state.blobs, String(detail.record), canaryRecord)));
     expect(records).toHaveLength(2);
     for (const { points, decision } of records) expect(points.at(-1)).toMatchObject({ challenger: decision.challenger.ripe, lift: decision.lift });
-    await world.until('idle', (now) => now.phase === 'idle');
     const after = await world.deployment();
     expect(after).toMatchObject({ canary: null, challenger: null, previousChampion: champion });
     expect(after?.rivals).toBeUndefined();
