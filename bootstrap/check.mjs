@@ -7,6 +7,7 @@ import { root } from './paths.mjs';
 const checks = [
   { name: 'types', command: join(root, 'node_modules', '.bin', 'tsc'), args: ['--noEmit', '-p', '.'] },
   { name: 'lint and format', command: join(root, 'node_modules', '.bin', 'biome'), args: ['check', '.'] },
+  { name: 'kernels', command: process.execPath, args: ['models/kernels/build.mjs', '--check'] },
   { name: 'house', command: process.execPath, args: ['bootstrap/checks/all.mjs'] },
 ].filter(({ args }) => !args[0]?.endsWith('.mjs') || existsSync(join(root, args[0])));
 

@@ -23,6 +23,8 @@ export type TrainHooks = {
   onStep?: (step: { done: number; total: number; note: string; checkpoint: () => Uint8Array }) => Promise<void> | void;
   /** Bytes that an earlier run's `checkpoint()` gave for the same input: training goes on from there, to the same result. */
   resumeFrom?: Uint8Array | undefined;
+  /** That may compute at once; 1 where nobody says. What comes out is the same for any number. */
+  threads?: number;
 };
 
 export type ScoreRequest = {

@@ -14,30 +14,45 @@ export type SparseRows = {
 
 /** User by item, the weights of repeated entries added up in their order in time. */
 export function accumulate(interactions: Interactions): SparseRows {
-  const { userCount, itemCount, indptr, items, weights } = interactions;
-  const outIndptr = new Uint32Array(userCount + 1);
+  const { userCount, itemCount, items } = interactions;
+  const indptr = new Uint32Array(userCount + 1);
   const columns = new Uint32Array(items.length);
   const values = new Float32Array(items.length);
+  forEachUser(interactions, (user, row, sums) => {
+    const begin = indptr[user] as number;
+    columns.set(row, begin);
+    for (let place = 0; place < row.length; place += 1) values[begin + place] = sums[row[place] as number] as number;
+    indptr[user + 1] = begin + row.length;
+  });
+  const entries = indptr[userCount] as number;
+  return { rowCount: userCount, columnCount: itemCount, indptr, columns: columns.slice(0, entries), values: values.slice(0, entries) };
+}
+
+/**
+ * Each user's items, each once and rising, with what the weights of its entries come to.
+ * @param visit `items` and `sums` are the walk's own, to be read at once: sums[item] for each of the items
+ */
+export function forEachUser(interactions: Interactions, visit: (user: number, items: Uint32Array, sums: Float64Array) => void): void {
+  const { userCount, itemCount, indptr, items, weights } = interactions;
   const sums = new Float64Array(itemCount);
   const stamp = new Int32Array(itemCount).fill(-1);
-  let written = 0;
+  let own = new Uint32Array(1024);
   for (let user = 0; user < userCount; user += 1) {
-    const begin = written;
-    for (let entry = indptr[user] as number; entry < (indptr[user + 1] as number); entry += 1) {
+    const [begin, end] = [indptr[user] as number, indptr[user + 1] as number];
+    if (end - begin > own.length) own = new Uint32Array(2 * (end - begin));
+    let count = 0;
+    for (let entry = begin; entry < end; entry += 1) {
       const item = items[entry] as number;
       if (stamp[item] !== user) {
         stamp[item] = user;
         sums[item] = 0;
-        columns[written] = item;
-        written += 1;
+        own[count] = item;
+        count += 1;
       }
       sums[item] = (sums[item] as number) + (weights[entry] as number);
     }
-    const row = columns.subarray(begin, written).sort();
-    for (let position = 0; position < row.length; position += 1) values[begin + position] = sums[row[position] as number] as number;
-    outIndptr[user + 1] = written;
+    visit(user, own.subarray(0, count).sort(), sums);
   }
-  return { rowCount: userCount, columnCount: itemCount, indptr: outIndptr, columns: columns.slice(0, written), values: values.slice(0, written) };
 }
 
 /** The same entries by column. */

@@ -59,6 +59,20 @@ export const problems = {
     remedy: 'The last good window stays in place. Mend the source or the rule, then ingest again.',
   },
   'UND-NO-DATA': { status: 422, exit: 4, retryable: false, title: 'There is not enough data for this', remedy: 'Ingest more days or make the window shorter.' },
+  'UND-TRAINING-MEMORY': {
+    status: 422,
+    exit: 4,
+    retryable: false,
+    title: 'Training does not fit into memory',
+    remedy: 'Make the window or the vectors shorter, or train where there is more of it.',
+  },
+  'UND-TRAINING-DIVERGED': {
+    status: 422,
+    exit: 4,
+    retryable: false,
+    title: 'Training diverged',
+    remedy: 'Nothing was registered. Lower the learning rate or raise the regularization, and look at the events for weights that are out of all proportion.',
+  },
   'UND-CONSERVATION': {
     status: 500,
     exit: 4,

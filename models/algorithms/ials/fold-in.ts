@@ -1,20 +1,19 @@
 import type { OnnxBuilder, Value } from '../../graph/onnx-builder.ts';
 import type { RecommendInputs } from '../../graph/recommend-interface.ts';
-import { gramOf } from './half-sweep.ts';
 
 /**
- * The items as fold-in sees them. A new user's equations are (G + lambda_row I + alpha sum r y y^T) x = alpha sum r y. All but a little of
- * the matrix is the same for everybody: with L L^T = G + lambda_0 I (lambda_0 of an empty row) and z = L^-1 y, they become
+ * The items as fold-in sees them. A new user's equations are (S + lambda_row I + alpha sum r y y^T) x = alpha sum r y with the items y in the basis in which
+ * their Gram matrix is the diagonal S. All but a little of the matrix is the same for everybody: with lambda_0 of an empty row and z = (S + lambda_0 I)^-1/2 y,
  *
- *   (I + growth M + alpha sum r z z^T) w = alpha sum r z,     M = L^-1 L^-T,     growth = lambda_row - lambda_0,     score = z . w = y . x
+ *   (I + growth M + alpha sum r z z^T) w = alpha sum r z,     M = (S + lambda_0 I)^-1,     growth = lambda_row - lambda_0,     score = z . w = y . x
  *
  * which has few eigenvalues far from 1, so that a handful of conjugate gradient steps suffice, and single precision too.
  */
 export type FoldInItems = {
   /** [itemCount, width] z of each item */
   factors: Float32Array;
-  /** [width, width] M */
-  growthMatrix: Float32Array;
+  /** [width] the diagonal of M */
+  growthDiagonal: Float32Array;
   itemCount: number;
   width: number;
   settings: FoldInSettings;
@@ -24,67 +23,33 @@ export type FoldInSettings = { alpha: number; lambda: number; frequencyScaling: 
 /** Keeps 0 / 0 out where the residual is 0 already: the step is then 0. */
 const smallest = 1e-30;
 
-/** @param items float32 [itemCount, width] */
+/**
+ * @param items float32 [itemCount, width] in the basis of the spectrum
+ * @param spectrum [width] S
+ */
 export function whitenItems({
   items,
+  spectrum,
   itemCount,
-  width,
   settings,
 }: {
   items: Float32Array;
+  spectrum: Float32Array;
   itemCount: number;
-  width: number;
   settings: FoldInSettings;
 }): FoldInItems {
-  const matrix = gramOf(items, width);
+  const width = spectrum.length;
   const base = settings.lambda * itemCount ** settings.frequencyScaling;
-  for (let f = 0; f < width; f += 1) matrix[f * width + f] = (matrix[f * width + f] as number) + base;
-  const lower = cholesky(matrix, width);
-
+  const growthDiagonal = Float32Array.from(spectrum, (value) => 1 / (value + base));
+  const scale = Float64Array.from(spectrum, (value) => 1 / Math.sqrt(value + base));
   const factors = new Float32Array(items.length);
-  for (let start = 0; start < items.length; start += width) factors.set(solveLower(lower, items.subarray(start, start + width), width), start);
-
-  // Columns of L^-1, and M = L^-1 L^-T from them.
-  const inverse = Array.from({ length: width }, (_, column) =>
-    solveLower(
-      lower,
-      Float64Array.from({ length: width }, (_, row) => (row === column ? 1 : 0)),
-      width,
-    ),
-  );
-  const growthMatrix = new Float32Array(width * width);
-  for (let i = 0; i < width; i += 1) {
-    for (let j = 0; j < width; j += 1) growthMatrix[i * width + j] = inverse.reduce((sum, column) => sum + (column[i] as number) * (column[j] as number), 0);
-  }
-  return { factors, growthMatrix, itemCount, width, settings };
-}
-
-function cholesky(matrix: Float64Array, width: number): Float64Array {
-  const lower = new Float64Array(width * width);
-  for (let row = 0; row < width; row += 1) {
-    for (let column = 0; column <= row; column += 1) {
-      let sum = matrix[row * width + column] as number;
-      for (let f = 0; f < column; f += 1) sum -= (lower[row * width + f] as number) * (lower[column * width + f] as number);
-      lower[row * width + column] = row === column ? Math.sqrt(sum) : sum / (lower[column * width + column] as number);
-    }
-  }
-  return lower;
-}
-
-/** L^-1 right, by forward substitution. */
-function solveLower(lower: Float64Array, right: ArrayLike<number>, width: number): Float64Array {
-  const solution = new Float64Array(width);
-  for (let row = 0; row < width; row += 1) {
-    let sum = right[row] as number;
-    for (let f = 0; f < row; f += 1) sum -= (lower[row * width + f] as number) * (solution[f] as number);
-    solution[row] = sum / (lower[row * width + row] as number);
-  }
-  return solution;
+  for (let place = 0; place < items.length; place += 1) factors[place] = (items[place] as number) * (scale[place % width] as number);
+  return { factors, growthDiagonal, itemCount, width, settings };
 }
 
 /** The user's vector w, by the same steps as the graph, in double precision. An empty history gives 0. */
 export function foldIn({ items, history }: { items: FoldInItems; history: readonly { item: number; weight: number }[] }): Float64Array {
-  const { factors, growthMatrix, itemCount, width, settings } = items;
+  const { factors, growthDiagonal, itemCount, width, settings } = items;
   const weights = history.map(({ weight }) => settings.alpha * weight);
   const growth = lambdaGrowth(
     weights.reduce((sum, weight) => sum + weight, 0),
@@ -94,14 +59,7 @@ export function foldIn({ items, history }: { items: FoldInItems; history: readon
   const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, f) => sum + value * (b[f] as number), 0);
 
   const multiply = (x: Float64Array): Float64Array => {
-    const product = x.slice();
-    if (growth > 0) {
-      for (let row = 0; row < width; row += 1) {
-        let sum = 0;
-        for (let f = 0; f < width; f += 1) sum += (growthMatrix[row * width + f] as number) * (x[f] as number);
-        product[row] = (product[row] as number) + growth * sum;
-      }
-    }
+    const product = x.map((value, f) => value + growth * (growthDiagonal[f] as number) * value);
     history.forEach(({ item }, position) => {
       let sum = 0;
       for (let f = 0; f < width; f += 1) sum += (factors[item * width + f] as number) * (x[f] as number);
@@ -140,7 +98,7 @@ function lambdaGrowth(observed: number, itemCount: number, { lambda, frequencySc
 
 /** The same as nodes, unrolled; vectors are columns [width, 1], numbers [1, 1]. `factors` is [itemCount + 1, width], the last row 0. */
 export function foldInGraph({ graph, inputs, factors, items }: { graph: OnnxBuilder; inputs: RecommendInputs; factors: Value; items: FoldInItems }): Value {
-  const { growthMatrix, itemCount, width, settings } = items;
+  const { growthDiagonal, itemCount, width, settings } = items;
   const { alpha, lambda, frequencyScaling, foldInSteps } = settings;
   const add = (a: Value, b: Value): Value => graph.node('Add', [a, b]);
   const mul = (a: Value, b: Value): Value => graph.node('Mul', [a, b]);
@@ -158,9 +116,8 @@ export function foldInGraph({ graph, inputs, factors, items }: { graph: OnnxBuil
     const share = add(one, mul(graph.node('ReduceSum', [weights]), graph.float32(1 / itemCount)));
     const raised = frequencyScaling === 1 ? share : graph.node('Pow', [share, graph.float32(frequencyScaling)]);
     const growth = mul(graph.node('Sub', [raised, one]), graph.float32(lambda * itemCount ** frequencyScaling));
-    const matrix = graph.constant(growthMatrix, [width, width], 'growth_matrix');
-    const withoutGrowth = multiply;
-    multiply = (x) => add(withoutGrowth(x), mul(growth, matMul(matrix, x)));
+    const scale = add(one, mul(growth, graph.constant(growthDiagonal, [width, 1], 'growth_diagonal')));
+    multiply = (x) => add(mul(scale, x), matMul(columns, mul(weights, matMul(rows, x))));
   }
 
   let residual = matMul(columns, weights);

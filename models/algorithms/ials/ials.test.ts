@@ -1,14 +1,32 @@
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../random.ts';
-import type { Embeddings, Interactions } from '../algorithm.ts';
+import type { Embeddings, Interactions, Model } from '../algorithm.ts';
 import { accumulate, type SparseRows, transpose } from '../sparse.ts';
 import { foldIn, whitenItems } from './fold-in.ts';
-import { gramOf, type IalsSettings, RowSolver, solveRows } from './half-sweep.ts';
+import { HalfSweeps, type IalsSettings } from './half-sweeps.ts';
 import { ials } from './ials.ts';
 
 const width = 8;
 const rowCount = 14;
 const columnCount = 20;
+
+/** The same rows as interactions. */
+const interactionsOf = ({ rowCount, columnCount, indptr, columns, values }: SparseRows): Interactions => ({
+  ...{ userCount: rowCount, itemCount: columnCount, indptr, items: columns, weights: values },
+  atMs: new Float64Array(columns.length),
+});
+
+type Bench = { entries: SparseRows; settings: IalsSettings; users?: Float32Array; items: Float32Array };
+async function withProblem<T>({ entries, settings, users, items }: Bench, use: (problem: HalfSweeps) => Promise<T>): Promise<T> {
+  const problem = new HalfSweeps({ interactions: interactionsOf(entries), width, settings, threads: 1, fused: false });
+  try {
+    if (users !== undefined) problem.users.set(users);
+    problem.items.set(items);
+    return await use(problem);
+  } finally {
+    await problem.close();
+  }
+}
 
 /** Small random rows; the last one is empty. */
 function someRows(seed: number): SparseRows {
@@ -95,72 +113,99 @@ function loss({ entries, users, items, settings }: { entries: SparseRows; users:
 }
 
 describe.each([
-  { alpha: 10, lambda: 0.1, frequencyScaling: 1, steps: 40 },
-  { alpha: 3, lambda: 2, frequencyScaling: 0, steps: 40 },
-  { alpha: 25, lambda: 0.5, frequencyScaling: 0.5, steps: 40 },
-])('with $alpha, $lambda, $frequencyScaling', (settings) => {
-  test('a half-sweep solves the normal equations of every row', () => {
+  { alpha: 10, lambda: 0.1, frequencyScaling: 1, solver: 'preconditioned' },
+  { alpha: 3, lambda: 2, frequencyScaling: 0, solver: 'plain' },
+  { alpha: 25, lambda: 0.5, frequencyScaling: 0.5, solver: 'preconditioned' },
+] as const)('with $alpha, $lambda, $frequencyScaling, $solver', (settings) => {
+  test('a half-sweep solves the normal equations of every row', async () => {
     const entries = someRows(1);
-    const factors = someFactors(2, columnCount);
-    const solved = someFactors(3, rowCount);
-    solveRows({
-      entries,
-      gram: gramOf(factors, width),
-      factors,
-      solved,
-      solver: new RowSolver({ width, columnCount, settings }),
-      width,
-      from: 0,
-      to: rowCount,
+    await withProblem({ entries, settings, users: someFactors(3, rowCount), items: someFactors(2, columnCount) }, async (problem) => {
+      await problem.turn('items');
+      await problem.solve('users', { from: 0, to: rowCount, steps: 40 });
+      for (let row = 0; row < rowCount; row += 1) {
+        for (const [f, value] of denseSolution({ entries, row, factors: problem.items, settings }).entries())
+          expect(problem.users[row * width + f]).toBeCloseTo(value, 4);
+      }
     });
-    for (let row = 0; row < rowCount; row += 1) {
-      for (const [f, value] of denseSolution({ entries, row, factors, settings }).entries()) expect(solved[row * width + f]).toBeCloseTo(value, 5);
-    }
   });
 
-  test('fold-in gives the scores of the normal equations, also for an item that comes twice', () => {
-    const entries = someRows(4);
-    const factors = someFactors(5, columnCount);
-    const items = whitenItems({ items: factors, itemCount: columnCount, width, settings: { ...settings, foldInSteps: 12 } });
-    for (let row = 0; row < rowCount; row += 1) {
-      const history: { item: number; weight: number }[] = [];
-      for (let entry = entries.indptr[row] as number; entry < (entries.indptr[row + 1] as number); entry += 1) {
-        const half = { item: entries.columns[entry] as number, weight: (entries.values[entry] as number) / 2 };
-        history.push(half, half);
+  test('turning changes no product of a user and an item', async () => {
+    const entries = someRows(1);
+    const [users, items] = [someFactors(3, rowCount), someFactors(2, columnCount)];
+    await withProblem({ entries, settings, users, items }, async (problem) => {
+      await problem.turn('users');
+      const product = (a: Float32Array, b: Float32Array, row: number, column: number) =>
+        a.subarray(row * width, (row + 1) * width).reduce((sum, value, f) => sum + value * (b[column * width + f] as number), 0);
+      for (let row = 0; row < rowCount; row += 1) {
+        for (let column = 0; column < columnCount; column += 1)
+          expect(product(problem.users, problem.items, row, column)).toBeCloseTo(product(users, items, row, column), 5);
       }
-      const user = foldIn({ items, history });
-      const expected = denseSolution({ entries, row, factors, settings });
-      for (let item = 0; item < columnCount; item += 1) {
-        let score = 0;
-        let exact = 0;
-        for (let f = 0; f < width; f += 1) {
-          score += (items.factors[item * width + f] as number) * (user[f] as number);
-          exact += (factors[item * width + f] as number) * (expected[f] as number);
+      for (let f = 0; f < width; f += 1) {
+        for (let g = 0; g < width; g += 1) {
+          let sum = 0;
+          for (let row = 0; row < rowCount; row += 1) sum += (problem.users[row * width + f] as number) * (problem.users[row * width + g] as number);
+          expect(sum).toBeCloseTo(f === g ? (problem.spectrum[f] as number) : 0, 5);
         }
-        expect(score).toBeCloseTo(exact, 5);
       }
-    }
+    });
   });
 
-  test('the objective falls with every half-sweep, with few solver steps too', () => {
-    const byUser = someRows(6);
-    const byItem = transpose(byUser);
-    const users = new Float32Array(rowCount * width);
-    const items = someFactors(7, columnCount);
-    const few = { ...settings, steps: 2 };
-    const userSolver = new RowSolver({ width, columnCount, settings: few });
-    const itemSolver = new RowSolver({ width, columnCount: rowCount, settings: few });
-    let before = loss({ entries: byUser, users, items, settings });
-    for (let sweep = 0; sweep < 6; sweep += 1) {
-      solveRows({ entries: byUser, gram: gramOf(items, width), factors: items, solved: users, solver: userSolver, width, from: 0, to: rowCount });
-      const between = loss({ entries: byUser, users, items, settings });
-      expect(between).toBeLessThanOrEqual(before * (1 + 1e-6));
-      solveRows({ entries: byItem, gram: gramOf(users, width), factors: users, solved: items, solver: itemSolver, width, from: 0, to: columnCount });
-      const after = loss({ entries: byUser, users, items, settings });
-      expect(after).toBeLessThanOrEqual(between * (1 + 1e-6));
-      before = after;
-    }
+  test('fold-in gives the scores of the normal equations, also for an item that comes twice', async () => {
+    const entries = someRows(4);
+    await withProblem({ entries, settings, items: someFactors(5, columnCount) }, async (problem) => {
+      await problem.turn('items');
+      const { items: factors, spectrum } = problem;
+      const items = whitenItems({ items: factors, spectrum, itemCount: columnCount, settings: { ...settings, foldInSteps: 12 } });
+      for (let row = 0; row < rowCount; row += 1) {
+        const history: { item: number; weight: number }[] = [];
+        for (let entry = entries.indptr[row] as number; entry < (entries.indptr[row + 1] as number); entry += 1) {
+          const half = { item: entries.columns[entry] as number, weight: (entries.values[entry] as number) / 2 };
+          history.push(half, half);
+        }
+        const user = foldIn({ items, history });
+        const expected = denseSolution({ entries, row, factors, settings });
+        for (let item = 0; item < columnCount; item += 1) {
+          let score = 0;
+          let exact = 0;
+          for (let f = 0; f < width; f += 1) {
+            score += (items.factors[item * width + f] as number) * (user[f] as number);
+            exact += (factors[item * width + f] as number) * (expected[f] as number);
+          }
+          expect(score).toBeCloseTo(exact, 5);
+        }
+      }
+    });
   });
+
+  test('the objective falls with every half-sweep, with few solver steps too', async () => {
+    const entries = someRows(6);
+    await withProblem({ entries, settings, items: someFactors(7, columnCount) }, async (problem) => {
+      const now = () => loss({ entries, users: problem.users, items: problem.items, settings });
+      let before = now();
+      for (let sweep = 0; sweep < 6; sweep += 1) {
+        for (const [side, other] of [['users', 'items'] as const, ['items', 'users'] as const]) {
+          await problem.turn(other);
+          await problem.solve(side, { from: 0, to: side === 'users' ? rowCount : columnCount, steps: 2 });
+          const after = now();
+          expect(after).toBeLessThanOrEqual(before * (1 + 1e-5));
+          before = after;
+        }
+      }
+    });
+  });
+});
+
+test('is the same to the bit for any number of threads', async () => {
+  const random = createRandom(21);
+  const userCount = 3000;
+  const items = Uint32Array.from({ length: userCount * 20 }, () => random.below(700));
+  const interactions: Interactions = {
+    ...{ userCount, itemCount: 700, items, weights: Float32Array.from(items, () => 1 + random.float()), atMs: new Float64Array(items.length) },
+    indptr: Uint32Array.from({ length: userCount + 1 }, (_, user) => user * 20),
+  };
+  const params = ials.params.parse({ factors: 96, sweeps: 2 });
+  const [one, ...others] = await Promise.all([1, 2, 4].map((threads) => ials.train({ interactions, params, seed: 1 }, { threads })));
+  for (const other of others) expect(Buffer.compare(other.exportGraph(), (one as Model).exportGraph())).toBe(0);
 });
 
 test('finds the taste of a user from one item', async () => {

@@ -1,0 +1,111 @@
+import { Worker } from 'node:worker_threads';
+import { giveWay } from '../algorithms/checkpoint.ts';
+import { UnderstudyError } from '../contracts/problem.ts';
+import { exactKernels, fusedKernels } from './kernels.wasm.ts';
+
+/** What the kernels share: addresses are bytes into `memory`. */
+export type Setup = { module: WebAssembly.Module; memory: WebAssembly.Memory };
+/** `kernel(from, to, part, scratch, ...args)` for each part, whose rows are `bounds[part] .. bounds[part + 1] - 1`. */
+export type Task = { kernel: 'gramRows' | 'rotateRows' | 'solveRows'; bounds: readonly number[]; args: readonly number[] };
+/** @param thread 0 is the one that asks */
+export type TaskMessage = Task & { counter: number; scratch: number };
+
+export type Kernels = Record<Task['kernel'], (from: number, to: number, part: number, scratch: number, ...args: number[]) => void> & {
+  eigenSymmetric(matrix: number, n: number, values: number, scratch: number): number;
+};
+
+/** Below come the kernels' own constants. */
+const firstByte = 65_536;
+const largestBytes = 2 ** 32 - 65_536;
+
+/** Places of arrays in a memory that is made when all are known. */
+export class Layout {
+  #bytes = firstByte;
+
+  /** @returns the address */
+  reserve(bytes: number): number {
+    const address = this.#bytes;
+    this.#bytes += Math.ceil(bytes / 64) * 64;
+    return address;
+  }
+
+  /** @throws UND-TRAINING-MEMORY where it is more than 4 GiB, or than the machine gives */
+  memory(): WebAssembly.Memory {
+    const pages = Math.ceil(this.#bytes / 65_536);
+    const asked = `${(this.#bytes / 2 ** 30).toFixed(1)} GiB`;
+    if (this.#bytes > largestBytes) throw new UnderstudyError('UND-TRAINING-MEMORY', `Training would take ${asked} of memory; 4 GiB is the most it can`);
+    try {
+      return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    } catch (cause) {
+      throw new UnderstudyError('UND-TRAINING-MEMORY', `The machine does not give the ${asked} of memory that training takes`, { cause });
+    }
+  }
+}
+
+/**
+ * Threads that do a task's parts, each whichever is next. A part's result depends on its rows alone, so that it is the same for any number of threads. The
+ * thread that asks is one of them; between parts it lets others have their turn.
+ */
+export class Team {
+  readonly kernels: Kernels;
+  readonly #memory: WebAssembly.Memory;
+  readonly #workers: Worker[];
+  readonly #counter: number;
+  readonly #scratch: number;
+  readonly #scratchBytes: number;
+
+  /**
+   * @param counter address of 4 bytes
+   * @param scratch address of `threads` times `scratchBytes`
+   * @param fused products and sums in one rounding where the hardware can: other bits there
+   */
+  constructor(input: { memory: WebAssembly.Memory; threads: number; counter: number; scratch: number; scratchBytes: number; fused: boolean }) {
+    const module = new WebAssembly.Module(Buffer.from(input.fused ? fusedKernels : exactKernels, 'base64'));
+    this.#memory = input.memory;
+    this.#counter = input.counter;
+    this.#scratch = input.scratch;
+    this.#scratchBytes = input.scratchBytes;
+    this.kernels = kernelsOf({ module, memory: input.memory });
+    this.#workers = Array.from({ length: input.threads - 1 }, () => {
+      const workerData: Setup = { module, memory: input.memory };
+      return new Worker(new URL('./team-worker.ts', import.meta.url), { workerData, name: 'training' });
+    });
+  }
+
+  async run(task: Task): Promise<void> {
+    Atomics.store(new Int32Array(this.#memory.buffer, this.#counter, 1), 0, 0);
+    const messageTo = (thread: number): TaskMessage => ({ ...task, counter: this.#counter, scratch: this.#scratch + thread * this.#scratchBytes });
+    const others = Promise.all(
+      this.#workers.map(
+        (worker, index) =>
+          new Promise<void>((resolve, reject) => {
+            worker.once('message', () => {
+              worker.removeAllListeners('error');
+              resolve();
+            });
+            worker.once('error', reject);
+            worker.postMessage(messageTo(index + 1));
+          }),
+      ),
+    );
+    const own = messageTo(0);
+    while (nextPart(this.kernels, this.#memory, own)) await giveWay();
+    await others;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+}
+
+export function kernelsOf({ module, memory }: Setup): Kernels {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as Kernels;
+}
+
+/** Does the next part of a task that is left; false where none is. */
+export function nextPart(kernels: Kernels, memory: WebAssembly.Memory, { kernel, bounds, args, counter, scratch }: TaskMessage): boolean {
+  const part = Atomics.add(new Int32Array(memory.buffer, counter, 1), 0, 1);
+  if (part >= bounds.length - 1) return false;
+  kernels[kernel](bounds[part] as number, bounds[part + 1] as number, part, scratch, ...args);
+  return true;
+}
