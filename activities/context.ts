@@ -55,6 +55,8 @@ export type Context = {
   pseudonymKey: string | null;
   /** The online feature store, where it is not the one in the state directory. */
   featuresUrl: string | null;
+  /** That a training may compute on at once; what comes out is the same for any number. */
+  trainingThreads: number;
   /** Ed25519, PKCS #8: certificates are signed by it. */
   signingKey: string | null;
   log: (line: string) => void;

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { z } from 'zod';
@@ -41,6 +42,13 @@ const environment = z.object({
   UNDERSTUDY_PAYLOAD_KEY: payloadKey,
   /** A Redis or Valkey with the online features. */
   UNDERSTUDY_FEATURES_URL: z.string().min(1).optional(),
+  /** Of a training; all cores where nobody says. */
+  UNDERSTUDY_TRAINING_THREADS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(() => Math.min(64, availableParallelism())),
   /** PKCS #8 in base64, or PEM. */
   UNDERSTUDY_SIGNING_KEY: z.string().min(1).optional(),
 });
@@ -61,6 +69,7 @@ async function main(): Promise<void> {
     servingKey: env.UNDERSTUDY_ADMIN_KEY ?? null,
     pseudonymKey: env.UNDERSTUDY_PSEUDONYM_KEY ?? null,
     featuresUrl: env.UNDERSTUDY_FEATURES_URL ?? null,
+    trainingThreads: env.UNDERSTUDY_TRAINING_THREADS,
     signingKey: env.UNDERSTUDY_SIGNING_KEY ?? null,
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };

@@ -129,6 +129,7 @@ export async function openWorld(options: Options) {
       servingKey: null,
       pseudonymKey: options.pseudonymKey ?? null,
       featuresUrl: null,
+      trainingThreads: 2,
       signingKey: options.signingKey ?? null,
       log: (line) => void said.push(line),
     };

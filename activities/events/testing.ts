@@ -49,6 +49,7 @@ export function benchContext(root: string, change: Partial<Context> = {}): Conte
     servingKey: null,
     pseudonymKey: null,
     featuresUrl: null,
+    trainingThreads: 1,
     signingKey: null,
     log: () => undefined,
     ...change,

@@ -9,17 +9,19 @@ type Input = {
   recipe: Pick<Recipe, 'algorithm' | 'params' | 'seed'>;
   train: Pick<TrainData, 'interactions' | 'vocabulary'>;
   beat: () => void;
+  /** 1 where nobody says: beside what others compute. */
+  threads?: number;
   allowed: (itemId: string) => boolean;
 };
 
 /** Trains as a run does, and answers through the exported graph; nothing of it is kept. */
-export async function trainRanker({ recipe, train: { interactions, vocabulary }, beat, allowed }: Input): Promise<Ranker> {
+export async function trainRanker({ recipe, train: { interactions, vocabulary }, beat, threads, allowed }: Input): Promise<Ranker> {
   const algorithm = algorithmNamed(recipe.algorithm);
   const onStep = async () => {
     await giveWay();
     beat();
   };
-  const model = await algorithm.train({ interactions, params: parseParams(algorithm, recipe.params), seed: recipe.seed }, { onStep });
+  const model = await algorithm.train({ interactions, params: parseParams(algorithm, recipe.params), seed: recipe.seed }, { onStep, threads });
   const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: vocabulary.length, maxHistory: model.maxHistory });
   return rankerOf({ graph, vocabulary, allowed });
 }

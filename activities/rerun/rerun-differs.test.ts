@@ -97,18 +97,18 @@ describe('what differs is named with its cause', () => {
     const { files } = (await getDocument(runs.state.blobs, record.made?.training ?? '', making)).code;
     const now = await getDocument(runs.state.blobs, files, sourceFiles);
     const { 'models/random.ts': _, ...without } = now;
-    const then = { ...without, 'models/algorithms/ials/half-sweep.ts': `sha256:${'0'.repeat(64)}`, 'models/algorithms/gone.ts': `sha256:${'1'.repeat(64)}` };
+    const then = { ...without, 'models/algorithms/ials/half-sweeps.ts': `sha256:${'0'.repeat(64)}`, 'models/algorithms/gone.ts': `sha256:${'1'.repeat(64)}` };
     const digest = await putDocument(runs.state.blobs, then);
     const made = await madeAs('training', ({ code, libraries }) => ({ code: { ...code, files: digest }, libraries: { ...libraries, node: '20.1.0' } }));
     const answer = await compareWith({ artifact: await otherArtifact(), made });
     expect(answer.difference).toMatchObject({
       cause: 'code',
-      why: 'models/algorithms/gone.ts is gone; models/algorithms/ials/half-sweep.ts; models/random.ts is new',
+      why: 'models/algorithms/gone.ts is gone; models/algorithms/ials/half-sweeps.ts; models/random.ts is new',
       also: [expect.stringMatching(/^library: node: 20\.1\.0 became /)],
       remedy: expect.stringContaining(`understudy rerun ${record.runId} --at-recorded-code`),
     });
     // Other code that comes to the same is no difference, and is said all the same.
-    expect(await compareWith({ made })).toMatchObject({ equal: true, changed: { code: expect.stringContaining('half-sweep.ts') } });
+    expect(await compareWith({ made })).toMatchObject({ equal: true, changed: { code: expect.stringContaining('half-sweeps.ts') } });
   });
 
   it('parameter: the record names another recipe than its artifact was made by', async () => {

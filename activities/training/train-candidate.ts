@@ -111,7 +111,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
   const algorithm = algorithmNamed(asked.algorithm);
   const window = await getDocument(blobs, input.window, windowManifest);
   const charter = await readCharter(blobs, input.charter);
-  const tuned = await chooseParams({ blobs, window, charter, recipe: asked, resumeDetails, beat });
+  const tuned = await chooseParams({ threads: context.trainingThreads, blobs, window, charter, recipe: asked, resumeDetails, beat });
   const recipe = tuned === undefined ? asked : { ...asked, params: { ...asked.params, ...tuned.trials[tuned.chosen]?.params } };
   const { interactions, vocabulary } = await readTrain({
     window,
@@ -131,6 +131,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
       algorithm.train(
         { interactions, params, seed: recipe.seed, warm, embeddings },
         {
+          threads: context.trainingThreads,
           resumeFrom: begun.warm === warm ? checkpoint : undefined,
           onStep: async (step) => {
             // The event loop gets its turn here: heartbeats leave, a cancellation arrives.

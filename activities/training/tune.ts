@@ -25,6 +25,7 @@ type Input = {
   /** What an earlier attempt said last. */
   resumeDetails: unknown;
   beat: (details?: unknown) => void;
+  threads?: number;
 };
 
 /**
@@ -38,7 +39,7 @@ export async function chooseParams(input: Input): Promise<Tuning | undefined> {
   return recipe.tune === undefined ? undefined : tune({ ...input, recipe: { ...recipe, tune: recipe.tune } });
 }
 
-async function tune({ blobs, window, charter, recipe, resumeDetails, beat }: Input & { recipe: Tuned }): Promise<Tuning> {
+async function tune({ threads, blobs, window, charter, recipe, resumeDetails, beat }: Input & { recipe: Tuned }): Promise<Tuning> {
   const { validation } = window;
   const { grid, metric, judgedBy } = recipe.tune;
   if (validation === undefined) throw new UnderstudyError('UND-INPUT', `${recipe.candidate} is tuned, and the window has no validation part`);
@@ -61,7 +62,13 @@ async function tune({ blobs, window, charter, recipe, resumeDetails, beat }: Inp
   const all = combinations(grid);
   const trials = trialsIn(resumeDetails, all);
   for (const params of all.slice(trials.length)) {
-    const ranker = await trainRanker({ recipe: { ...recipe, params: { ...recipe.params, ...params } }, train, beat, allowed: (itemId) => inScope.has(itemId) });
+    const ranker = await trainRanker({
+      recipe: { ...recipe, params: { ...recipe.params, ...params } },
+      train,
+      beat,
+      threads,
+      allowed: (itemId) => inScope.has(itemId),
+    });
     try {
       const { metrics } = await measureSplit({ candidate: ranker, champion: null, charter: whole, catalog, train, test, items, seed: recipe.seed, beat });
       const measured = metrics[metric];

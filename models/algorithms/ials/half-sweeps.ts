@@ -53,8 +53,9 @@ export class HalfSweeps {
     this.#settings = settings;
     const layout = new Layout();
     const counter = layout.reserve(64);
+    const useful = Math.max(1, Math.min(threads, Math.ceil((interactions.items.length * width) / numbersPerPart)));
     const scratchBytes = 5 * 4 * width;
-    const scratch = layout.reserve(threads * scratchBytes);
+    const scratch = layout.reserve(useful * scratchBytes);
     const square = width * width;
     this.#at = {
       spectrum: layout.reserve(4 * width),
@@ -73,7 +74,7 @@ export class HalfSweeps {
     this.users = new Float32Array(this.#memory.buffer, this.#at.users, userCount * width);
     this.items = new Float32Array(this.#memory.buffer, this.#at.items, itemCount * width);
     this.spectrum = new Float32Array(this.#memory.buffer, this.#at.spectrum, width);
-    this.#team = new Team({ memory: this.#memory, threads, counter, scratch, scratchBytes, fused });
+    this.#team = new Team({ memory: this.#memory, threads: useful, counter, scratch, scratchBytes, fused });
   }
 
   /** uint32 [rows + 1] where each row's entries begin. */

@@ -20,7 +20,7 @@ const ialsParams = z.strictObject({
   /** How the regularization grows with a row's total weight: 0 not at all, 1 in proportion (Rendle et al. 2021: nu). */
   frequencyScaling: z.number().min(0).max(1).default(1),
   /** Conjugate gradient steps in training, each row starting from its last solution. */
-  solverSteps: z.number().int().min(1).max(64).default(3),
+  solverSteps: z.number().int().min(1).max(64).default(2),
   /** `plain`: without preconditioner, as the method was published; it needs more steps to get as far. */
   solver: z.enum(['preconditioned', 'plain']).default('preconditioned'),
   /** `fused`: products are added in one rounding where the hardware can. Faster there, but no longer the same bits on every machine. */
