@@ -18,6 +18,11 @@ const smallParams: Record<string, unknown[]> = {
     { factors: 8, sweeps: 3 },
     { factors: 10, sweeps: 2, frequencyScaling: 0, lambda: 5, alpha: 40, foldInSteps: 3, maxHistory: 7 },
   ],
+  'gf-cf': [
+    { factors: 12 },
+    { factors: 600, response: 0, neighbours: 0, rows: 'confidence', rounds: 2, maxHistory: 7 },
+    { factors: 4, response: 0.5, neighbours: 5, neighbourWeight: 3 },
+  ],
   'embedding-knn': [{}, { decay: 0.2, maxHistory: 7 }, { decay: 1 }],
 };
 

@@ -2,13 +2,14 @@ import { inputError, type Mistake, UnderstudyError } from '../contracts/problem.
 import { combinations, tuningGrid } from '../contracts/recipe.ts';
 import type { Algorithm } from './algorithm.ts';
 import { embeddingKnn } from './embedding-knn/embedding-knn.ts';
+import { gfCf } from './gf-cf/gf-cf.ts';
 import { ials } from './ials/ials.ts';
 import { itemKnn } from './item-knn/item-knn.ts';
 import { popularity } from './popularity/popularity.ts';
 
 /** Every algorithm by name. The contract suite runs on all of them. */
 // biome-ignore lint/suspicious/noExplicitAny: each has parameters of its own, checked by its own schema before they are used.
-export const algorithms: Readonly<Record<string, Algorithm<any>>> = { popularity, 'item-knn': itemKnn, ials, 'embedding-knn': embeddingKnn };
+export const algorithms: Readonly<Record<string, Algorithm<any>>> = { popularity, 'item-knn': itemKnn, ials, 'gf-cf': gfCf, 'embedding-knn': embeddingKnn };
 
 /** @throws UND-INPUT naming the algorithms there are. */
 // biome-ignore lint/suspicious/noExplicitAny: as above.
@@ -95,7 +96,7 @@ function vectorMistakes(name: string, candidate: unknown, { candidates, at }: { 
   );
   const makes = Object.keys(algorithms).filter((one) => algorithmNamed(one).embeddings === 'made');
   if (typeof source !== 'string' || makes.includes(source)) return [];
-  return [{ path: `${at}/of`, message: `${source} makes no vectors; ${makes.join(', ')} does` }];
+  return [{ path: `${at}/of`, message: `${source} makes no vectors; there are ${makes.join(', ')} for that` }];
 }
 
 const memberOf = (value: unknown, key: string): unknown =>

@@ -1,7 +1,8 @@
 import { UnderstudyError } from '../../contracts/problem.ts';
+import { Basis, type DenseRows, entryBounds, numbersPerPart, scratchBytesOf } from '../../kernels/basis.ts';
+import { fillRows, reserveRows, type SharedMatrix, type SharedRows, shapeOf } from '../../kernels/shared-rows.ts';
 import { Layout, Team } from '../../kernels/team.ts';
 import type { Interactions } from '../algorithm.ts';
-import { fillRows, reserveRows, type SharedMatrix, type SharedRows, shapeOf } from './shared-rows.ts';
 import type { Stretch } from './warm-items.ts';
 
 export type IalsSettings = {
@@ -14,12 +15,6 @@ export type IalsSettings = {
 };
 
 export type Side = 'users' | 'items';
-
-/** The Gram matrix is summed in so many parts at most, whatever the number of threads. */
-const gramPartsAtMost = 32;
-const rowsPerGramPart = 1024;
-/** A part of a half-sweep has about so many numbers to read, once a solver step. */
-const numbersPerPart = 1 << 20;
 
 /**
  * Users and items of the weighted problem in the kernels' memory. Both sides always stand in one basis: before the one side is solved, all are turned to where
@@ -40,7 +35,8 @@ export class HalfSweeps {
   readonly #matrix: SharedMatrix;
   readonly #memory: WebAssembly.Memory;
   readonly #team: Team;
-  readonly #at: Record<Side | 'spectrum' | 'parts' | 'gram' | 'values' | 'eigenScratch' | 'rotation', number>;
+  readonly #basis: Basis;
+  readonly #at: Record<Side | 'spectrum', number>;
 
   /**
    * @param width a multiple of 4
@@ -54,19 +50,10 @@ export class HalfSweeps {
     const layout = new Layout();
     const counter = layout.reserve(64);
     const useful = Math.max(1, Math.min(threads, Math.ceil((interactions.items.length * width) / numbersPerPart)));
-    const scratchBytes = 5 * 4 * width;
+    const scratchBytes = scratchBytesOf(width);
     const scratch = layout.reserve(useful * scratchBytes);
-    const square = width * width;
-    this.#at = {
-      spectrum: layout.reserve(4 * width),
-      values: layout.reserve(8 * width),
-      gram: layout.reserve(8 * square),
-      eigenScratch: layout.reserve(8 * width * (width + 2)),
-      rotation: layout.reserve(4 * square),
-      parts: layout.reserve(8 * square * gramPartsAtMost),
-      users: layout.reserve(4 * width * userCount),
-      items: layout.reserve(4 * width * itemCount),
-    };
+    const basis = Basis.reserve(layout, width);
+    this.#at = { spectrum: layout.reserve(4 * width), users: layout.reserve(4 * width * userCount), items: layout.reserve(4 * width * itemCount) };
     const shape = shapeOf(interactions);
     this.#matrix = reserveRows(layout, interactions, shape);
     this.#memory = layout.memory();
@@ -75,6 +62,7 @@ export class HalfSweeps {
     this.items = new Float32Array(this.#memory.buffer, this.#at.items, itemCount * width);
     this.spectrum = new Float32Array(this.#memory.buffer, this.#at.spectrum, width);
     this.#team = new Team({ memory: this.#memory, threads: useful, counter, scratch, scratchBytes, fused });
+    this.#basis = basis(this.#memory, this.#team);
   }
 
   /** uint32 [rows + 1] where each row's entries begin. */
@@ -88,27 +76,12 @@ export class HalfSweeps {
    * @throws UND-TRAINING-DIVERGED where its numbers have grown out of all bounds
    */
   async turn(fixed: Side): Promise<void> {
-    const width = this.#width;
-    const square = width * width;
-    const { gram, values, eigenScratch, rotation } = this.#at;
-    await this.#sumGram(fixed);
-    if (this.#team.kernels.eigenSymmetric(gram, width, values, eigenScratch) !== 1)
-      throw new UnderstudyError('UND-TRAINING-DIVERGED', `The vectors of the ${fixed} have grown out of all bounds`);
-    const found = new Float64Array(this.#memory.buffer, values, width);
-    const vectors = new Float64Array(this.#memory.buffer, gram, square);
-    // Largest first: one basis, however the steps found them.
-    const order = Array.from(found.keys()).sort((a, b) => (found[b] as number) - (found[a] as number) || a - b);
-    const turned = new Float32Array(this.#memory.buffer, rotation, square);
-    for (const [column, from] of order.entries()) {
-      // Rounding may leave an eigenvalue of 0 just below it.
-      this.spectrum[column] = Math.max(0, found[from] as number);
-      for (let f = 0; f < width; f += 1) turned[f * width + column] = vectors[from * width + f] as number;
-    }
-    for (const side of ['users', 'items'] as const) {
-      const { rowCount } = this.#rows(side);
-      const bounds = evenBounds(rowCount, Math.ceil((rowCount * square) / (16 * numbersPerPart)));
-      await this.#team.run({ kernel: 'rotateRows', bounds, args: [this.#at[side], width, rotation] });
-    }
+    await this.#basis.gram(this.#dense(fixed));
+    const eigen = this.#basis.eigen();
+    if (eigen === undefined) throw new UnderstudyError('UND-TRAINING-DIVERGED', `The vectors of the ${fixed} have grown out of all bounds`);
+    // Rounding may leave an eigenvalue of 0 just below it.
+    this.spectrum.set(eigen.values.map((value) => Math.max(0, value)));
+    await this.#basis.rotate([this.#dense('users'), this.#dense('items')], eigen.vectors);
   }
 
   /** Solves rows of one side against the other, to which both were turned. */
@@ -118,7 +91,7 @@ export class HalfSweeps {
     const other = side === 'users' ? this.#at.items : this.#at.users;
     await this.#team.run({
       kernel: 'solveRows',
-      bounds: this.#solveBounds(this.indptr(side), { from, to }),
+      bounds: entryBounds(this.indptr(side), { from, to, width: this.#width }),
       args: [
         ...[rows.indptr, rows.columns, rows.values, rows.table, other, this.#at.spectrum, this.#at[side], this.#width],
         ...[rows.columnCount, alpha, lambda, frequencyScaling, steps, solver === 'preconditioned' ? 1 : 0],
@@ -134,34 +107,7 @@ export class HalfSweeps {
     return side === 'users' ? this.#matrix.byUser : this.#matrix.byItem;
   }
 
-  async #sumGram(side: Side): Promise<void> {
-    const width = this.#width;
-    const square = width * width;
-    const { rowCount } = this.#rows(side);
-    const bounds = evenBounds(rowCount, Math.min(gramPartsAtMost, Math.ceil(rowCount / rowsPerGramPart)));
-    const parts = new Float64Array(this.#memory.buffer, this.#at.parts, square * (bounds.length - 1)).fill(0);
-    await this.#team.run({ kernel: 'gramRows', bounds, args: [this.#at[side], width, this.#at.parts] });
-    const gram = new Float64Array(this.#memory.buffer, this.#at.gram, square).fill(0);
-    for (let start = 0; start < parts.length; start += square)
-      for (let place = 0; place < square; place += 1) gram[place] = (gram[place] as number) + (parts[start + place] as number);
-    for (let i = 0; i < width; i += 1) for (let j = 0; j < i; j += 1) gram[i * width + j] = gram[j * width + i] as number;
+  #dense(side: Side): DenseRows {
+    return { at: this.#at[side], rowCount: this.#rows(side).rowCount };
   }
-
-  #solveBounds(indptr: Uint32Array, { from, to }: Stretch): number[] {
-    const bounds = [from];
-    let begin = from;
-    for (let row = from + 1; row <= to; row += 1) {
-      const numbers = ((indptr[row] as number) - (indptr[begin] as number) + (row - begin)) * this.#width;
-      if (row < to && numbers < numbersPerPart) continue;
-      bounds.push(row);
-      begin = row;
-    }
-    return bounds;
-  }
-}
-
-/** Bounds of `parts` parts, at least one, that are equally long but for one row. */
-function evenBounds(rowCount: number, parts: number): number[] {
-  const count = Math.max(1, parts);
-  return Array.from({ length: count + 1 }, (_, part) => Math.floor((part * rowCount) / count));
 }

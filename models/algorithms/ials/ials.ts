@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createRandom } from '../../random.ts';
 import { digestBytes } from '../../contracts/digest.ts';
-import type { Algorithm, WarmStart } from '../algorithm.ts';
+import type { Algorithm, Interactions, WarmStart } from '../algorithm.ts';
 import { giveWay, packCheckpoint, runFingerprint, unpackCheckpoint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
 import { whitenItems } from './fold-in.ts';
@@ -11,12 +11,12 @@ import { carriedItems, type Stretch } from './warm-items.ts';
 
 const ialsParams = z.strictObject({
   /** Length of the vectors; rounded up to a multiple of 4. */
-  factors: z.number().int().min(4).max(1024).default(64),
+  factors: z.number().int().min(4).max(1024).default(128),
   /** Each sweep solves all users, then all items. */
   sweeps: z.number().int().min(1).max(200).default(10),
-  /** Weight of an observed entry of confidence 1 against an unobserved pair. */
-  alpha: z.number().positive().max(1e6).default(5),
-  lambda: z.number().positive().max(1e6).default(0.01),
+  /** Weight of an observed entry of confidence 1 against an unobserved pair. Absent: so much that all that a user did weighs a share of all items (`observedShare`). */
+  alpha: z.number().positive().max(1e6).optional(),
+  lambda: z.number().positive().max(1e6).default(0.005),
   /** How the regularization grows with a row's total weight: 0 not at all, 1 in proportion (Rendle et al. 2021: nu). */
   frequencyScaling: z.number().min(0).max(1).default(1),
   /** Conjugate gradient steps in training, each row starting from its last solution. */
@@ -31,6 +31,11 @@ const ialsParams = z.strictObject({
 });
 export type IalsParams = z.output<typeof ialsParams>;
 
+/**
+ * Weight of the observed entries of a mean user beside all items, where nobody says an alpha. What is best for published data of very different density (20,000 to
+ * 41,000 items, 27 to 144 entries a user) lies within a third of it.
+ */
+const observedShare = 0.07;
 /** Numbers read between two steps, entries times their length: a fraction of a second of work. */
 const numbersPerStep = 64_000_000;
 /** Of the sweeps, where training begins from an earlier model. */
@@ -58,9 +63,10 @@ export const ials: Algorithm<IalsParams> = {
     const fingerprint = runFingerprint({ algorithm: 'ials', params: warm === undefined ? params : { ...params, warm: digestOf(warm) }, seed, interactions });
     const { itemCount } = interactions;
     const width = Math.ceil(params.factors / 4) * 4;
+    const settings = { ...params, alpha: params.alpha ?? usualAlpha(interactions) };
     const carried = warm && carriedItems({ warm, width, itemCount });
     const resumed = hooks.resumeFrom && unpackCheckpoint(hooks.resumeFrom, fingerprint);
-    const problem = new HalfSweeps({ interactions, width, settings: params, threads: hooks.threads ?? 1, fused: params.arithmetic === 'fused' });
+    const problem = new HalfSweeps({ interactions, width, settings, threads: hooks.threads ?? 1, fused: params.arithmetic === 'fused' });
     try {
       const { users, items, spectrum } = problem;
       const begun = resumed?.arrays ?? { items: carried?.items ?? initialFactors({ indptr: problem.indptr('items'), width, factors: params.factors, seed }) };
@@ -77,7 +83,7 @@ export const ials: Algorithm<IalsParams> = {
         await hooks.onStep?.({ done, total: steps.length, note, checkpoint });
       }
       await problem.turn('items');
-      const whitened = whitenItems({ items, spectrum, itemCount, settings: params });
+      const whitened = whitenItems({ items, spectrum, itemCount, settings });
       return ialsModel({ items: whitened, learned: items.slice(), prior: popularityPrior(interactions), maxHistory: params.maxHistory });
     } finally {
       await problem.close();
@@ -104,6 +110,11 @@ function stepsOf({ params, problem, width, added }: { params: IalsParams; proble
       ),
     ).flat(),
   ];
+}
+
+function usualAlpha({ userCount, itemCount, weights }: Interactions): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return total > 0 ? (observedShare * userCount * itemCount) / total : 1;
 }
 
 const digestOf = ({ kept, itemNow }: WarmStart): string =>

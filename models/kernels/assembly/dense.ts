@@ -52,48 +52,88 @@ function addWide(place: usize, sum: v128): void {
   v128.store(place, f64x2.add(v128.load(place, 16), f64x2.promote_low_f32x4(v128.shuffle<f32>(sum, sum, 2, 3, 2, 3))), 16);
 }
 
+/** Rows that one panel of the matrix is used for while it is at hand. */
+const rowsAtOnce: i32 = 32;
+
 /**
- * row = row matrix for each of the rows from .. to - 1, in place.
- * @param matrix float32 [width, width]
- * @param scratch float32 [4, width]
+ * row = row matrix for each of its rows, in place.
+ * @param matrix float32 [panel, width, 8]: column 8 p + c of a [width, width] matrix is column c of panel p, filled up with columns of 0
+ * @param scratch float32 [32, width + 8]
  */
 export function rotateRows(from: i32, to: i32, part: i32, scratch: usize, rows: usize, width: i32, matrix: usize): void {
   const stride = (<usize>width) << 2;
-  let row = from;
-  for (; row + 4 <= to; row += 4) {
-    const base = rows + <usize>row * stride;
-    for (let j: usize = 0; j < stride; j += 16) {
-      let sum0 = f32x4.splat(0);
-      let sum1 = f32x4.splat(0);
-      let sum2 = f32x4.splat(0);
-      let sum3 = f32x4.splat(0);
-      let column = matrix + j;
-      for (let i: usize = 0; i < stride; i += 4) {
-        const factor = v128.load(column);
-        sum0 = addProduct(sum0, v128.load_splat<f32>(base + i), factor);
-        sum1 = addProduct(sum1, v128.load_splat<f32>(base + stride + i), factor);
-        sum2 = addProduct(sum2, v128.load_splat<f32>(base + 2 * stride + i), factor);
-        sum3 = addProduct(sum3, v128.load_splat<f32>(base + 3 * stride + i), factor);
-        column += stride;
+  // A panel may reach beyond the last column.
+  const outStride = stride + 32;
+  const panels = (width + 7) >> 3;
+  for (let first = from; first < to; first += rowsAtOnce) {
+    const last = min(first + rowsAtOnce, to);
+    for (let panel = 0; panel < panels; panel += 1) {
+      const columns = matrix + ((<usize>panel * <usize>width) << 5);
+      let row = first;
+      let out = scratch + ((<usize>panel) << 5);
+      for (; row + 4 <= last; row += 4) {
+        fourRows(rows + <usize>row * stride, stride, columns, out, outStride);
+        out += 4 * outStride;
       }
-      v128.store(scratch + j, sum0);
-      v128.store(scratch + stride + j, sum1);
-      v128.store(scratch + 2 * stride + j, sum2);
-      v128.store(scratch + 3 * stride + j, sum3);
-    }
-    memory.copy(base, scratch, 4 * stride);
-  }
-  for (; row < to; row += 1) {
-    const base = rows + <usize>row * stride;
-    for (let j: usize = 0; j < stride; j += 16) {
-      let sum = f32x4.splat(0);
-      let column = matrix + j;
-      for (let i: usize = 0; i < stride; i += 4) {
-        sum = addProduct(sum, v128.load_splat<f32>(base + i), v128.load(column));
-        column += stride;
+      for (; row < last; row += 1) {
+        oneRow(rows + <usize>row * stride, stride, columns, out);
+        out += outStride;
       }
-      v128.store(scratch + j, sum);
     }
-    memory.copy(base, scratch, stride);
+    for (let row = first; row < last; row += 1) memory.copy(rows + <usize>row * stride, scratch + <usize>(row - first) * outStride, stride);
   }
+}
+
+/** Four rows times eight columns. */
+function fourRows(row: usize, stride: usize, columns: usize, out: usize, outStride: usize): void {
+  let a0 = f32x4.splat(0);
+  let a1 = f32x4.splat(0);
+  let a2 = f32x4.splat(0);
+  let a3 = f32x4.splat(0);
+  let b0 = f32x4.splat(0);
+  let b1 = f32x4.splat(0);
+  let b2 = f32x4.splat(0);
+  let b3 = f32x4.splat(0);
+  const row1 = row + stride;
+  const row2 = row1 + stride;
+  const row3 = row2 + stride;
+  for (let i: usize = 0; i < stride; i += 4) {
+    const left = v128.load(columns);
+    const right = v128.load(columns, 16);
+    columns += 32;
+    const r0 = v128.load_splat<f32>(row + i);
+    a0 = addProduct(a0, r0, left);
+    b0 = addProduct(b0, r0, right);
+    const r1 = v128.load_splat<f32>(row1 + i);
+    a1 = addProduct(a1, r1, left);
+    b1 = addProduct(b1, r1, right);
+    const r2 = v128.load_splat<f32>(row2 + i);
+    a2 = addProduct(a2, r2, left);
+    b2 = addProduct(b2, r2, right);
+    const r3 = v128.load_splat<f32>(row3 + i);
+    a3 = addProduct(a3, r3, left);
+    b3 = addProduct(b3, r3, right);
+  }
+  v128.store(out, a0);
+  v128.store(out, b0, 16);
+  v128.store(out + outStride, a1);
+  v128.store(out + outStride, b1, 16);
+  v128.store(out + 2 * outStride, a2);
+  v128.store(out + 2 * outStride, b2, 16);
+  v128.store(out + 3 * outStride, a3);
+  v128.store(out + 3 * outStride, b3, 16);
+}
+
+/** The same of one row, each sum in the same order. */
+function oneRow(row: usize, stride: usize, columns: usize, out: usize): void {
+  let a = f32x4.splat(0);
+  let b = f32x4.splat(0);
+  for (let i: usize = 0; i < stride; i += 4) {
+    const r = v128.load_splat<f32>(row + i);
+    a = addProduct(a, r, v128.load(columns));
+    b = addProduct(b, r, v128.load(columns, 16));
+    columns += 32;
+  }
+  v128.store(out, a);
+  v128.store(out, b, 16);
 }

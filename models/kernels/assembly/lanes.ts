@@ -21,3 +21,11 @@ export function addProduct(a: v128, b: v128, c: v128): v128 {
   if (FUSED) return f32x4.relaxed_madd(b, c, a);
   return f32x4.add(a, f32x4.mul(b, c));
 }
+
+/** Value of an entry: float32 where there is no table, else the uint8 place of one in it. */
+// @ts-ignore: a decorator of the language
+@inline
+export function valueAt(values: usize, table: usize, entry: u32): f32 {
+  if (table === 0) return load<f32>(values + ((<usize>entry) << 2));
+  return load<f32>(table + ((<usize>load<u8>(values + <usize>entry)) << 2));
+}

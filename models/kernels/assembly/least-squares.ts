@@ -1,4 +1,4 @@
-import { addProduct, sumOfLanes, sumsOfFour } from './lanes';
+import { addProduct, sumOfLanes, sumsOfFour, valueAt } from './lanes';
 
 /** Keeps 0 / 0 out where the residual is 0 already: the step is then 0. */
 const smallest: f32 = 1e-30;
@@ -52,13 +52,6 @@ export function solveRows(
     const rowLambda = <f32>(lambda * Math.pow(total, scaling));
     solveRow(columns, values, table, factors, spectrum, x, scratch, stride, begin, end, <f32>alpha, rowLambda, steps, preconditioned);
   }
-}
-
-// @ts-ignore: a decorator of the language
-@inline
-function valueAt(values: usize, table: usize, entry: u32): f32 {
-  if (table === 0) return load<f32>(values + ((<usize>entry) << 2));
-  return load<f32>(table + ((<usize>load<u8>(values + <usize>entry)) << 2));
 }
 
 function solveRow(

@@ -1,6 +1,6 @@
-import type { Layout } from '../../kernels/team.ts';
-import type { Interactions } from '../algorithm.ts';
-import { forEachUser } from '../sparse.ts';
+import type { Interactions } from '../algorithms/algorithm.ts';
+import { forEachUser } from '../algorithms/sparse.ts';
+import type { Layout } from './team.ts';
 
 /** Sparse rows in the kernels' memory: addresses, and how they are read. */
 export type SharedRows = {
