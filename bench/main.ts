@@ -7,14 +7,15 @@ import { benchLoop, printLoopBench } from './loop.ts';
 import { benchOpe, printOpeBench } from './ope.ts';
 import { benchRanking, printRankingBench } from './ranking.ts';
 import { benchServing, printServingBench } from './serving.ts';
+import { benchTraining, printTrainingBench } from './training.ts';
 
-/** `npm run bench [-- serving|loop|ope|ranking|data] [--json] [--quick]`: ratios against a named peer in the same run, medians of several rounds. */
+/** `npm run bench [-- serving|loop|ope|ranking|data|training] [--json] [--quick]`: ratios against a named peer in the same run, medians of several rounds. */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
   options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
-const names = ['serving', 'loop', 'ope', 'ranking', 'data'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -35,9 +36,11 @@ if (ope !== undefined) say(`${printOpeBench(ope)}\n`);
 const python = findMlflow({ cache: cacheDirectory(process.env), env: process.env });
 const ranking = wanted('ranking') ? await benchRanking({ python }) : undefined;
 if (ranking !== undefined) say(`${printRankingBench(ranking)}\n`);
-// With `--quick` a twentieth of the events, for a look.
+// With `--quick` a part of it, for a look.
 const data = wanted('data')
   ? await benchData({ rows: values.quick ? 1_000_000 : 20_000_000, cache: cacheDirectory(process.env), env: process.env })
   : undefined;
 if (data !== undefined) say(printDataBench(data));
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data })}\n`);
+const training = wanted('training') ? await benchTraining({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick }) : undefined;
+if (training !== undefined) say(printTrainingBench(training));
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training })}\n`);

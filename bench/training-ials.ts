@@ -10,19 +10,9 @@ import { createRandom } from '../models/random.ts';
 export type Shape = { users: number; items: number; entries: number };
 /** Seconds and objective after each sweep. */
 export type Sweeps = { seconds: number[]; losses: number[] };
-export type IalsBench = {
-  shape: Shape;
-  factors: number;
-  peerVersion: string;
-  rounds: { ours: Sweeps; peer: Sweeps; better: Sweeps; two: Sweeps }[];
-};
-
 const alpha = 10;
 /** Of the objective without frequency scaling, which the peer does not have. */
 const lambda = 20;
-const steps = 3;
-/** Beyond these the peer's objective falls by less than a thousandth a sweep. */
-const sweepsAtMost = 8;
 const script = fileURLToPath(new URL('./implicit_training.py', import.meta.url));
 
 /** Users with tastes: most of a user's items are of a few of the genres, popular ones more often; no item twice. */
@@ -57,7 +47,7 @@ export function generateInteractions({ users, items, entries }: Shape, seed: num
     indptr,
     items: columns.slice(0, written),
     weights: new Float32Array(written).fill(1),
-    atMs: new Float64Array(written),
+    atMs: new Float64Array(written).fill(1_700_000_000_000),
   };
 }
 
@@ -95,8 +85,8 @@ function gram(rows: Float32Array, width: number): Float64Array {
   return out;
 }
 
-type Ours = { solver: IalsSettings['solver']; threads: number; steps: number; sweeps: number };
-export async function ourSweeps(interactions: Interactions, factors: number, { solver, threads, steps, sweeps }: Ours): Promise<Sweeps> {
+type Ours = { solver: IalsSettings['solver']; threads: number; steps: number; sweeps: number /** Whether the objective is. */; measured?: boolean };
+export async function ourSweeps(interactions: Interactions, factors: number, { solver, threads, steps, sweeps, measured = true }: Ours): Promise<Sweeps> {
   const problem = new HalfSweeps({ interactions, width: factors, settings: { alpha, lambda, frequencyScaling: 0, solver }, threads, fused: false });
   try {
     problem.items.set(firstItems(interactions.itemCount, factors));
@@ -108,7 +98,7 @@ export async function ourSweeps(interactions: Interactions, factors: number, { s
       await problem.turn('users');
       await problem.solve('items', { from: 0, to: interactions.itemCount, steps });
       result.seconds.push((performance.now() - startedMs) / 1000);
-      result.losses.push(lossOf(interactions, problem, factors));
+      if (measured) result.losses.push(lossOf(interactions, problem, factors));
     }
     return result;
   } finally {
@@ -124,7 +114,7 @@ export function peerSweeps(
   python: string,
   interactions: Interactions,
   factors: number,
-  { sweeps, threads }: { sweeps: number; threads: number },
+  { sweeps, threads, steps }: { sweeps: number; threads: number; steps: number },
 ): Sweeps & { version: string } {
   const folder = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
   try {
