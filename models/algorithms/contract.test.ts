@@ -23,6 +23,7 @@ const smallParams: Record<string, unknown[]> = {
     { factors: 600, response: 0, neighbours: 0, rows: 'confidence', rounds: 2, maxHistory: 7 },
     { factors: 4, response: 0.5, neighbours: 5, neighbourWeight: 3 },
   ],
+  ease: [{}, { lambda: 0.5, neighbours: 5, rows: 'confidence', maxHistory: 7 }],
   'embedding-knn': [{}, { decay: 0.2, maxHistory: 7 }, { decay: 1 }],
 };
 

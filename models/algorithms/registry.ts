@@ -1,6 +1,7 @@
 import { inputError, type Mistake, UnderstudyError } from '../contracts/problem.ts';
 import { combinations, tuningGrid } from '../contracts/recipe.ts';
 import type { Algorithm } from './algorithm.ts';
+import { ease } from './ease/ease.ts';
 import { embeddingKnn } from './embedding-knn/embedding-knn.ts';
 import { gfCf } from './gf-cf/gf-cf.ts';
 import { ials } from './ials/ials.ts';
@@ -9,7 +10,14 @@ import { popularity } from './popularity/popularity.ts';
 
 /** Every algorithm by name. The contract suite runs on all of them. */
 // biome-ignore lint/suspicious/noExplicitAny: each has parameters of its own, checked by its own schema before they are used.
-export const algorithms: Readonly<Record<string, Algorithm<any>>> = { popularity, 'item-knn': itemKnn, ials, 'gf-cf': gfCf, 'embedding-knn': embeddingKnn };
+export const algorithms: Readonly<Record<string, Algorithm<any>>> = {
+  popularity,
+  'item-knn': itemKnn,
+  ials,
+  'gf-cf': gfCf,
+  ease,
+  'embedding-knn': embeddingKnn,
+};
 
 /** @throws UND-INPUT naming the algorithms there are. */
 // biome-ignore lint/suspicious/noExplicitAny: as above.

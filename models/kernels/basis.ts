@@ -3,10 +3,10 @@ import type { Layout, Team } from './team.ts';
 /** A Gram matrix is summed in so many parts at most, whatever the number of threads. */
 const gramPartsAtMost = 32;
 const rowsPerGramPart = 1024;
-/** A part of a rotation multiplies about so often. */
-const productsPerPart = 1 << 24;
+/** A part of a product of matrices multiplies about so often. */
+export const productsPerPart = 1 << 24;
 /** How `rotateRows` reads its matrix, and rows of scratch that it takes. */
-const panelColumns = 8;
+export const panelColumns = 8;
 const rotationScratchRows = 32;
 
 /** Bytes of scratch that a thread takes for rows of this width: `rotateRows` takes most. */
@@ -96,7 +96,7 @@ export class Basis {
 }
 
 /** Bounds of `parts` parts, at least one, that are equally long but for one row. */
-function evenBounds(rowCount: number, parts: number): number[] {
+export function evenBounds(rowCount: number, parts: number): number[] {
   const count = Math.max(1, parts);
   return Array.from({ length: count + 1 }, (_, part) => Math.floor((part * rowCount) / count));
 }

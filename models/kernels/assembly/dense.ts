@@ -137,3 +137,39 @@ function oneRow(row: usize, stride: usize, columns: usize, out: usize): void {
   v128.store(out, a);
   v128.store(out, b, 16);
 }
+
+/**
+ * row -= left right for each of its rows.
+ * @param rows float32 [rows, width], width a multiple of 8
+ * @param left float32 [rows, inner]
+ * @param right float32 [panel, inner, 8], as the matrix of `rotateRows`
+ */
+export function subtractProduct(from: i32, to: i32, part: i32, scratch: usize, rows: usize, width: i32, left: usize, inner: i32, right: usize): void {
+  const stride = (<usize>width) << 2;
+  const leftStride = (<usize>inner) << 2;
+  const panels = width >> 3;
+  for (let first = from; first < to; first += rowsAtOnce) {
+    const last = min(first + rowsAtOnce, to);
+    for (let panel = 0; panel < panels; panel += 1) {
+      const columns = right + ((<usize>panel * <usize>inner) << 5);
+      let row = first;
+      for (; row + 4 <= last; row += 4) {
+        fourRows(left + <usize>row * leftStride, leftStride, columns, scratch, 32);
+        subtract(rows + <usize>row * stride + ((<usize>panel) << 5), stride, scratch, 4);
+      }
+      for (; row < last; row += 1) {
+        oneRow(left + <usize>row * leftStride, leftStride, columns, scratch);
+        subtract(rows + <usize>row * stride + ((<usize>panel) << 5), stride, scratch, 1);
+      }
+    }
+  }
+}
+
+function subtract(out: usize, stride: usize, product: usize, count: i32): void {
+  for (let row = 0; row < count; row += 1) {
+    v128.store(out, f32x4.sub(v128.load(out), v128.load(product)));
+    v128.store(out, f32x4.sub(v128.load(out, 16), v128.load(product, 16)), 16);
+    out += stride;
+    product += 32;
+  }
+}
