@@ -10,7 +10,8 @@ type Asked = { measured: Measurement; bound: number; above: string; below: strin
 /** Of the ways to a family one is enough; of what a way asks, all must be so. */
 type Family = { family: string; is: string; ways: (basics: Basics) => Asked[][] };
 
-const { itemUnits, minItemSupport, minHistory, minUsers, minSequence, minSessionContext, manyItems, minMetadata, minColdItems } = families;
+const { itemUnits, minItemSupport, minHistory, minUsers, minSequence, minSessionContext, manyItems, maxPairedItems, sparseBelow, minMetadata, minColdItems } =
+  families;
 
 const severalOf = ({ severalItems }: Basics): Asked => ({
   measured: severalItems,
@@ -57,6 +58,40 @@ const known: readonly Family[] = [
     ],
   },
   { family: 'ials', is: 'factors of users and items', ways: (basics) => [[historyOf(minHistory, 'factors')(basics), usersOf(basics)]] },
+  {
+    family: 'gf-cf',
+    is: 'what the strongest patterns of all histories let through',
+    ways: (basics) => [
+      [
+        historyOf(minHistory, 'patterns')(basics),
+        usersOf(basics),
+        {
+          measured: basics.density,
+          bound: sparseBelow,
+          above: 'users have so much in common that factors tell as much',
+          below: 'users have so little in common that patterns of all of them tell most',
+          wants: 'below',
+        },
+      ],
+    ],
+  },
+  {
+    family: 'ease',
+    is: 'each item from all others, in closed form',
+    ways: (basics) => [
+      [
+        historyOf(minHistory, 'weights of items')(basics),
+        usersOf(basics),
+        {
+          measured: basics.items,
+          bound: maxPairedItems,
+          above: 'the catalog is too large for a weight of every pair of items',
+          below: 'the catalog is small enough for a weight of every pair of items',
+          wants: 'below',
+        },
+      ],
+    ],
+  },
   {
     family: 'session-knn',
     is: 'sessions that resemble this one',

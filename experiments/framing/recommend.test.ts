@@ -123,6 +123,8 @@ describe('model families', () => {
     ['item-knn', { itemSupport: families.minItemSupport }, { itemSupport: families.minItemSupport - 1e-6 }],
     ['ials', { historyMedian: families.minHistory }, { historyMedian: families.minHistory - 1 }],
     ['ials', { users: families.minUsers }, { users: families.minUsers - 1 }],
+    ['gf-cf', { density: families.sparseBelow - 1e-6 }, { density: families.sparseBelow }],
+    ['ease', { items: families.maxPairedItems - 1 }, { items: families.maxPairedItems }],
     ['session-knn', { sessionContext: families.minSessionContext }, { sessionContext: families.minSessionContext - 1e-6 }],
     ['session-knn', { knownHistory: identity.longTermFrom - 1e-6 }, { knownHistory: identity.longTermFrom }],
     ['sasrec', { historyMedian: families.minSequence }, { historyMedian: families.minSequence - 1 }],

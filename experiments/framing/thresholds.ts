@@ -70,6 +70,10 @@ export const families = {
   minSessionContext: 0.2,
   /** Items from which a softmax over all of them is too dear. */
   manyItems: 100_000,
+  /** So many items have a weight of every pair in 1.6 GB. */
+  maxPairedItems: 20_000,
+  /** Share of all pairs of user and item that have an event: below it (0.07 % where it was measured) a graph filter ranked better than factors. */
+  sparseBelow: 0.002,
   /** Share of events whose item has a category from which metadata can stand in for a past, and share of events of items without one. */
   minMetadata: 0.8,
   minColdItems: 0.1,
