@@ -24,6 +24,7 @@ const smallParams: Record<string, unknown[]> = {
     { factors: 4, response: 0.5, neighbours: 5, neighbourWeight: 3 },
   ],
   ease: [{}, { lambda: 0.5, neighbours: 5, rows: 'confidence', maxHistory: 7 }],
+  'session-knn': [{ gapMs: 100_000_000 }, { sample: 9, neighbours: 4, maxItems: 9, idf: false, gapMs: 50_000_000, maxSessionItems: 8 }],
   'embedding-knn': [{}, { decay: 0.2, maxHistory: 7 }, { decay: 1 }],
 };
 

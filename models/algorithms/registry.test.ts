@@ -49,7 +49,9 @@ describe("a charter's candidates", () => {
       '/candidates/9/embeddings/of',
       '/candidates/10/embeddings',
     ]);
-    expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain('popularity, item-knn, ials, gf-cf, ease, embedding-knn, guest');
+    expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain(
+      'popularity, item-knn, ials, gf-cf, ease, embedding-knn, session-knn, guest',
+    );
   });
 
   it('leave what is no candidate to the schema', () => {

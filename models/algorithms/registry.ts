@@ -7,6 +7,7 @@ import { gfCf } from './gf-cf/gf-cf.ts';
 import { ials } from './ials/ials.ts';
 import { itemKnn } from './item-knn/item-knn.ts';
 import { popularity } from './popularity/popularity.ts';
+import { sessionKnn } from './session-knn/session-knn.ts';
 
 /** Every algorithm by name. The contract suite runs on all of them. */
 // biome-ignore lint/suspicious/noExplicitAny: each has parameters of its own, checked by its own schema before they are used.
@@ -17,6 +18,7 @@ export const algorithms: Readonly<Record<string, Algorithm<any>>> = {
   'gf-cf': gfCf,
   ease,
   'embedding-knn': embeddingKnn,
+  'session-knn': sessionKnn,
 };
 
 /** @throws UND-INPUT naming the algorithms there are. */

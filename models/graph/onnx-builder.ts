@@ -8,7 +8,8 @@ import protobuf from 'protobufjs/minimal.js';
 const irVersion = 9;
 const opsetVersion = 18;
 
-const elementCodes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+/** As ONNX numbers them: what `Cast` is given. */
+export const elementCodes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof elementCodes;
 
 /** Fixed sizes, or the names of free dimensions. */
