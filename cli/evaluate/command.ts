@@ -1,40 +1,41 @@
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { algorithmNamed, algorithms, parseParams } from '../../models/algorithms/registry.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Spread } from '../../models/contracts/report.ts';
 import type { ColumnOptions } from './columns.ts';
-import { type Evaluation, evaluate } from './evaluate.ts';
+import { type EvaluateInput, type Evaluation, evaluate } from './evaluate.ts';
 import { evaluateOrigins, type OriginsEvaluation } from './evaluate-origins.ts';
-import { readInteractions } from './read-interactions.ts';
-import type { SplitSettings } from './split-rows.ts';
+import { type InteractionRows, readInteractions } from './read-interactions.ts';
+import { type Source, type SourceOptions, sourceOf, splits, wholeNumber } from './source-of.ts';
+import { leaveOneOut } from './split-rows.ts';
 
 /** The cutoffs that are always there, so that two results can be compared whatever `--k` they were made with. */
 const standardCutoffs = [10, 20];
 
-type Options = ColumnOptions & { model: string; params?: string; k: string; seed: string; json?: boolean } & Source;
-type Source = {
-  train?: string;
-  test?: string;
-  interactions?: string;
-  origins?: string;
-  testDays?: string;
-  gapDays?: string;
-  trainDays?: string;
-};
+type Options = ColumnOptions & { model: string; params?: string; k: string; seed: string; json?: boolean } & SourceOptions;
 type Surroundings = { cwd: string; stdout: (text: string) => void; stderr: (text: string) => void; isTerminal: boolean; nowMs: () => number };
 
 /** `understudy evaluate`: one model on two files, or on one that is cut by time, without any server. */
 export function evaluateCommandIn(surroundings: Surroundings): Command {
   return new Command('evaluate')
-    .description('Train a model on one file and measure its ranking on another, or cut one file by time: full catalog, seen items excluded. Needs no server.')
+    .description(
+      'Train a model on one file and measure its ranking on another, or on what is held out of one: full catalog, seen items excluded. Needs no server.',
+    )
     .option('--train <file>', 'user,item[,timestamp] as CSV (plain or .gz, header or not) or Parquet')
     .option('--test <file>', 'the same for what users did afterwards')
-    .option('--interactions <file>', 'instead of the two: one file with timestamps, whose last days are the test')
-    .option('--test-days <number>', 'with --interactions: days to test on (default: 14)')
-    .option('--gap-days <number>', 'with --interactions: days left out before them (default: 1)')
-    .option('--train-days <number>', 'with --interactions: days to train on (default: all before)')
-    .option('--origins <number>', 'with --interactions: so many splits, each a test earlier than the one after it (default: 1)')
+    .option('--interactions <file>', 'instead of the two: one file, of which a part is held out')
+    .addOption(
+      new Option('--split <way>', 'how the test is had (default: given with --train and --test, time with --interactions)').choices(Object.keys(splits)),
+    )
+    .option(
+      '--validation [file]',
+      'what comes before the test and is not trained on, but in the histories: a file with --test, one more row a user held out with leave-one-out',
+    )
+    .option('--test-days <number>', 'with --split time: days to test on (default: 14)')
+    .option('--gap-days <number>', 'with --split time: days left out before them (default: 1)')
+    .option('--train-days <number>', 'with --split time: days to train on (default: all before)')
+    .option('--origins <number>', 'with --split time: so many splits, each a test earlier than the one after it (default: 1)')
     .requiredOption(
       '--model <name>',
       `one of: ${Object.values(algorithms)
@@ -55,17 +56,25 @@ export function evaluateCommandIn(surroundings: Surroundings): Command {
 }
 
 const helpText = `
+Splits
+${Object.entries(splits)
+  .map(([name, what]) => `  ${name.padEnd(15)}${what}`)
+  .join('\n')}
+
 Rules
   The catalog is every item of the training file. Ties go to the item whose id comes first.
   What a user has in the training file is neither recommended nor counted as wanted.
   Users without training rows get an empty history; users who want nothing new are left out.
   Test items that training never saw count as wanted and cannot be found.
+  With next-item, a test user is a session: only the item before the wanted one is excluded, and every list counts as a user.
   Columns are those that are said, then those with a name that is known (user_id, sku, timestamp, ...), then the first, the second and the
   third that are left. stderr says which were taken.
 
 Examples
   understudy evaluate --train train.csv --test test.csv --model ials --params '{"factors":64}' --json
-  understudy evaluate --interactions purchases.csv --test-days 14 --origins 4 --model item-knn`;
+  understudy evaluate --interactions purchases.csv --test-days 14 --origins 4 --model item-knn
+  understudy evaluate --interactions ratings.csv --split leave-one-out --validation --model ials
+  understudy evaluate --train train.csv --test test.csv --split next-item --model session-knn`;
 
 async function run(options: Options, surroundings: Surroundings): Promise<void> {
   const cutoff = wholeNumber('--k', options.k, { min: 1, max: 10_000 });
@@ -76,7 +85,7 @@ async function run(options: Options, surroundings: Surroundings): Promise<void> 
   parseParams(algorithmNamed(options.model), params);
 
   const report = reporter(surroundings);
-  const read = async (file: string): Promise<Awaited<ReturnType<typeof readInteractions>>> => {
+  const read: Reader = async (file) => {
     report(`reading ${file}`);
     // What was taken as what stays to be read.
     const say = (line: string) => surroundings.stderr(`${surroundings.isTerminal ? '\r\x1b[2K' : ''}${file}: ${line}\n`);
@@ -91,43 +100,20 @@ async function run(options: Options, surroundings: Surroundings): Promise<void> 
     nowMs: surroundings.nowMs,
     report,
   };
-  const answer =
-    source.kind === 'files'
-      ? await evaluate({ ...settings, train: await read(source.train), test: await read(source.test) })
-      : await evaluateOrigins({ ...settings, rows: await read(source.file), split: source.split });
+  const answer = await answerOf(source, { settings, read });
   if (surroundings.isTerminal) surroundings.stderr('\r\x1b[2K');
   surroundings.stdout(options.json ? `${JSON.stringify(answer)}\n` : 'origins' in answer ? originsTable(answer) : table(answer));
 }
 
-type Sources = { kind: 'files'; train: string; test: string } | { kind: 'interactions'; file: string; split: SplitSettings };
+type Reader = (file: string) => Promise<InteractionRows>;
+type Settings = Omit<EvaluateInput, 'train' | 'validation' | 'test' | 'asks'>;
 
-/** @throws UND-INPUT where neither or both of the two ways are given, or an option of the one with the other. */
-function sourceOf({ train, test, interactions, ...split }: Source): Sources {
-  const given = (['origins', 'testDays', 'gapDays', 'trainDays'] as const).filter((name) => split[name] !== undefined);
-  const option = (name: string) => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  if (interactions === undefined) {
-    if (train === undefined || test === undefined) throw new UnderstudyError('UND-INPUT', 'Give --train and --test, or one file by --interactions');
-    if (given.length > 0) throw new UnderstudyError('UND-INPUT', `${given.map(option).join(', ')}: only with --interactions, which is cut by time`);
-    return { kind: 'files', train, test };
-  }
-  if (train !== undefined || test !== undefined) throw new UnderstudyError('UND-INPUT', '--interactions is instead of --train and --test');
-  const days = (name: (typeof given)[number], otherwise: string, min: number) => wholeNumber(option(name), split[name] ?? otherwise, { min, max: 36_500 });
-  return {
-    kind: 'interactions',
-    file: interactions,
-    split: {
-      origins: wholeNumber('--origins', split.origins ?? '1', { min: 1, max: 100 }),
-      testDays: days('testDays', '14', 1),
-      gapDays: days('gapDays', '1', 0),
-      trainDays: split.trainDays === undefined ? undefined : days('trainDays', '', 1),
-    },
-  };
-}
-
-function wholeNumber(option: string, text: string, { min, max }: { min: number; max: number }): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max && text.trim() !== '') return value;
-  throw new UnderstudyError('UND-INPUT', `${option} must be a whole number of ${min} .. ${max}, not '${text}'`);
+async function answerOf(source: Source, { settings, read }: { settings: Settings; read: Reader }): Promise<Evaluation | OriginsEvaluation> {
+  if (source.split === 'time') return evaluateOrigins({ ...settings, rows: await read(source.file), split: source.settings });
+  if (source.split === 'leave-one-out') return evaluate({ ...settings, ...leaveOneOut(await read(source.file), source), asks: 'rest' });
+  const validation = source.validation === undefined ? undefined : await read(source.validation);
+  const asks = source.split === 'given' ? 'rest' : 'next-item';
+  return evaluate({ ...settings, train: await read(source.train), validation, test: await read(source.test), asks });
 }
 
 function parseJson(text: string | undefined): unknown {

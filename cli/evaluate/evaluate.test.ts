@@ -64,7 +64,8 @@ describe('understudy evaluate', () => {
     await file('test.csv', testCsv);
     const { stdout, stderr } = await run('--train', 'train.csv', '--test', 'test.csv', '--model', 'popularity', '--json', '--k', '1');
     const result = JSON.parse(stdout);
-    expect(Object.keys(result)).toEqual(['model', 'users', 'metrics', 'trainSeconds']);
+    expect(Object.keys(result)).toEqual(['model', 'users', 'metrics', 'intervals', 'trainSeconds', 'graphBytes']);
+    expect(result.intervals['ndcg@10']).toMatchObject({ value: result.metrics['ndcg@10'], low: expect.any(Number), high: 1 });
     expect(result).toMatchObject({ model: 'popularity', users: 3 });
     expect(result.trainSeconds).toBeGreaterThan(0);
     const log2 = Math.log2;
@@ -146,19 +147,20 @@ describe('readInteractions', () => {
       '2011-12-01T02:00:00+02:00',
     ];
     const { atMs } = await readInteractions(await file('times.csv', `user,item,timestamp\n${times.map((time, row) => `u,i${row},${time}`).join('\n')}\n`));
-    expect(atMs).toEqual(times.map(() => 1_322_697_600_000));
+    expect([...atMs]).toEqual(times.map(() => 1_322_697_600_000));
     const { atMs: typed } = await readInteractions(
       await parquet(
         'typed.parquet',
         `SELECT 7 AS user_id, 12 AS item_id, TIMESTAMP '2011-12-01 00:00:00' AS at UNION ALL SELECT 7, 12, TIMESTAMP '2011-12-01 00:00:01.5'`,
       ),
     );
-    expect(typed).toEqual([1_322_697_600_000, 1_322_697_601_500]);
+    expect([...typed]).toEqual([1_322_697_600_000, 1_322_697_601_500]);
   });
 
   test('keeps the order of rows and numbers ids as they appear', async () => {
     const rows = await readInteractions(await file('order.csv', 'b,9\na,7\nb,7\n'));
-    expect(rows).toEqual({ userIds: ['b', 'a'], itemIds: ['9', '7'], users: [0, 1, 0], items: [0, 1, 1], atMs: [0, 0, 0] });
+    const columns = { users: Uint32Array.of(0, 1, 0), items: Uint32Array.of(0, 1, 1), atMs: new Float64Array(3) };
+    expect(rows).toEqual({ userIds: ['b', 'a'], itemIds: ['9', '7'], ...columns });
   });
 
   test('refuses what is cut off', async () => {

@@ -1,15 +1,33 @@
-import { catalogCoverage, meanOf, perUserMetrics } from '../../experiments/ranking/metrics.ts';
+import { GroupedMeans } from '../../experiments/ranking/grouped-means.ts';
+import { measureUser, metricNames } from '../../experiments/ranking/metrics.ts';
 import type { Interactions } from '../../models/algorithms/algorithm.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import type { Interval } from '../../models/contracts/verdict.ts';
 import { openRecommendGraph } from '../../models/graph/session.ts';
+import { orderRows } from './order-rows.ts';
+import { nextItemQueries, type Query, userQueries } from './queries.ts';
 import type { InteractionRows } from './read-interactions.ts';
 
-export type Evaluation = { model: string; users: number; metrics: Record<string, number>; trainSeconds: number };
+/** `users` are the lists that were made: one a user, or one for each next item. */
+export type Evaluation = {
+  model: string;
+  users: number;
+  metrics: Record<string, number>;
+  /** 95 %, by bootstrap over the lists; coverage has none. */
+  intervals: Record<string, Interval>;
+  trainSeconds: number;
+  /** Of the exported graph. */
+  graphBytes: number;
+};
 
 export type EvaluateInput = {
   train: InteractionRows;
+  /** What came between training and test: in the histories, not trained on. */
+  validation?: InteractionRows | undefined;
   test: InteractionRows;
+  /** What is wanted: all that a user has in the test, or for each of its rows but the first that one. */
+  asks: 'rest' | 'next-item';
   model: string;
   params: unknown;
   cutoffs: readonly number[];
@@ -23,11 +41,12 @@ export type EvaluateInput = {
  * Trains on one set and ranks the full catalog (all items of the training set) for every user of the other, through the exported graph.
  *
  * Items a user has in the training set are neither recommended to nor wanted by that user. Users without training rows are scored with an
- * empty history. Test items that training never saw stay wanted, out of reach. Users who want nothing new are left out.
+ * empty history. Test items that training never saw stay wanted, out of reach. Users who want nothing new are left out. Where the next item is asked
+ * for, a user of the test is a session of its own.
  * @throws UND-INPUT for an unknown model or parameters with mistakes; UND-NO-DATA when nothing can be trained or scored.
  */
 export async function evaluate(input: EvaluateInput): Promise<Evaluation> {
-  const { train, test, report } = input;
+  const { train, validation, test, report } = input;
   const algorithm = algorithmNamed(input.model);
   const params = parseParams(algorithm, input.params);
   if (train.users.length === 0) throw new UnderstudyError('UND-NO-DATA', 'The training file has no rows');
@@ -40,85 +59,66 @@ export async function evaluate(input: EvaluateInput): Promise<Evaluation> {
     { onStep: ({ done, total, note }) => report(`training: ${Math.round((100 * done) / total)} % (${note})`) },
   );
   const trainSeconds = (input.nowMs() - startMs) / 1000;
+  const bytes = model.exportGraph();
+  const known = validation === undefined ? [train] : [train, validation];
+  const queries = input.asks === 'rest' ? userQueries({ known, test, vocabulary }) : nextItemQueries({ test, vocabulary });
+  const found = await rankAll({ graph: { bytes, itemCount: vocabulary.length, maxHistory: model.maxHistory }, queries, ...input });
+  if (found.users === 0)
+    throw new UnderstudyError(
+      'UND-NO-DATA',
+      input.asks === 'rest'
+        ? 'No user of the test file has an item that the training file does not have for the same user'
+        : 'No user of the test file has two rows, the one after the other',
+    );
+  return { model: input.model, ...found, trainSeconds, graphBytes: bytes.length };
+}
 
-  const wanted = wantedItems({ test, train, interactions, vocabulary });
-  if (wanted.length === 0)
-    throw new UnderstudyError('UND-NO-DATA', 'No user of the test file has an item that the training file does not have for the same user');
-  report(`scoring ${wanted.length} users`);
-  const ranked: string[][] = [];
-  const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: interactions.itemCount, maxHistory: model.maxHistory });
+type RankInput = {
+  graph: { bytes: Uint8Array; itemCount: number; maxHistory: number };
+  queries: Iterable<Query>;
+} & Pick<EvaluateInput, 'test' | 'cutoffs' | 'seed' | 'report'>;
+
+async function rankAll({ graph: source, queries, test, cutoffs, seed, report }: RankInput): Promise<Pick<Evaluation, 'users' | 'metrics' | 'intervals'>> {
+  report(`scoring ${test.userIds.length} users`);
+  const count = Math.max(...cutoffs);
+  const names = metricNames(cutoffs);
+  const means = new GroupedMeans({ names });
+  const values = new Float64Array(names.length);
+  const shown = cutoffs.map(() => new Uint8Array(source.itemCount));
+  const graph = await openRecommendGraph(source);
   try {
-    for (const { user } of wanted) {
-      const seen = user === undefined ? { history: [], historyWeight: [] } : historyOf(interactions, user);
-      const answer = await graph.recommend({ ...seen, exclude: seen.history, count: Math.max(...input.cutoffs) });
-      ranked.push(answer.items.map((item) => vocabulary[item] as string));
-      if (ranked.length % 500 === 0) report(`scoring: ${Math.round((100 * ranked.length) / wanted.length)} %`);
+    for (const { wanted, ...request } of queries) {
+      const { items } = await graph.recommend({ ...request, count });
+      measureUser({ list: items, wanted, cutoffs, values });
+      means.add(values);
+      for (const [index, cutoff] of cutoffs.entries()) for (const item of items.slice(0, cutoff)) (shown[index] as Uint8Array)[item] = 1;
+      if (means.users % 500 === 0) report(`scoring: ${means.users} lists`);
     }
   } finally {
     await graph.close();
   }
-
-  const perUser = perUserMetrics({ ranked, relevant: wanted.map(({ items }) => items), cutoffs: input.cutoffs });
-  const metrics: Record<string, number> = {};
-  for (const [name, values] of Object.entries(perUser)) metrics[name] = meanOf(values);
-  for (const cutoff of input.cutoffs) metrics[`coverage@${cutoff}`] = catalogCoverage({ ranked, cutoff, itemCount: vocabulary.length });
-  return { model: input.model, users: wanted.length, metrics, trainSeconds };
+  if (means.users === 0) return { users: 0, metrics: {}, intervals: {} };
+  const coverage = cutoffs.map((cutoff, index) => [`coverage@${cutoff}`, (shown[index] as Uint8Array).reduce((sum, one) => sum + one, 0) / source.itemCount]);
+  return { users: means.users, metrics: { ...means.means(), ...Object.fromEntries(coverage) }, intervals: means.intervals({ seed }) };
 }
 
-/** Items are numbered in code-unit order of their ids (ties go to the lower number); users as they come. */
-export function toInteractions({ userIds, itemIds, users, items, atMs }: InteractionRows): { interactions: Interactions; vocabulary: string[] } {
+/** Items are numbered in code-unit order of their ids (ties go to the lower number); users as they come; what has the same time stays in the file's order. */
+export function toInteractions(rows: InteractionRows): { interactions: Interactions; vocabulary: string[] } {
+  const { userIds, itemIds, items, atMs } = rows;
   const order = itemIds.map((_, item) => item).sort((a, b) => ((itemIds[a] as string) < (itemIds[b] as string) ? -1 : 1));
   const indexOf = new Uint32Array(itemIds.length);
   order.forEach((item, index) => {
     indexOf[item] = index;
   });
-  const rows = users.map((_, row) => row);
-  const index = (row: number): number => indexOf[items[row] as number] as number;
-  rows.sort((a, b) => (users[a] as number) - (users[b] as number) || (atMs[a] as number) - (atMs[b] as number) || index(a) - index(b));
-  const indptr = new Uint32Array(userIds.length + 1);
-  for (const user of users) indptr[user + 1] = (indptr[user + 1] as number) + 1;
-  for (let user = 0; user < userIds.length; user += 1) indptr[user + 1] = (indptr[user + 1] as number) + (indptr[user] as number);
+  const ordered = orderRows(rows);
   const interactions: Interactions = {
     userCount: userIds.length,
     itemCount: itemIds.length,
-    indptr,
-    items: Uint32Array.from(rows, index),
-    weights: new Float32Array(rows.length).fill(1),
-    atMs: Float64Array.from(rows, (row) => atMs[row] as number),
+    indptr: ordered.from,
+    items: ordered.rows.map((row) => indexOf[items[row] as number] as number),
+    weights: new Float32Array(items.length).fill(1),
+    atMs: new Float64Array(items.length),
   };
+  for (let place = 0; place < items.length; place += 1) interactions.atMs[place] = atMs[ordered.rows[place] as number] as number;
   return { interactions, vocabulary: order.map((item) => itemIds[item] as string) };
-}
-
-/** Each item once, at its last place, with the number of its rows as weight: so that a long history fits a model's window. */
-function historyOf({ indptr, items }: Interactions, user: number): { history: number[]; historyWeight: number[] } {
-  const weights = new Map<number, number>();
-  for (const item of items.subarray(indptr[user], indptr[user + 1])) {
-    const weight = (weights.get(item) ?? 0) + 1;
-    weights.delete(item);
-    weights.set(item, weight);
-  }
-  return { history: [...weights.keys()], historyWeight: [...weights.values()] };
-}
-
-type Wanted = { user: number | undefined; items: Set<string> };
-
-function wantedItems({
-  test,
-  train,
-  interactions,
-  vocabulary,
-}: {
-  test: InteractionRows;
-  train: InteractionRows;
-  interactions: Interactions;
-  vocabulary: readonly string[];
-}): Wanted[] {
-  const trainUser = new Map(train.userIds.map((id, user) => [id, user]));
-  const wanted: Wanted[] = test.userIds.map((id) => ({ user: trainUser.get(id), items: new Set() }));
-  for (const [row, user] of test.users.entries()) wanted[user]?.items.add(test.itemIds[test.items[row] as number] as string);
-  for (const { user, items } of wanted) {
-    if (user === undefined) continue;
-    for (const item of interactions.items.subarray(interactions.indptr[user], interactions.indptr[user + 1])) items.delete(vocabulary[item] as string);
-  }
-  return wanted.filter(({ items }) => items.size > 0);
 }

@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBVector } from '@duckdb/node-api';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type ColumnChoice, type ColumnOptions, chooseColumns, csvShape, describeColumns } from './columns.ts';
 
 /** Rows of a file in its order, users and items as numbers of their first appearance. */
-export type InteractionRows = { userIds: string[]; itemIds: string[]; users: number[]; items: number[]; atMs: number[] };
+export type InteractionRows = { userIds: string[]; itemIds: string[]; users: Uint32Array; items: Uint32Array; atMs: Float64Array };
 
 /**
  * Reads user, item and, if there is one, a timestamp (ISO 8601, or a number since 1970 in seconds, milliseconds, microseconds or nanoseconds by
@@ -138,21 +138,41 @@ async function readRows(connection: DuckDBConnection, { from, user, item, time: 
   const result = await connection.stream(`SELECT ${user} AS user_id, ${item} AS item_id, CAST(${time} AS DOUBLE) AS at_ms FROM ${from}`);
   const users = new Numbering();
   const items = new Numbering();
-  const rows: InteractionRows = { userIds: users.ids, itemIds: items.ids, users: [], items: [], atMs: [] };
+  let rows: InteractionRows = {
+    userIds: users.ids,
+    itemIds: items.ids,
+    users: new Uint32Array(1 << 16),
+    items: new Uint32Array(1 << 16),
+    atMs: new Float64Array(1 << 16),
+  };
+  let count = 0;
   for (;;) {
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) break;
-    const [userIds, itemIds, times] = [0, 1, 2].map((column) => chunk.getColumnValues(column)) as [unknown[], unknown[], unknown[]];
+    if (count + chunk.rowCount > rows.users.length) rows = ofLength(rows, 2 * rows.users.length);
+    const [userIds, itemIds, times] = [0, 1, 2].map((column) => chunk.getColumnVector(column)) as [DuckDBVector, DuckDBVector, DuckDBVector];
     for (let row = 0; row < chunk.rowCount; row += 1) {
-      const number = rows.users.length + 1;
-      if (!userIds[row] || !itemIds[row]) throw new UnderstudyError('UND-FILE', `${path}: row ${number} has no ${userIds[row] ? 'item' : 'user'}`);
-      if (!Number.isFinite(times[row])) throw new UnderstudyError('UND-FILE', `${path}: the timestamp of row ${number} is neither ISO 8601 nor a number`);
-      rows.users.push(users.of(userIds[row] as string));
-      rows.items.push(items.of(itemIds[row] as string));
-      rows.atMs.push(times[row] as number);
+      const [user, item, time] = [userIds.getItem(row), itemIds.getItem(row), times.getItem(row)] as [string | null, string | null, number | null];
+      if (!user || !item) throw new UnderstudyError('UND-FILE', `${path}: row ${count + 1} has no ${user ? 'item' : 'user'}`);
+      if (time === null || !Number.isFinite(time))
+        throw new UnderstudyError('UND-FILE', `${path}: the timestamp of row ${count + 1} is neither ISO 8601 nor a number`);
+      rows.users[count] = users.of(user);
+      rows.items[count] = items.of(item);
+      rows.atMs[count] = time;
+      count += 1;
     }
   }
-  return rows;
+  return ofLength(rows, count);
+}
+
+/** The same ids over columns cut or made longer. */
+function ofLength({ userIds, itemIds, users, items, atMs }: InteractionRows, length: number): InteractionRows {
+  const kept = Math.min(length, users.length);
+  const longer = { userIds, itemIds, users: new Uint32Array(length), items: new Uint32Array(length), atMs: new Float64Array(length) };
+  longer.users.set(users.subarray(0, kept));
+  longer.items.set(items.subarray(0, kept));
+  longer.atMs.set(atMs.subarray(0, kept));
+  return longer;
 }
 
 class Numbering {

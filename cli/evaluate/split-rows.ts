@@ -1,4 +1,5 @@
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { orderRows } from './order-rows.ts';
 import type { InteractionRows } from './read-interactions.ts';
 
 export type SplitSettings = { origins: number; testDays: number; gapDays: number /** All days before where it is left out. */; trainDays?: number | undefined };
@@ -34,8 +35,8 @@ export function splitRows(rows: InteractionRows, { origins, testDays, gapDays, t
     return {
       trainDays: { from: dayText(trainFrom), to: dayText(trainTo) },
       testDays: { from: dayText(testTo - testDays + 1), to: dayText(testTo) },
-      train: rowsWithin(rows, (row) => (days[row] as number) >= trainFrom && (days[row] as number) <= trainTo),
-      test: rowsWithin(rows, (row) => (days[row] as number) > testTo - testDays && (days[row] as number) <= testTo),
+      train: selectRows(rows, (row) => (days[row] as number) >= trainFrom && (days[row] as number) <= trainTo),
+      test: selectRows(rows, (row) => (days[row] as number) > testTo - testDays && (days[row] as number) <= testTo),
     };
   });
 }
@@ -43,26 +44,53 @@ export function splitRows(rows: InteractionRows, { origins, testDays, gapDays, t
 const originsText = (origins: number, testDays: number) => (origins === 1 ? `${testDays} to test` : `${origins} times ${testDays} to test`);
 
 /** Users and items are numbered anew: a catalog as of then has what was seen by then. */
-function rowsWithin({ userIds, itemIds, users, items, atMs }: InteractionRows, isWithin: (row: number) => boolean): InteractionRows {
+function selectRows({ userIds, itemIds, users, items, atMs }: InteractionRows, isSelected: (row: number) => boolean): InteractionRows {
   const numbered = (ids: readonly string[]) => {
-    const numbers = new Map<number, number>();
+    const numbers = new Int32Array(ids.length).fill(-1);
     const kept: string[] = [];
     const numberOf = (old: number): number => {
-      const known = numbers.get(old);
-      if (known !== undefined) return known;
-      numbers.set(old, kept.length);
-      kept.push(ids[old] as string);
-      return kept.length - 1;
+      if (numbers[old] === -1) numbers[old] = kept.push(ids[old] as string) - 1;
+      return numbers[old] as number;
     };
     return { kept, numberOf };
   };
   const [user, item] = [numbered(userIds), numbered(itemIds)];
-  const within: InteractionRows = { userIds: user.kept, itemIds: item.kept, users: [], items: [], atMs: [] };
-  for (let row = 0; row < users.length; row += 1) {
-    if (!isWithin(row)) continue;
-    within.users.push(user.numberOf(users[row] as number));
-    within.items.push(item.numberOf(items[row] as number));
-    within.atMs.push(atMs[row] as number);
+  let count = 0;
+  for (let row = 0; row < users.length; row += 1) if (isSelected(row)) count += 1;
+  const selected: InteractionRows = {
+    userIds: user.kept,
+    itemIds: item.kept,
+    users: new Uint32Array(count),
+    items: new Uint32Array(count),
+    atMs: new Float64Array(count),
+  };
+  for (let row = 0, place = 0; row < users.length; row += 1) {
+    if (!isSelected(row)) continue;
+    selected.users[place] = user.numberOf(users[row] as number);
+    selected.items[place] = item.numberOf(items[row] as number);
+    selected.atMs[place] = atMs[row] as number;
+    place += 1;
   }
-  return within;
+  return selected;
+}
+
+/**
+ * Holds each user's last row out as test and, with `validation`, the one before it; of equal times the later in the file is the later. Users with too few
+ * rows to train on any are trained on whole. The protocol of Kang and McAuley 2018, sec. IV-A.
+ */
+export function leaveOneOut(
+  rows: InteractionRows,
+  { validation }: { validation: boolean },
+): { train: InteractionRows; validation?: InteractionRows; test: InteractionRows } {
+  const { from, rows: ordered } = orderRows(rows);
+  const held = validation ? 2 : 1;
+  /** [rows] how many rows of its user come after it, of those that are held out; `held` and more for the rest. */
+  const after = new Uint8Array(ordered.length).fill(held);
+  for (let user = 0; user < rows.userIds.length; user += 1) {
+    const end = from[user + 1] as number;
+    if (end - (from[user] as number) <= held) continue;
+    for (let back = 0; back < held; back += 1) after[ordered[end - 1 - back] as number] = back;
+  }
+  const part = (place: number) => selectRows(rows, (row) => after[row] === place);
+  return { train: part(held), test: part(0), ...(validation ? { validation: part(1) } : {}) };
 }
