@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { algorithmNamed, algorithms, parseParams } from '../../models/algorithms/registry.ts';
@@ -97,6 +98,7 @@ async function run(options: Options, surroundings: Surroundings): Promise<void> 
     params,
     cutoffs: [...new Set([...standardCutoffs, cutoff])].sort((a, b) => a - b),
     seed,
+    threads: availableParallelism(),
     nowMs: surroundings.nowMs,
     report,
   };

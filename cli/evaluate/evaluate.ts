@@ -32,6 +32,8 @@ export type EvaluateInput = {
   params: unknown;
   cutoffs: readonly number[];
   seed: number;
+  /** Of training; the result is the same for any number. */
+  threads: number;
   /** Monotonic, milliseconds. */
   nowMs: () => number;
   report: (line: string) => void;
@@ -56,7 +58,7 @@ export async function evaluate(input: EvaluateInput): Promise<Evaluation> {
   const startMs = input.nowMs();
   const model = await algorithm.train(
     { interactions, params, seed: input.seed },
-    { onStep: ({ done, total, note }) => report(`training: ${Math.round((100 * done) / total)} % (${note})`) },
+    { threads: input.threads, onStep: ({ done, total, note }) => report(`training: ${Math.round((100 * done) / total)} % (${note})`) },
   );
   const trainSeconds = (input.nowMs() - startMs) / 1000;
   const bytes = model.exportGraph();
