@@ -26,6 +26,11 @@ const smallParams: Record<string, unknown[]> = {
   ease: [{}, { lambda: 0.5, neighbours: 5, rows: 'confidence', maxHistory: 7 }],
   'session-knn': [{ gapMs: 100_000_000 }, { sample: 9, neighbours: 4, maxItems: 9, idf: false, gapMs: 50_000_000, maxSessionItems: 8 }],
   'embedding-knn': [{}, { decay: 0.2, maxHistory: 7 }, { decay: 1 }],
+  sasrec: [
+    { dimensions: 16, epochs: 12, learningRate: 0.01, maxHistory: 20 },
+    { dimensions: 8, blocks: 1, heads: 1, epochs: 6, learningRate: 0.01, maxHistory: 7, loss: 'gbce', negatives: 16 },
+    { dimensions: 16, epochs: 6, learningRate: 0.01, dropout: 0, loss: 'sampled-softmax', negatives: 16, heldOutShare: 0.5, batchEntries: 64 },
+  ],
 };
 
 /** Two tastes: even users like the first half of the items, odd users the second. Items come up again; some users have none. */

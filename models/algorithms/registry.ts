@@ -7,6 +7,7 @@ import { gfCf } from './gf-cf/gf-cf.ts';
 import { ials } from './ials/ials.ts';
 import { itemKnn } from './item-knn/item-knn.ts';
 import { popularity } from './popularity/popularity.ts';
+import { sasrec } from './sasrec/sasrec.ts';
 import { sessionKnn } from './session-knn/session-knn.ts';
 
 /** Every algorithm by name. The contract suite runs on all of them. */
@@ -19,6 +20,7 @@ export const algorithms: Readonly<Record<string, Algorithm<any>>> = {
   ease,
   'embedding-knn': embeddingKnn,
   'session-knn': sessionKnn,
+  sasrec,
 };
 
 /** @throws UND-INPUT naming the algorithms there are. */

@@ -1,0 +1,133 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Interactions } from '../models/algorithms/algorithm.ts';
+import { sasrec } from '../models/algorithms/sasrec/sasrec.ts';
+import { OnnxBuilder } from '../models/graph/onnx-builder.ts';
+import { fullSoftmax, Panels } from '../models/neural/full-softmax.ts';
+import { type Flow, Network } from '../models/neural/network.ts';
+import { RowTable } from '../models/neural/row-table.ts';
+import { inWorkspace } from '../models/neural/workspace.ts';
+import { createRandom } from '../models/random.ts';
+
+export type TrainingNeuralBench = {
+  entries: number;
+  items: number;
+  width: number;
+  /** Least of several rounds, on one thread. */
+  softmaxMs: number;
+  gigaflops: number;
+  peer: { name: string; softmaxMs: number };
+  steps: { loss: string; items: number; ms: number; stepsPerGrowth: number; grownMb: number }[];
+};
+
+const entries = 3264;
+const items = 12_000;
+const width = 64;
+
+/**
+ * In processor time, so that what else runs counts for less. Loss and gradients of a full softmax, which is most of a step, against ONNX Runtime over the same products on one thread: scores, softmax, and the two
+ * products back. It stands for what a framework with such matrix products would take.
+ */
+export async function benchTrainingNeural({ rounds = 7 }: { rounds?: number } = {}): Promise<TrainingNeuralBench> {
+  const ours = softmaxStep();
+  const theirs = await peerStep();
+  const [mine, peer]: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds; round += 1) {
+    mine.push(await timed(ours));
+    peer.push(await timed(theirs));
+  }
+  const softmaxMs = least(mine);
+  const steps = [];
+  for (const [loss, of] of [
+    ['softmax', items],
+    ['sampled-softmax', items],
+    ['gbce', 200_000],
+  ] as const)
+    steps.push(await trainingStep({ loss, items: of }));
+  const gigaflops = (6 * entries * items * width) / softmaxMs / 1e6;
+  return { entries, items, width, softmaxMs, gigaflops, peer: { name: 'ONNX Runtime, one thread', softmaxMs: least(peer) }, steps };
+}
+
+export function printTrainingNeuralBench({ softmaxMs, gigaflops, peer, steps }: TrainingNeuralBench): string {
+  return [
+    `full softmax, ${entries} entries, ${items} items, ${width} dimensions, forward and back: ${softmaxMs.toFixed(0)} ms (${gigaflops.toFixed(1)} GFLOP/s)`,
+    `${peer.name}: ${peer.softmaxMs.toFixed(0)} ms; ratio ${(softmaxMs / peer.softmaxMs).toFixed(2)}`,
+    ...steps.map(
+      ({ loss, items: of, ms, grownMb, stepsPerGrowth }) =>
+        `whole step, ${loss}, ${of} items: ${ms.toFixed(0)} ms; memory grown over ${stepsPerGrowth} steps: ${grownMb.toFixed(1)} MB`,
+    ),
+  ].join('\n');
+}
+
+const drawn = (length: number, seed: number): Float32Array => {
+  const random = createRandom(seed);
+  return Float32Array.from({ length }, () => random.float() - 0.5);
+};
+
+function softmaxStep(): () => void {
+  const built = inWorkspace((workspace) => {
+    const network = new Network({ workspace, mostRows: entries });
+    const table = new RowTable({ workspace, rows: Panels.rowsFor(items), width });
+    const from: Flow = network.flow(width);
+    return { network, table, from, loss: fullSoftmax({ network, from, table, panels: new Panels({ workspace: network.workspace, table, items }) }) };
+  });
+  built.from.value.set(drawn(entries * width, 1));
+  built.table.value.set(drawn(items * width, 2));
+  const targets = { items: Int32Array.from({ length: entries }, (_, row) => (row * 31) % items), weights: new Float32Array(entries).fill(1) };
+  return () => {
+    built.table.clear();
+    built.network.forward({ rows: entries, training: true });
+    built.loss.run(targets);
+  };
+}
+
+async function peerStep(): Promise<() => Promise<unknown>> {
+  const graph = new OnnxBuilder({ name: 'softmax' });
+  const vectors = graph.input({ name: 'vectors', type: 'float32', shape: [entries, width] });
+  const table = graph.input({ name: 'table', type: 'float32', shape: [items, width] });
+  const scores = graph.node('MatMul', [vectors, graph.node('Transpose', [table], { perm: { ints: [1, 0] } })]);
+  const shares = graph.node('Softmax', [scores], { axis: { int: -1 } });
+  graph.output({ name: 'to_vectors', type: 'float32', shape: [entries, width], value: graph.node('MatMul', [shares, table]) });
+  const back = graph.node('Gemm', [shares, vectors], { transA: { int: 1 } });
+  graph.output({ name: 'to_table', type: 'float32', shape: [items, width], value: back });
+  const session = await InferenceSession.create(graph.build(), { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const feeds = {
+    vectors: new Tensor('float32', drawn(entries * width, 1), [entries, width]),
+    table: new Tensor('float32', drawn(items * width, 2), [items, width]),
+  };
+  return () => session.run(feeds);
+}
+
+async function trainingStep({ loss, items: itemCount }: { loss: 'softmax' | 'sampled-softmax' | 'gbce'; items: number }) {
+  const random = createRandom(3);
+  const [userCount, length] = [640, 51];
+  const count = userCount * length;
+  const interactions: Interactions = {
+    ...{ userCount, itemCount, indptr: Uint32Array.from({ length: userCount + 1 }, (_, user) => user * length) },
+    items: Uint32Array.from({ length: count }, () => Math.floor(itemCount * random.float() ** 2)),
+    weights: new Float32Array(count).fill(1),
+    atMs: Float64Array.from({ length: count }, (_, entry) => entry),
+  };
+  const params = sasrec.params.parse({ loss, batchEntries: entries, heldOutShare: 0, epochs: 2 });
+  const [times, memory]: [number[], number[]] = [[], []];
+  let before = process.cpuUsage();
+  const onStep = (): void => {
+    const { user, system } = process.cpuUsage(before);
+    times.push((user + system) / 1000);
+    memory.push(process.memoryUsage().arrayBuffers);
+    before = process.cpuUsage();
+  };
+  await sasrec.train({ interactions, params, seed: 1 }, { onStep });
+  const grownMb = ((memory.at(-1) as number) - (memory[1] as number)) / 1e6;
+  return { loss, items: itemCount, ms: least(times.slice(1)), stepsPerGrowth: memory.length - 2, grownMb };
+}
+
+async function timed(work: () => unknown): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+const least = (values: readonly number[]): number => Math.min(...values);
+
+if (import.meta.filename === process.argv[1]) process.stdout.write(`${printTrainingNeuralBench(await benchTrainingNeural())}\n`);

@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { deriveSeed } from '../../neural/derive-seed.ts';
+import { type Trainee, trainNetwork } from '../../neural/train-network.ts';
+import { fullSoftmax, type Loss, Panels } from '../../neural/full-softmax.ts';
+import { type Flow, Network, type Parameter } from '../../neural/network.ts';
+import { RowTable } from '../../neural/row-table.ts';
+import { generalizedBce, mostSampled, sampledLoss, sampledSoftmax } from '../../neural/sampled-loss.ts';
+import { inWorkspace, type Workspace } from '../../neural/workspace.ts';
+import { createRandom } from '../../random.ts';
+import { UnderstudyError } from '../../contracts/problem.ts';
+import type { Algorithm, Interactions } from '../algorithm.ts';
+import { runFingerprint } from '../checkpoint.ts';
+import { popularityPrior } from '../prior.ts';
+import { Histories } from './histories.ts';
+import { HeldOutRanks } from './held-out-ranks.ts';
+import { sasrecModel } from './sasrec-model.ts';
+import { transformer } from './transformer.ts';
+
+const sasrecParams = z.strictObject({
+  /** Length of the vectors; rounded up to a multiple of 8 a head. */
+  dimensions: z.number().int().min(8).max(512).default(64),
+  blocks: z.number().int().min(1).max(8).default(2),
+  heads: z.number().int().min(1).max(8).default(2),
+  /** Share of the cells that a step leaves out: more for sparse data. In 256ths. */
+  dropout: z.number().min(0).max(0.9).default(0.2),
+  learningRate: z.number().positive().max(1e6).default(2e-3),
+  /** Entries of histories a step; fewer in small data. */
+  batchEntries: z.number().int().min(16).max(65536).default(2048),
+  epochs: z.number().int().min(1).max(1000).default(100),
+  /** Training stops after so many looks at what is held out without a better one. */
+  patience: z.number().int().min(1).max(1000).default(5),
+  /** Of the users, whose last entry is held out of training and says when to stop. */
+  heldOutShare: z.number().min(0).max(0.5).default(0.1),
+  maxHistory: z.number().int().min(1).max(1000).default(50),
+  /** `softmax` is over all items. `auto`: that for up to 30,000 items, else `sampled-softmax`. */
+  loss: z.enum(['auto', 'softmax', 'sampled-softmax', 'gbce']).default('auto'),
+  /** Items drawn to stand for all others, where the loss samples. */
+  negatives: z.number().int().min(8).max(8192).default(256),
+  /** Of gbce: 0 leaves the scores too sure, 1 makes them as sure as the data are. */
+  calibration: z.number().min(0).max(1).default(0.75),
+});
+export type SasrecParams = z.output<typeof sasrecParams>;
+
+const innerFactor = 1;
+const mostItemsForSoftmax = 30_000;
+/** A graph is one protobuf message, of which nothing can read more than 2 GiB; the item vectors are nearly all of it. */
+const mostTableBytes = 2 ** 31 - 2 ** 24;
+
+/**
+ * Self-attentive sequential recommendation (transformer.ts), trained at every place of every history to foretell what comes next: by the full softmax over
+ * the catalog, as Klenitskiy and Vasilev, "Turning dross into gold loss" (2023), found to be what its quality hangs on, or over sampled items where the
+ * catalog is large (models/neural/sampled-loss.ts). Scores are products with the same item vectors that go in. A history begins with a row of its own, the
+ * padding row of the graph, so that an empty one has an answer and a first event is foretold as well.
+ */
+export const sasrec: Algorithm<SasrecParams> = {
+  name: 'sasrec',
+  params: sasrecParams,
+  async train({ interactions, params, seed }, hooks = {}) {
+    const fingerprint = runFingerprint({ algorithm: 'sasrec', params, seed, interactions });
+    const { trainee, weights, table, shape } = prepare({ interactions, params, seed });
+    const { learningRate, epochs, patience } = params;
+    await trainNetwork({ trainee, schedule: { learningRate, epochs, patience }, fingerprint, hooks });
+    return sasrecModel({
+      shape,
+      itemCount: interactions.itemCount,
+      maxHistory: params.maxHistory,
+      items: table.value.slice(0, (interactions.itemCount + 1) * shape.width),
+      weights: new Map(weights.map(({ name, value }) => [name, value.slice()])),
+      prior: popularityPrior(interactions),
+    });
+  },
+};
+
+type Input = { interactions: Interactions; params: SasrecParams; seed: number };
+
+function prepare({ interactions, params, seed }: Input) {
+  const { itemCount } = interactions;
+  const { heads, blocks, maxHistory } = params;
+  const width = Math.ceil(params.dimensions / (8 * heads)) * 8 * heads;
+  const shape = { width, heads, blocks, inner: innerFactor * width };
+  if ((itemCount + 1) * width * 4 > mostTableBytes)
+    throw new UnderstudyError(
+      'UND-INPUT',
+      `${itemCount} items of ${width} dimensions do not fit into a graph, which holds 2 GiB: at most ${Math.floor(mostTableBytes / (4 * width)) - 1} items do, or fewer dimensions`,
+    );
+  const histories = new Histories({ interactions, maxHistory, seed, heldOutShare: params.heldOutShare, batchEntries: params.batchEntries });
+  const batch = histories.emptyBatch();
+  let step = 0;
+  const built = inWorkspace((workspace) => {
+    const network = new Network({ workspace, mostRows: histories.mostRows });
+    const table = tableFor({ workspace, itemCount, width, params, rows: histories.mostRows });
+    const { out, masks } = transformer(network, { items: table, shape, dropout: params.dropout, batch, mostLength: maxHistory + 1 });
+    const panels = new Panels({ workspace, table, items: itemCount });
+    const loss = lossOf({ network, from: out, table, panels, params, key: () => deriveSeed(seed, 4, step) });
+    const heldOut = new HeldOutRanks({ network, from: out, table, panels });
+    return { network, table, masks, loss, heldOut };
+  });
+  const { network, table, masks, loss, heldOut } = built;
+  drawWeights({ parameters: network.parameters, table, itemCount, seed });
+  const trainee: Trainee = {
+    parameters: network.parameters,
+    tables: [table],
+    batchesPerEpoch: histories.batchesPerEpoch,
+    step(place) {
+      step = place.step;
+      histories.fill(batch, place);
+      masks.begin(deriveSeed(seed, 3, step));
+      network.forward({ rows: batch.rows, training: true });
+      if (batch.rows === 0) return 0;
+      const value = loss.run(batch.targets);
+      network.backward();
+      return value;
+    },
+    evaluate: () => heldOut.score(histories, batch),
+  };
+  return { trainee, weights: network.parameters, table, shape };
+}
+
+const samples = ({ loss }: SasrecParams, itemCount: number): boolean => (loss === 'auto' ? itemCount > mostItemsForSoftmax : loss !== 'softmax');
+
+function tableFor({
+  workspace,
+  itemCount,
+  width,
+  params,
+  rows,
+}: {
+  workspace: Workspace;
+  itemCount: number;
+  width: number;
+  params: SasrecParams;
+  rows: number;
+}): RowTable {
+  const mostTouched = samples(params, itemCount) ? rows + mostSampled(rows, negativesOf(params)) : undefined;
+  return new RowTable({ workspace, rows: Panels.rowsFor(itemCount), width, mostTouched });
+}
+
+const negativesOf = ({ negatives }: SasrecParams): number => Math.ceil(negatives / 8) * 8;
+
+function lossOf(input: { network: Network; from: Flow; table: RowTable; panels: Panels; params: SasrecParams; key: () => number }): Loss {
+  const { network, from, table, panels, params, key } = input;
+  const { items } = panels;
+  if (!samples(params, items)) return fullSoftmax({ network, from, table, panels });
+  const negatives = negativesOf(params);
+  const of = params.loss === 'gbce' ? generalizedBce({ items, negatives, calibration: params.calibration }) : sampledSoftmax({ items, negatives });
+  return sampledLoss(network, { from, table, items, negatives, of, key });
+}
+
+/** Small uniform numbers for vectors, such as keep the size of what goes through for matrices (Glorot and Bengio 2010, eq. 16), gains of 1, biases of 0. */
+function drawWeights({ parameters, table, itemCount, seed }: { parameters: readonly Parameter[]; table: RowTable; itemCount: number; seed: number }): void {
+  const random = createRandom(deriveSeed(seed, 0));
+  const fill = (array: Float32Array, count: number, bound: number): void => {
+    for (let cell = 0; cell < count; cell += 1) array[cell] = bound * (2 * random.float() - 1);
+  };
+  fill(table.value, (itemCount + 1) * table.width, vectorBound);
+  for (const { name, value, rows, columns } of parameters) {
+    if (name === 'positions') fill(value, value.length, vectorBound);
+    else if (name.endsWith('.weight')) fill(value, value.length, Math.sqrt(6 / (rows + columns)));
+    else if (name.endsWith('.gain')) value.fill(1);
+  }
+}
+
+/** A standard deviation of 0.02. */
+const vectorBound = 0.02 * Math.sqrt(3);
