@@ -16,7 +16,7 @@ const ialsParams = z.strictObject({
   sweeps: z.number().int().min(1).max(200).default(10),
   /** Weight of an observed entry of confidence 1 against an unobserved pair. Absent: so much that all that a user did weighs a share of all items (`observedShare`). */
   alpha: z.number().positive().max(1e6).optional(),
-  lambda: z.number().positive().max(1e6).default(0.005),
+  lambda: z.number().positive().max(1e6).default(0.01),
   /** How the regularization grows with a row's total weight: 0 not at all, 1 in proportion (Rendle et al. 2021: nu). */
   frequencyScaling: z.number().min(0).max(1).default(1),
   /** Conjugate gradient steps in training, each row starting from its last solution. */
