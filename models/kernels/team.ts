@@ -14,6 +14,16 @@ export type Kernels = Record<Task['kernel'], (from: number, to: number, part: nu
   eigenSymmetric(matrix: number, n: number, values: number, scratch: number): number;
 };
 
+/** Distances between rows and steps are bytes; see assembly/network.ts. */
+export type NetworkKernels = {
+  /** C [m, n] (+)= A [m, k] B [k, n]; n is a multiple of 8. With `fresh` 1 C is written, with 0 added to. */
+  matmul(a: number, aRow: number, aStep: number, b: number, bRow: number, c: number, cRow: number, m: number, n: number, k: number, fresh: number): void;
+  /** `largest` [rows] becomes the larger of what stands there and the largest of the row. */
+  rowMax(x: number, xRow: number, rows: number, columns: number, largest: number): void;
+  /** x becomes exp(x - shift [row]); what a row then sums to is added to `sums` [row]. */
+  rowExp(x: number, xRow: number, rows: number, columns: number, shift: number, sums: number): void;
+};
+
 /** Below come the kernels' own constants. */
 const firstByte = 65_536;
 const largestBytes = 2 ** 32 - 65_536;
@@ -31,7 +41,7 @@ export class Layout {
 
   /** @throws UND-TRAINING-MEMORY where it is more than 4 GiB, or than the machine gives */
   memory(): WebAssembly.Memory {
-    const pages = Math.ceil(this.#bytes / 65_536);
+    const pages = Math.max(2, Math.ceil(this.#bytes / 65_536));
     const asked = `${(this.#bytes / 2 ** 30).toFixed(1)} GiB`;
     if (this.#bytes > largestBytes) throw new UnderstudyError('UND-TRAINING-MEMORY', `Training would take ${asked} of memory; 4 GiB is the most it can`);
     try {
@@ -60,7 +70,7 @@ export class Team {
    * @param fused products and sums in one rounding where the hardware can: other bits there
    */
   constructor(input: { memory: WebAssembly.Memory; threads: number; counter: number; scratch: number; scratchBytes: number; fused: boolean }) {
-    const module = new WebAssembly.Module(Buffer.from(input.fused ? fusedKernels : exactKernels, 'base64'));
+    const module = compiled(input.fused);
     this.#memory = input.memory;
     this.#counter = input.counter;
     this.#scratch = input.scratch;
@@ -96,6 +106,18 @@ export class Team {
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
+}
+
+const modules = new Map<boolean, WebAssembly.Module>();
+function compiled(fused: boolean): WebAssembly.Module {
+  const module = modules.get(fused) ?? new WebAssembly.Module(Buffer.from(fused ? fusedKernels : exactKernels, 'base64'));
+  modules.set(fused, module);
+  return module;
+}
+
+/** Those that work alone, over a memory of the caller's. */
+export function exactKernelsOver(memory: WebAssembly.Memory): NetworkKernels {
+  return new WebAssembly.Instance(compiled(false), { env: { memory } }).exports as NetworkKernels;
 }
 
 export function kernelsOf({ module, memory }: Setup): Kernels {

@@ -1,23 +1,27 @@
-import { UnderstudyError } from '../contracts/problem.ts';
-import { type Kernels, mostMemoryBytes, openKernels } from './kernels.ts';
+import { exactKernelsOver, Layout, type NetworkKernels } from '../kernels/team.ts';
 
 const alignmentFloats = 4;
 const bytesPerFloat = 4;
 
 /** The memory of one training: everything that the kernels work on is laid out in it once, before the first step, and used again in every step. */
 export class Workspace {
-  readonly #opened: { kernels: Kernels; buffer: ArrayBuffer } | undefined;
+  readonly #opened: { kernels: NetworkKernels; buffer: SharedArrayBuffer; from: number } | undefined;
   #used = 0;
 
+  /** @throws UND-TRAINING-MEMORY where it takes more than there is */
   constructor(bytes?: number) {
-    this.#opened = bytes === undefined ? undefined : openKernels(bytes);
+    if (bytes === undefined) return;
+    const layout = new Layout();
+    const from = layout.reserve(bytes);
+    const memory = layout.memory();
+    this.#opened = { kernels: exactKernelsOver(memory), buffer: memory.buffer, from };
   }
 
   get usedBytes(): number {
     return this.#used;
   }
 
-  get kernels(): Kernels {
+  get kernels(): NetworkKernels {
     if (this.#opened === undefined) throw new Error('A workspace that only measures has no kernels');
     return this.#opened.kernels;
   }
@@ -26,23 +30,18 @@ export class Workspace {
   floats(count: number): Float32Array {
     const from = this.#used;
     this.#used += Math.ceil(count / alignmentFloats) * alignmentFloats * bytesPerFloat;
-    return this.#opened === undefined ? new Float32Array(0) : new Float32Array(this.#opened.buffer, from, count);
+    return this.#opened === undefined ? new Float32Array(0) : new Float32Array(this.#opened.buffer, this.#opened.from + from, count);
   }
 }
 
 /**
  * Calls `build` twice: to learn how much memory it asks for, then with the memory.
- * @throws UND-INPUT where that is more than 32 bits can address
+ * @throws UND-TRAINING-MEMORY where that is more than there is
  */
 export function inWorkspace<T>(build: (workspace: Workspace) => T): T {
   const measured = new Workspace();
   build(measured);
-  if (measured.usedBytes > mostMemoryBytes)
-    throw new UnderstudyError(
-      'UND-INPUT',
-      `Training needs ${(measured.usedBytes / 2 ** 30).toFixed(1)} GiB of working memory, and 4 can be addressed: fewer dimensions, items or entries a batch need less`,
-    );
-  return build(new Workspace(Math.max(1, measured.usedBytes)));
+  return build(new Workspace(measured.usedBytes));
 }
 
 /** Where an element of an array in a workspace stands, for the kernels. */
