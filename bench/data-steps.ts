@@ -122,7 +122,7 @@ const steps = {
   /** Each row rule of the registry, and as many again with other limits as make it fifty, in one pass over the slices. */
   async rules(step: Step, timed: Timed) {
     const paths = await pathsOf(step);
-    const numbers = Array.from({ length: 50 }, (_, index) => `(unit_price_minor IS NOT NULL AND unit_price_minor NOT BETWEEN ${index} AND ${20_000 + index})`);
+    const numbers = Array.from({ length: 50 }, (_, index) => `(coalesce(unit_price_minor, ${index}) NOT BETWEEN ${index} AND ${20_000 + index})`);
     const all = [...rowRules.map((rule) => rule.breaksSql(86_400_000).replaceAll(':now', String(nowMs))), ...numbers].slice(0, 50);
     await timed(() =>
       withDuck({ workDir: step.workDir }, async (duck) => {

@@ -9,7 +9,8 @@ import { eventColumnList, rowTextSql } from './event-columns.ts';
 import { keptNowhere } from './fates.ts';
 import { malformedRow } from './malformed-rows.ts';
 
-const parquet = '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)';
+/** Of the levels of zstd the first gives smaller files of ids than the third, which is the usual one, and takes less time. */
+const parquet = '(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)';
 
 /** The calendar day of `at_ms` in a zone, as SQL. */
 export const daySql = (timeZone: string): string => `strftime(timezone(${text(timeZone)}, make_timestamptz(at_ms * 1000)), '%Y-%m-%d')`;
@@ -24,7 +25,7 @@ type Input = {
   onSlice: (step: { done: number; total: number }) => void;
 };
 
-/** So many rows are sorted at once, where days are smaller: in memory, and with few looks at the table. */
+/** Days are set apart from the table in parts of so many rows, where they are smaller: there are few looks at the table. */
 const rowsAtOnce = 500_000;
 
 /**
@@ -35,27 +36,30 @@ export async function writeSlices({ duck, table, timeZone, source, shiftDays = 0
   const spans = await daySpans({ duck, table, timeZone });
   const total = new Set(spans.map(({ day }) => day)).size;
   const slices: SliceReference[] = [];
-  for (const part of partsOf(spans)) {
-    const days = part.map(({ day, from, to }) => `WHEN at_ms >= ${from} AND at_ms < ${to} THEN ${text(day)}`);
-    const [from, to] = [Math.min(...part.map((span) => span.from)), Math.max(...part.map((span) => span.to))];
-    // Rows of a file mostly come in the order of time: then few of the table's row groups are read for a part.
-    await duck.run(`
-      CREATE TABLE sliced AS SELECT * FROM (
-        SELECT CASE ${days.join(' ')} END AS day, ${eventColumnList} FROM ${table} WHERE at_ms >= ${from} AND at_ms < ${to})
-      WHERE day IS NOT NULL ORDER BY at_ms, event_id`);
-    const written = await writeSorted({
-      duck,
-      table: 'sliced',
-      columns: eventColumnList,
-      rowText: rowTextSql,
-      source,
-      shiftDays,
-      blobs,
-      onSlice: (done) => onSlice({ done: slices.length + done, total }),
-    });
-    slices.push(...written);
+  async function* files() {
+    for (const part of partsOf(spans)) {
+      const days = Map.groupBy(part, ({ day }) => day);
+      // Rows of a file mostly come in the order of time: then few of the table's row groups are read for a part.
+      if (days.size > 1) await duck.runBeside(`CREATE OR REPLACE TABLE sliced AS ${rowsSql(table, part)}`);
+      for (const [day, own] of days) {
+        const done = (written: WrittenDay | undefined) => {
+          if (written !== undefined) slices.push({ day, ...written, source, ...(shiftDays === 0 ? {} : { shiftDays }) });
+          onSlice({ done: slices.length, total });
+        };
+        yield { rows: rowsSql(days.size > 1 ? 'sliced' : table, own), done };
+      }
+    }
   }
+  await writeFiles({ duck, files: files(), rowText: rowTextSql, blobs });
+  await duck.run('DROP TABLE IF EXISTS sliced');
   return slices.sort((a, b) => (a.day < b.day ? -1 : 1));
+}
+
+/** The rows of some stretches of time, in order. */
+function rowsSql(table: string, spans: readonly Span[]): string {
+  const [from, to] = [Math.min(...spans.map((span) => span.from)), Math.max(...spans.map((span) => span.to))];
+  const within = spans.map((span) => `at_ms >= ${span.from} AND at_ms < ${span.to}`).join(' OR ');
+  return `SELECT ${eventColumnList} FROM ${table} WHERE at_ms >= ${from} AND at_ms < ${to} AND (${within}) ORDER BY at_ms, event_id`;
 }
 
 type Span = { day: string; from: number; to: number; rows: number };
@@ -89,46 +93,52 @@ function partsOf(spans: readonly Span[]): Span[][] {
   return parts.map((part) => part.spans);
 }
 
-type Days = Pick<Input, 'duck' | 'table' | 'source' | 'shiftDays' | 'blobs'> & { columns: string; rowText: string };
+type Days = Pick<Input, 'duck' | 'table' | 'source' | 'blobs'> & { columns: string; rowText: string };
 
-/** One file for each `day` of the table, which is dropped. */
-export async function writeDays({ table, ...input }: Days): Promise<SliceReference[]> {
-  await input.duck.run(`CREATE TABLE sorted_days AS SELECT day, ${input.columns} FROM ${table} ORDER BY at_ms, event_id; DROP TABLE ${table}`);
-  return writeSorted({ ...input, table: 'sorted_days' });
-}
-
-/** One file of rows that are of one day and in order, as they come out of a slice; undefined where there are none. */
-export async function writeDay({ rows, day, ...input }: Omit<Days, 'table'> & { rows: string; day: string }): Promise<SliceReference | undefined> {
-  await input.duck.run(`CREATE TABLE sorted_days AS SELECT ${text(day)} AS day, * FROM (${rows})`);
-  const [slice] = await writeSorted({ ...input, table: 'sorted_days' });
-  return slice;
-}
-
-/** The same of a table whose rows are in order. */
-async function writeSorted({
-  duck,
-  table,
-  columns,
-  rowText,
-  source,
-  shiftDays = 0,
-  blobs,
-  onSlice,
-}: Days & { onSlice?: (done: number) => void }): Promise<SliceReference[]> {
-  const days = await duck.rows<{ day: string; rows: number }>(`SELECT day, count(*)::DOUBLE AS rows FROM ${table} GROUP BY day ORDER BY day`);
+/** One file for each `day` of the table. */
+export async function writeDays({ duck, table, columns, rowText, source, blobs }: Days): Promise<SliceReference[]> {
+  const days = await duck.rows<{ day: string }>(`SELECT DISTINCT day FROM ${table} ORDER BY day`);
   const slices: SliceReference[] = [];
-  for (const { day, rows } of days) {
-    const path = join(duck.scratch, `${day}.parquet`);
-    const ofDay = `FROM ${table} WHERE day = ${text(day)}`;
-    const [logicalDigest] = await together(
-      digestRows({ duck, rowText, ofDay }),
-      duck.runBeside(`COPY (SELECT ${columns} ${ofDay}) TO ${text(path)} ${parquet}`),
-    );
-    slices.push({ day, digest: await keep({ path, blobs }), logicalDigest, rows, source, ...(shiftDays === 0 ? {} : { shiftDays }) });
-    onSlice?.(slices.length);
-  }
-  await duck.run(`DROP TABLE ${table}`);
+  const files = days.map(({ day }) => ({
+    rows: `SELECT ${columns} FROM ${table} WHERE day = ${text(day)} ORDER BY at_ms, event_id`,
+    done: (written: WrittenDay | undefined) => written !== undefined && slices.push({ day, ...written, source }),
+  }));
+  await writeFiles({ duck, files, rowText, blobs });
   return slices;
+}
+
+export type WrittenDay = Pick<SliceReference, 'digest' | 'logicalDigest' | 'rows'>;
+/** The rows of a file in order, as SQL, and who asks what became of it: undefined where there are none. */
+export type DayFile = { rows: string; done: (written: WrittenDay | undefined) => void };
+
+/** Writes one file after the other; each is read back for its logical digest while the next one is written. */
+export async function writeFiles({
+  duck,
+  files,
+  rowText,
+  blobs,
+}: Pick<Days, 'duck' | 'rowText' | 'blobs'> & { files: Iterable<DayFile> | AsyncIterable<DayFile> }): Promise<void> {
+  const each = (async function* () {
+    yield* files;
+  })();
+  let count = 0;
+  async function writeNext() {
+    const { value: file, done } = await each.next();
+    if (done === true) return undefined;
+    count += 1;
+    const path = join(duck.scratch, `day-${count}.parquet`);
+    await duck.runBeside(`COPY (${file.rows}) TO ${text(path)} ${parquet}`);
+    return { path, file };
+  }
+  async function readBack({ path, file }: { path: string; file: DayFile }) {
+    const [{ rows } = { rows: 0 }] = await duck.rows<{ rows: number }>(`SELECT count(*)::DOUBLE AS rows FROM read_parquet(${text(path)})`);
+    if (rows === 0) await rm(path);
+    file.done(rows === 0 ? undefined : { logicalDigest: await digestRows({ duck, rowText, path }), digest: await keep({ path, blobs }), rows });
+  }
+  let written: Awaited<ReturnType<typeof writeNext>>;
+  do {
+    [written] = await together(writeNext(), written === undefined ? Promise.resolve() : readBack(written));
+  } while (written !== undefined);
 }
 
 /** Neither goes on behind the failure of the other. */
@@ -138,9 +148,9 @@ async function together<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B
 }
 
 /** Rows are made text and joined by DuckDB, a few thousand at once, and hashed by Node, which is faster at it. */
-async function digestRows({ duck, rowText, ofDay }: { duck: Duck; rowText: string; ofDay: string }): Promise<Digest> {
+async function digestRows({ duck, rowText, path }: { duck: Duck; rowText: string; path: string }): Promise<Digest> {
   const digest = createHash('sha256');
-  const texts = `SELECT string_agg(${rowText} || chr(30), '' ORDER BY rowid) AS texts, rowid // 2048 AS part ${ofDay} GROUP BY part`;
+  const texts = `SELECT string_agg(${rowText} || chr(30), '' ORDER BY file_row_number) AS texts, file_row_number // 2048 AS part FROM read_parquet(${text(path)}, file_row_number = true) GROUP BY part`;
   await duck.parts(`SELECT texts FROM (${texts}) ORDER BY part`, ({ rows, columns: [column] }) => {
     for (let row = 0; row < rows; row += 1) digest.update(column?.getItem(row) as string);
   });

@@ -6,7 +6,7 @@ import type { BlobStore } from '../../stores/blobs.ts';
 import { type State, readLatest } from '../context.ts';
 import { type Duck, text, withDuck } from '../events/duckdb.ts';
 import { eventColumnList, rowTextSql, slicesSql } from '../events/event-columns.ts';
-import { quarantineSql, writeDay } from '../events/write-slices.ts';
+import { quarantineSql, type WrittenDay, writeFiles } from '../events/write-slices.ts';
 import { changeColumns, changeTextSql } from '../events/changes.ts';
 import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
 
@@ -52,8 +52,8 @@ type Without = Pick<Input, 'doomed' | 'entryGoes'> & { duck: Duck; blobs: BlobSt
 
 async function without(input: Without): Promise<ErasedData & { next: DataState }> {
   const { before } = input;
-  const events = await rewritten({ ...input, kind: 'events', slices: before.slices, write: (one) => writeEvents({ ...input, ...one }) });
-  const changes = await rewritten({ ...input, kind: 'changes', slices: before.changes ?? [], write: (one) => writeChanges({ ...input, ...one }) });
+  const events = await rewritten({ ...input, kind: 'events', slices: before.slices, rowText: rowTextSql, remaining: eventsWithout });
+  const changes = await rewritten({ ...input, kind: 'changes', slices: before.changes ?? [], rowText: changeTextSql, remaining: changesWithout });
   const quarantine = await quarantineWithout(input);
   const removed = { events: events.rows, changes: changes.rows, quarantined: quarantine.rows };
   return {
@@ -69,7 +69,7 @@ async function without(input: Without): Promise<ErasedData & { next: DataState }
 }
 
 type Rewritten = { slices: SliceReference[]; rows: number; versions: { day: string; source: string; was: string; is: string | null }[] };
-type Write = { path: string; slice: SliceReference };
+type Remaining = (path: string, doomed: Doomed) => string;
 
 /** Each slice that holds something that goes, written again: its day stays what it was, whatever the charter's time zone is by now. */
 async function rewritten({
@@ -78,39 +78,36 @@ async function rewritten({
   kind,
   slices,
   doomed,
-  write,
+  rowText,
+  remaining,
 }: Pick<Without, 'duck' | 'blobs' | 'doomed'> & {
   kind: ParquetKind;
   slices: readonly SliceReference[];
-  write: (one: Write) => Promise<SliceReference | undefined>;
+  rowText: string;
+  remaining: Remaining;
 }): Promise<Rewritten> {
   const pathOf = new Map<SliceReference, string>();
   for (const slice of slices) pathOf.set(slice, await blobs.localPath(slice.digest));
   const hits = await filesWith({ duck, kind, doomed, paths: [...new Set(pathOf.values())] });
-  const result: Rewritten = { slices: [], rows: [...hits.values()].reduce((sum, rows) => sum + rows, 0), versions: [] };
-  for (const [slice, path] of pathOf) {
-    if (!hits.has(path)) {
-      result.slices.push(slice);
-      continue;
-    }
-    const next = await write({ path, slice });
-    if (next !== undefined) result.slices.push({ ...slice, digest: next.digest, logicalDigest: next.logicalDigest, rows: next.rows });
-    result.versions.push({ day: slice.day, source: slice.source ?? '', was: slice.digest, is: next?.digest ?? null });
-  }
-  return result;
+  const next = new Map<SliceReference, WrittenDay | undefined>();
+  const files = [...pathOf].flatMap(([slice, path]) =>
+    hits.has(path) ? [{ rows: remaining(path, doomed), done: (written: WrittenDay | undefined) => next.set(slice, written) }] : [],
+  );
+  await writeFiles({ duck, files, rowText, blobs });
+  return {
+    slices: slices.flatMap((slice) => {
+      const written = next.get(slice);
+      if (written === undefined) return next.has(slice) ? [] : [slice];
+      return [{ ...slice, ...written }];
+    }),
+    rows: [...hits.values()].reduce((sum, rows) => sum + rows, 0),
+    versions: [...next].map(([slice, written]) => ({ day: slice.day, source: slice.source ?? '', was: slice.digest, is: written?.digest ?? null })),
+  };
 }
 
-type WriteOne = Write & Pick<Without, 'duck' | 'blobs' | 'doomed'>;
-
-function writeEvents({ duck, blobs, doomed, path, slice }: WriteOne): Promise<SliceReference | undefined> {
-  const rows = `SELECT ${eventColumnList} FROM ${slicesSql([path])} WHERE NOT ${doomed.events}`;
-  return writeDay({ duck, rows, day: slice.day, columns: eventColumnList, rowText: rowTextSql, source: slice.source ?? '', blobs });
-}
-
-function writeChanges({ duck, blobs, doomed, path, slice }: WriteOne): Promise<SliceReference | undefined> {
-  const rows = `SELECT ${changeColumns} FROM read_parquet(${text(path)}) WHERE NOT ${doomed.changes}`;
-  return writeDay({ duck, rows, day: slice.day, columns: changeColumns, rowText: changeTextSql, source: slice.source ?? '', blobs });
-}
+/** Out of a slice they come in the order in which they are to stand. */
+const eventsWithout: Remaining = (path, doomed) => `SELECT ${eventColumnList} FROM ${slicesSql([path])} WHERE NOT ${doomed.events}`;
+const changesWithout: Remaining = (path, doomed) => `SELECT ${changeColumns} FROM read_parquet(${text(path)}) WHERE NOT ${doomed.changes}`;
 
 async function quarantineWithout({ duck, blobs, before, doomed, entryGoes }: Without): Promise<{ entries: QuarantineEntry[]; rows: number }> {
   const after: QuarantineEntry[] = [];

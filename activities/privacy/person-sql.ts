@@ -19,17 +19,18 @@ export async function loadPersons(duck: Duck, { userIds, sessionIds, deviceIds }
   for (let from = 0; from < values.length; from += page) await duck.run(`INSERT INTO persons VALUES ${values.slice(from, from + page).join(', ')}`);
 }
 
+const namesAny = (id: string) => `coalesce(len(list_filter((SELECT list(${id}) FROM persons), lambda one: contains(raw, one))) > 0, false)`;
 const among = (value: string, role: string) => `coalesce(${value} IN (SELECT id FROM persons WHERE role = '${role}'), false)`;
 
 /** An event is theirs that names them, or that nobody else is named in and whose session or device is theirs. */
 export const eventIsTheirs = `(${among('user_id', 'u')} OR (user_id IS NULL AND (${among('session_id', 's')} OR ${among('device_id', 'd')})))`;
 export const changeIsTheirs = `(${['u', 's', 'd'].map((role) => `(starts_with(subject, '${role}:') AND ${among('substr(subject, 3)', role)})`).join(' OR ')} OR ${among("CASE WHEN json_valid(body) THEN json_extract_string(body, '$.userId') END", 'u')})`;
 /**
- * A quarantined row is theirs by the ids that its mapping read; one without (what was no row, and quarantines from before ids were kept) by its text.
+ * A quarantined row is theirs by the ids that its mapping read; one without (what was no row, and quarantines from before ids were kept) by its text. As
+ * lists, so that only such rows are searched: a subquery with EXISTS is a join with them all.
  */
-export const quarantinedIsTheirs = `(CASE WHEN user_id IS NULL AND session_id IS NULL AND device_id IS NULL
-  THEN EXISTS (FROM persons WHERE CASE WHEN json_valid(raw) THEN contains(raw, to_json(id)::VARCHAR) ELSE contains(raw, id) END)
-  ELSE ${eventIsTheirs} END)`;
+export const quarantinedIsTheirs = `(CASE WHEN user_id IS NOT NULL OR session_id IS NOT NULL OR device_id IS NOT NULL THEN ${eventIsTheirs}
+  WHEN json_valid(raw) THEN ${namesAny('to_json(id)::VARCHAR')} ELSE ${namesAny('id')} END)`;
 
 /** Sessions and devices that are theirs and nobody else's, by all slices that there are, of events and of logins. */
 export async function wholeOf({

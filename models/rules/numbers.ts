@@ -4,8 +4,8 @@ import type { RowRule } from './record-rule.ts';
 type NumberField = 'quantity' | 'unitPriceMinor' | 'dwellMs' | 'rating' | 'position';
 const outside = (name: ContractRule, column: string, field: NumberField, least: number, most: number): RowRule => ({
   name,
-  // NOT BETWEEN, so that NaN, which DuckDB holds to be the largest number, is outside as well.
-  breaksSql: () => `(${column} IS NOT NULL AND ${column} NOT BETWEEN ${least} AND ${most})`,
+  // NOT BETWEEN, so that NaN, which DuckDB holds to be the largest number, is outside as well. Without NULL there is one question to ask.
+  breaksSql: () => `(coalesce(${column}, ${least}) NOT BETWEEN ${least} AND ${most})`,
   breaks: (row) => {
     const value = row[field];
     return value !== null && !(value >= least && value <= most);

@@ -10,7 +10,7 @@ export const beforeImpression: SequenceRule = {
   brokenSql: () => `
     WITH seen AS (SELECT request_id, item_id, raw_line, at_ms FROM sound WHERE kind = 'impression' AND request_id IS NOT NULL)
     SELECT one.raw_line FROM sound one JOIN seen ON seen.request_id = one.request_id AND seen.item_id = one.item_id AND seen.raw_line < one.raw_line
-    WHERE one.kind IN (${answersSql}) GROUP BY one.raw_line, one.at_ms HAVING one.at_ms < min(seen.at_ms)`,
+    WHERE one.request_id IS NOT NULL AND one.kind IN (${answersSql}) GROUP BY one.raw_line, one.at_ms HAVING one.at_ms < min(seen.at_ms)`,
   begin(_limit, remember) {
     const seen = remember<number>();
     return ({ kind, requestId, itemId, atMs }) => {
@@ -30,12 +30,13 @@ const tillsSql = tills.map((kind) => `'${kind}'`).join(', ');
 /** Nobody does so much in one minute of the clock: what comes in behind the limit is meant. */
 export const botRate: SequenceRule = {
   name: 'bot-rate',
+  // First by hashes of visitors alone, which are few and small: only of those who do so much at all the minutes are counted.
   brokenSql: (limit) => `
-    WITH busy AS (SELECT coalesce('u:' || user_id, 's:' || session_id) AS unit, at_ms // 60000 AS minute FROM sound WHERE kind NOT IN (${tillsSql}) GROUP BY ALL HAVING count(*) > ${limit})
+    WITH looked AS (SELECT raw_line, coalesce('u:' || user_id, 's:' || session_id) AS unit, at_ms // 60000 AS minute FROM sound WHERE kind NOT IN (${tillsSql})),
+    loud AS MATERIALIZED (FROM looked WHERE hash(unit) IN (SELECT key FROM (SELECT hash(unit) AS key FROM looked) GROUP BY key HAVING count(*) > ${limit})),
+    busy AS (SELECT unit, minute FROM loud GROUP BY ALL HAVING count(*) > ${limit})
     SELECT raw_line FROM (
-      SELECT raw_line, row_number() OVER (PARTITION BY busy.unit, busy.minute ORDER BY raw_line) AS nth
-      FROM sound JOIN busy ON busy.unit = coalesce('u:' || user_id, 's:' || session_id) AND busy.minute = at_ms // 60000
-      WHERE kind NOT IN (${tillsSql}))
+      SELECT raw_line, row_number() OVER (PARTITION BY unit, minute ORDER BY raw_line) AS nth FROM loud JOIN busy USING (unit, minute))
     WHERE nth > ${limit}`,
   begin(limit, remember) {
     const counts = remember<number>();
