@@ -32,7 +32,7 @@ export const botRate: SequenceRule = {
   name: 'bot-rate',
   // First by hashes of visitors alone, which are few and small: only of those who do so much at all the minutes are counted.
   brokenSql: (limit) => `
-    WITH looked AS (SELECT raw_line, coalesce('u:' || user_id, 's:' || session_id) AS unit, at_ms // 60000 AS minute FROM sound WHERE kind NOT IN (${tillsSql})),
+    WITH looked AS NOT MATERIALIZED (SELECT raw_line, coalesce('u:' || user_id, 's:' || session_id) AS unit, at_ms // 60000 AS minute FROM sound WHERE kind NOT IN (${tillsSql})),
     loud AS MATERIALIZED (FROM looked WHERE hash(unit) IN (SELECT key FROM (SELECT hash(unit) AS key FROM looked) GROUP BY key HAVING count(*) > ${limit})),
     busy AS (SELECT unit, minute FROM loud GROUP BY ALL HAVING count(*) > ${limit})
     SELECT raw_line FROM (
