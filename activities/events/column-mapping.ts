@@ -47,7 +47,10 @@ export function columnMapping(input: ColumnMappingInput): Mapping {
       ${wholeSql(input.quantity)} AS quantity, ${minorSql(input.price)} AS unit_price_minor, TRY_CAST(${cell(input.rating)} AS DOUBLE) AS rating,
       ${cell(input.title)} AS title, ${cell(input.category)} AS category, ${cell(input.brand)} AS brand,
       ${unreadableSql(input)} AS reason
-    FROM (SELECT *, left(sha256(concat_ws(chr(31), ${columns.map((column) => `coalesce(${name(column)}, '')`).join(', ')})), 32) AS raw_key FROM raw)`;
+    FROM (
+      SELECT raw_line, ${columns.map((column) => `${trimmedSql(name(column))} AS ${name(column)}`).join(', ')},
+        left(sha256(concat_ws(chr(31), ${columns.map((column) => `coalesce(raw.${name(column)}, '')`).join(', ')})), 32) AS raw_key
+      FROM raw)`;
   return { name: 'columns', requires: columns, sql };
 }
 
@@ -57,7 +60,11 @@ function ownSessionSql({ user, day }: { user: string; day: string }): string {
   return `CASE WHEN ${user} IS NULL THEN 'row-' || raw_key WHEN length(${session}) > 128 THEN 'day-' || left(sha256(${session}), 32) ELSE ${session} END`;
 }
 
-const cell = (column: string | undefined): string => (column === undefined ? 'NULL' : `nullif(trim(${name(column)}), '')`);
+/** Without spaces around it, and NULL where nothing is left. Most cells have none, which is quickly seen where all is ASCII. */
+const trimmedSql = (column: string): string =>
+  `CASE WHEN raw.${column} LIKE ' %' OR raw.${column} LIKE '% ' OR strlen(raw.${column}) <> length(raw.${column}) THEN nullif(trim(raw.${column}), '') ELSE nullif(raw.${column}, '') END`;
+
+const cell = (column: string | undefined): string => (column === undefined ? 'NULL' : name(column));
 
 function kindSql({ kind, constantKind, kinds }: ColumnMappingInput): string {
   if (kind === undefined) return text(constantKind ?? 'view');
