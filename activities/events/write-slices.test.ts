@@ -76,4 +76,20 @@ describe('writeSlices', () => {
       expect(written[1]).toEqual(written[0]);
     });
   });
+
+  it('has one digest of all rows of a day, of however many row groups its file is', async () => {
+    await withBench(async ({ blobs, folder }) => {
+      await withDuck({ workDir: folder }, async (duck) => {
+        await duck.run(`CREATE TABLE rows (${eventColumns.map(({ column, type }) => `${column} ${type}`).join(', ')})`);
+        await duck.run(
+          `INSERT INTO rows (event_id, kind, session_id, item_id, at_ms) SELECT 'e' || range, 'view', 's', 'i', 1767600000000 + hash(range) % 50000000 FROM range(250000)`,
+        );
+        const slices = await writeSlices({ duck, table: 'rows', timeZone: 'UTC', source: 'events', blobs, onSlice: () => undefined });
+        const [expected] = await duck.rows<{ hash: string }>(
+          `SELECT sha256(string_agg(${rowTextSql} || chr(30), '' ORDER BY at_ms, event_id)) AS hash FROM rows`,
+        );
+        expect(slices).toMatchObject([{ rows: 250_000, logicalDigest: `sha256:${expected?.hash}` }]);
+      });
+    });
+  });
 });

@@ -10,7 +10,8 @@ import { keptNowhere } from './fates.ts';
 import { malformedRow } from './malformed-rows.ts';
 
 /** Of the levels of zstd the first gives smaller files of ids than the third, which is the usual one, and takes less time. */
-const parquet = '(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)';
+const rowsInGroup = 122_880;
+const parquet = `(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${rowsInGroup})`;
 
 /** The calendar day of `at_ms` in a zone, as SQL. */
 export const daySql = (timeZone: string): string => `strftime(timezone(${text(timeZone)}, make_timestamptz(at_ms * 1000)), '%Y-%m-%d')`;
@@ -133,7 +134,7 @@ export async function writeFiles({
   async function readBack({ path, file }: { path: string; file: DayFile }) {
     const [{ rows } = { rows: 0 }] = await duck.rows<{ rows: number }>(`SELECT count(*)::DOUBLE AS rows FROM read_parquet(${text(path)})`);
     if (rows === 0) await rm(path);
-    file.done(rows === 0 ? undefined : { logicalDigest: await digestRows({ duck, rowText, path }), digest: await keep({ path, blobs }), rows });
+    file.done(rows === 0 ? undefined : { logicalDigest: await digestRows({ duck, rowText, path, rows }), digest: await keep({ path, blobs }), rows });
   }
   let written: Awaited<ReturnType<typeof writeNext>>;
   do {
@@ -147,13 +148,16 @@ async function together<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B
   return [await one, await other];
 }
 
-/** Rows are made text and joined by DuckDB, a few thousand at once, and hashed by Node, which is faster at it. */
-async function digestRows({ duck, rowText, path }: { duck: Duck; rowText: string; path: string }): Promise<Digest> {
+/** Rows are made text and joined by DuckDB, a few thousand at once, and hashed by Node, which is faster at it: one row group after the other, however many. */
+async function digestRows({ duck, rowText, path, rows }: { duck: Duck; rowText: string; path: string; rows: number }): Promise<Digest> {
   const digest = createHash('sha256');
-  const texts = `SELECT string_agg(${rowText} || chr(30), '' ORDER BY file_row_number) AS texts, file_row_number // 2048 AS part FROM read_parquet(${text(path)}, file_row_number = true) GROUP BY part`;
-  await duck.parts(`SELECT texts FROM (${texts}) ORDER BY part`, ({ rows, columns: [column] }) => {
-    for (let row = 0; row < rows; row += 1) digest.update(column?.getItem(row) as string);
-  });
+  for (let from = 0; from < rows; from += rowsInGroup) {
+    const group = `FROM read_parquet(${text(path)}, file_row_number = true) WHERE file_row_number >= ${from} AND file_row_number < ${from + rowsInGroup}`;
+    const texts = `SELECT string_agg(${rowText} || chr(30), '' ORDER BY file_row_number) AS texts, file_row_number // 2048 AS part ${group} GROUP BY part`;
+    await duck.parts(`SELECT texts FROM (${texts}) ORDER BY part`, ({ rows: parts, columns: [column] }) => {
+      for (let part = 0; part < parts; part += 1) digest.update(column?.getItem(part) as string);
+    });
+  }
   return `sha256:${digest.digest('hex')}`;
 }
 
