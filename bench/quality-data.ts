@@ -20,6 +20,7 @@ export const qualityData: Readonly<Record<string, QualityData>> = {
   'online-retail': {
     what: 'purchases of known customers of a British shop for gifts, December 2010 to December 2011',
     protocol: 'the last 14 days are the test, the day before them is left out; items a customer has are neither wanted nor recommended',
+    leftOut: { sasrec: 'it trains for more than ten minutes, and nearly all items of an order have one time' },
     async load() {
       const [split] = splitRows(await onlineRetail(), { origins: 1, testDays: 14, gapDays: 1 });
       if (split === undefined) throw new Error('There is no split');

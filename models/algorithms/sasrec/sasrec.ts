@@ -32,17 +32,17 @@ const sasrecParams = z.strictObject({
   /** Of the users, whose last entry is held out of training and says when to stop. */
   heldOutShare: z.number().min(0).max(0.5).default(0.1),
   maxHistory: z.number().int().min(1).max(1000).default(50),
-  /** `softmax` is over all items. `auto`: that for up to 30,000 items, else `sampled-softmax`. */
+  /** `softmax` is over all items. `auto`: that for up to 10,000 items, else `sampled-softmax`. */
   loss: z.enum(['auto', 'softmax', 'sampled-softmax', 'gbce']).default('auto'),
   /** Items drawn to stand for all others, where the loss samples. */
-  negatives: z.number().int().min(8).max(8192).default(256),
+  negatives: z.number().int().min(8).max(8192).default(1024),
   /** Of gbce: 0 leaves the scores too sure, 1 makes them as sure as the data are. */
   calibration: z.number().min(0).max(1).default(0.75),
 });
 export type SasrecParams = z.output<typeof sasrecParams>;
 
 const innerFactor = 1;
-const mostItemsForSoftmax = 30_000;
+const mostItemsForSoftmax = 10_000;
 /** A graph is one protobuf message, of which nothing can read more than 2 GiB; the item vectors are nearly all of it. */
 const mostTableBytes = 2 ** 31 - 2 ** 24;
 
