@@ -11,9 +11,12 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const target = join(folder, 'kernels.wasm.ts');
 const features = ['simd', 'threads', 'bulk-memory', 'relaxed-simd'].flatMap((name) => ['--enable', name]);
 
+/** What the others import, and nobody calls from outside. */
+const shared = ['lanes.ts', 'tiles.ts'];
+
 /** @param {0 | 1} fused @returns {Promise<string>} base64 */
 async function compile(fused) {
-  const sources = readdirSync(join(folder, 'assembly')).filter((name) => name.endsWith('.ts') && name !== 'lanes.ts');
+  const sources = readdirSync(join(folder, 'assembly')).filter((name) => name.endsWith('.ts') && !shared.includes(name));
   /** @type {Buffer | undefined} */
   let bytes;
   const { error, stderr } = await asc.main(

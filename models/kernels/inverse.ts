@@ -25,13 +25,12 @@ export class InverseInPlace {
     this.width = Math.ceil(size / panelColumns) * panelColumns;
     const layout = new Layout();
     const counter = layout.reserve(64);
-    const scratchBytes = 4 * 4 * panelColumns;
     const useful = Math.max(1, Math.min(threads, Math.ceil((size * size * block) / productsPerPart)));
-    const scratch = layout.reserve(useful * scratchBytes);
+    const scratch = layout.reserve(64);
     this.#at = { matrix: layout.reserve(4 * size * this.width), left: layout.reserve(4 * size * block), right: layout.reserve(4 * this.width * block) };
     this.#memory = layout.memory();
     this.matrix = new Float32Array(this.#memory.buffer, this.#at.matrix, size * this.width);
-    this.#team = new Team({ memory: this.#memory, threads: useful, counter, scratch, scratchBytes, fused });
+    this.#team = new Team({ memory: this.#memory, threads: useful, counter, scratch, scratchBytes: 0, fused });
   }
 
   /**
@@ -49,28 +48,25 @@ export class InverseInPlace {
       const pivot = invertSmall(
         Array.from({ length: inner }, (_, i) => Float64Array.from(matrix.subarray((begin + i) * width + begin, (begin + i) * width + end))),
       );
-      // The block's own rows become pivot rows: 0 - (-pivot) rows, with the pivot itself in its own columns.
+      // The block's own rows become pivot rows: 0 + pivot rows, with the pivot itself in its own columns.
       const own = Array.from({ length: inner }, (_, i) => matrix.slice((begin + i) * width, (begin + i + 1) * width));
       this.#pack(own);
       for (let i = 0; i < inner; i += 1) {
-        left.set(
-          (pivot[i] as Float64Array).map((value) => -value),
-          (begin + i) * inner,
-        );
+        left.set(pivot[i] as Float64Array, (begin + i) * inner);
         matrix.fill(0, (begin + i) * width, (begin + i + 1) * width);
       }
-      await this.#subtract(begin, end, inner);
+      await this.#add(begin, end, inner);
       for (let i = 0; i < inner; i += 1) matrix.set(pivot[i] as Float64Array, (begin + i) * width + begin);
       // All others lose their share of them.
       for (let row = 0; row < size; row += 1) {
         if (row >= begin && row < end) continue;
         const place = row * width + begin;
-        left.set(matrix.subarray(place, place + inner), row * inner);
+        for (let i = 0; i < inner; i += 1) left[row * inner + i] = -(matrix[place + i] as number);
         matrix.fill(0, place, place + inner);
       }
       this.#pack(Array.from({ length: inner }, (_, i) => matrix.subarray((begin + i) * width, (begin + i + 1) * width)));
-      await this.#subtract(0, begin, inner);
-      await this.#subtract(end, size, inner);
+      await this.#add(0, begin, inner);
+      await this.#add(end, size, inner);
       await onBlock?.(end);
     }
   }
@@ -87,10 +83,10 @@ export class InverseInPlace {
     }
   }
 
-  async #subtract(from: number, to: number, inner: number): Promise<void> {
+  async #add(from: number, to: number, inner: number): Promise<void> {
     if (from === to) return;
     const bounds = evenBounds(to - from, Math.ceil(((to - from) * this.width * inner) / productsPerPart)).map((bound) => from + bound);
-    await this.#team.run({ kernel: 'subtractProduct', bounds, args: [this.#at.matrix, this.width, this.#at.left, inner, this.#at.right] });
+    await this.#team.run({ kernel: 'addProducts', bounds, args: [this.#at.matrix, this.width, this.#at.left, inner, this.#at.right] });
   }
 }
 

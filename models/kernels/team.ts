@@ -6,7 +6,7 @@ import { exactKernels, fusedKernels } from './kernels.wasm.ts';
 /** What the kernels share: addresses are bytes into `memory`. */
 export type Setup = { module: WebAssembly.Module; memory: WebAssembly.Memory };
 /** `kernel(from, to, part, scratch, ...args)` for each part, whose rows are `bounds[part] .. bounds[part + 1] - 1`. */
-export type Task = { kernel: 'gramRows' | 'rotateRows' | 'solveRows' | 'filterRows' | 'subtractProduct'; bounds: readonly number[]; args: readonly number[] };
+export type Task = { kernel: 'gramRows' | 'rotateRows' | 'solveRows' | 'filterRows' | 'addProducts'; bounds: readonly number[]; args: readonly number[] };
 /** @param thread 0 is the one that asks */
 export type TaskMessage = Task & { counter: number; scratch: number };
 

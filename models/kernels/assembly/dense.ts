@@ -1,4 +1,5 @@
 import { addProduct } from './lanes';
+import { fourRows, oneRow } from './tiles';
 
 /*
  * Dense float32 rows of `width` numbers, a multiple of 4. Each kernel does its work for the rows from .. to - 1, which are the part of that number; `scratch` is
@@ -72,11 +73,11 @@ export function rotateRows(from: i32, to: i32, part: i32, scratch: usize, rows: 
       let row = first;
       let out = scratch + ((<usize>panel) << 5);
       for (; row + 4 <= last; row += 4) {
-        fourRows(rows + <usize>row * stride, stride, columns, out, outStride);
+        fourRows(rows + <usize>row * stride, stride, 4, columns, 32, out, outStride, width, true);
         out += 4 * outStride;
       }
       for (; row < last; row += 1) {
-        oneRow(rows + <usize>row * stride, stride, columns, out);
+        oneRow(rows + <usize>row * stride, 4, columns, 32, out, width, true);
         out += outStride;
       }
     }
@@ -84,67 +85,13 @@ export function rotateRows(from: i32, to: i32, part: i32, scratch: usize, rows: 
   }
 }
 
-/** Four rows times eight columns. */
-function fourRows(row: usize, stride: usize, columns: usize, out: usize, outStride: usize): void {
-  let a0 = f32x4.splat(0);
-  let a1 = f32x4.splat(0);
-  let a2 = f32x4.splat(0);
-  let a3 = f32x4.splat(0);
-  let b0 = f32x4.splat(0);
-  let b1 = f32x4.splat(0);
-  let b2 = f32x4.splat(0);
-  let b3 = f32x4.splat(0);
-  const row1 = row + stride;
-  const row2 = row1 + stride;
-  const row3 = row2 + stride;
-  for (let i: usize = 0; i < stride; i += 4) {
-    const left = v128.load(columns);
-    const right = v128.load(columns, 16);
-    columns += 32;
-    const r0 = v128.load_splat<f32>(row + i);
-    a0 = addProduct(a0, r0, left);
-    b0 = addProduct(b0, r0, right);
-    const r1 = v128.load_splat<f32>(row1 + i);
-    a1 = addProduct(a1, r1, left);
-    b1 = addProduct(b1, r1, right);
-    const r2 = v128.load_splat<f32>(row2 + i);
-    a2 = addProduct(a2, r2, left);
-    b2 = addProduct(b2, r2, right);
-    const r3 = v128.load_splat<f32>(row3 + i);
-    a3 = addProduct(a3, r3, left);
-    b3 = addProduct(b3, r3, right);
-  }
-  v128.store(out, a0);
-  v128.store(out, b0, 16);
-  v128.store(out + outStride, a1);
-  v128.store(out + outStride, b1, 16);
-  v128.store(out + 2 * outStride, a2);
-  v128.store(out + 2 * outStride, b2, 16);
-  v128.store(out + 3 * outStride, a3);
-  v128.store(out + 3 * outStride, b3, 16);
-}
-
-/** The same of one row, each sum in the same order. */
-function oneRow(row: usize, stride: usize, columns: usize, out: usize): void {
-  let a = f32x4.splat(0);
-  let b = f32x4.splat(0);
-  for (let i: usize = 0; i < stride; i += 4) {
-    const r = v128.load_splat<f32>(row + i);
-    a = addProduct(a, r, v128.load(columns));
-    b = addProduct(b, r, v128.load(columns, 16));
-    columns += 32;
-  }
-  v128.store(out, a);
-  v128.store(out, b, 16);
-}
-
 /**
- * row -= left right for each of its rows.
+ * row += left right for each of its rows.
  * @param rows float32 [rows, width], width a multiple of 8
  * @param left float32 [rows, inner]
  * @param right float32 [panel, inner, 8], as the matrix of `rotateRows`
  */
-export function subtractProduct(from: i32, to: i32, part: i32, scratch: usize, rows: usize, width: i32, left: usize, inner: i32, right: usize): void {
+export function addProducts(from: i32, to: i32, part: i32, scratch: usize, rows: usize, width: i32, left: usize, inner: i32, right: usize): void {
   const stride = (<usize>width) << 2;
   const leftStride = (<usize>inner) << 2;
   const panels = width >> 3;
@@ -152,24 +99,11 @@ export function subtractProduct(from: i32, to: i32, part: i32, scratch: usize, r
     const last = min(first + rowsAtOnce, to);
     for (let panel = 0; panel < panels; panel += 1) {
       const columns = right + ((<usize>panel * <usize>inner) << 5);
+      const out = rows + ((<usize>panel) << 5);
       let row = first;
-      for (; row + 4 <= last; row += 4) {
-        fourRows(left + <usize>row * leftStride, leftStride, columns, scratch, 32);
-        subtract(rows + <usize>row * stride + ((<usize>panel) << 5), stride, scratch, 4);
-      }
-      for (; row < last; row += 1) {
-        oneRow(left + <usize>row * leftStride, leftStride, columns, scratch);
-        subtract(rows + <usize>row * stride + ((<usize>panel) << 5), stride, scratch, 1);
-      }
+      for (; row + 4 <= last; row += 4)
+        fourRows(left + <usize>row * leftStride, leftStride, 4, columns, 32, out + <usize>row * stride, stride, inner, false);
+      for (; row < last; row += 1) oneRow(left + <usize>row * leftStride, 4, columns, 32, out + <usize>row * stride, inner, false);
     }
-  }
-}
-
-function subtract(out: usize, stride: usize, product: usize, count: i32): void {
-  for (let row = 0; row < count; row += 1) {
-    v128.store(out, f32x4.sub(v128.load(out), v128.load(product)));
-    v128.store(out, f32x4.sub(v128.load(out, 16), v128.load(product, 16)), 16);
-    out += stride;
-    product += 32;
   }
 }
