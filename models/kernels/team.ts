@@ -98,6 +98,8 @@ export class Team {
           }),
       ),
     );
+    // It is awaited below; one that fails before that is no surprise to the process.
+    others.catch(() => undefined);
     const own = messageTo(0);
     while (nextPart(this.kernels, this.#memory, own)) await giveWay();
     await others;
