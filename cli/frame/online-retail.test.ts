@@ -51,8 +51,8 @@ it('frames a real shop of which only the purchases are known', async () => {
   const before = await loadSurfaceConfig(example);
   // What was not measured stands as it was: nothing is known of the time that answers take.
   expect(charter.reward).toEqual(before.charter.reward);
-  // The catalog is small enough for one more, and an invoice is a session of many items that tell of each other.
-  const further = ['ease', 'session-knn'].map((algorithm) => expect.objectContaining({ algorithm }));
+  // The catalog is small enough for one more, an invoice is a session of many items that tell of each other, and histories are long.
+  const further = ['ease', 'session-knn', 'sasrec'].map((algorithm) => expect.objectContaining({ algorithm }));
   expect(charter.candidates).toEqual([...before.charter.candidates, ...further]);
   expect(charter.release).toEqual(before.charter.release);
   expect(charter.window).toMatchObject({ trainDays: 336, gapDays: 1, testDays: 28 });
