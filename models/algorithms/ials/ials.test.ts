@@ -195,6 +195,26 @@ describe.each([
   });
 });
 
+test('of far less data than it has factors comes to an end', async () => {
+  for (const seed of [0, 1, 5, 9]) {
+    const random = createRandom(seed);
+    const [userCount, itemCount] = [1 + random.below(30), 1 + random.below(24)];
+    const indptr = new Uint32Array(userCount + 1);
+    const items: number[] = [];
+    for (let user = 0; user < userCount; user += 1) {
+      for (let entry = 0; entry < 1 + random.below(8); entry += 1) items.push(random.below(itemCount));
+      indptr[user + 1] = items.length;
+    }
+    const interactions: Interactions = {
+      ...{ userCount, itemCount, indptr, items: Uint32Array.from(items) },
+      ...{ weights: new Float32Array(items.length).fill(1), atMs: new Float64Array(items.length) },
+    };
+    const model = await ials.train({ interactions, params: ials.params.parse({ factors: 128, sweeps: 60 }), seed });
+    const { scores } = model.recommend({ history: [0], historyWeight: [1], exclude: [], count: itemCount });
+    expect(scores.every(Number.isFinite)).toBe(true);
+  }
+});
+
 test('is the same to the bit for any number of threads', async () => {
   const random = createRandom(21);
   const userCount = 3000;

@@ -138,12 +138,16 @@ function turn(vectors: usize, n: i32, i: i32, c: f64, s: f64): void {
 }
 
 function diagonalize(vectors: usize, n: i32, d: usize, e: usize): bool {
+  // What is below the rounding of the largest number says nothing: beside eigenvalues of 0 it would be turned about for ever.
+  let largest: f64 = 0;
+  for (let k = 0; k < n; k += 1) largest = max(largest, abs(get(d, k)) + abs(get(e, k)));
+  const rounding = largest * f64.EPSILON * 0.5;
   for (let l = 0; l < n; l += 1) {
     for (let step = 0; ; step += 1) {
       let m = l;
       for (; m + 1 < n; m += 1) {
         const size = abs(get(d, m)) + abs(get(d, m + 1));
-        if (size + abs(get(e, m)) === size) break;
+        if (abs(get(e, m)) <= rounding || size + abs(get(e, m)) === size) break;
       }
       if (m === l) break;
       if (step === stepsAtMost) return false;
