@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateEvents, generatedDays } from './data-events.ts';
-import { findPolars, type PolarsResult, runPolars } from './data-polars.ts';
+import { type PolarsResult, polarsRequirement, runPolars } from './data-polars.ts';
+import { findPeerPython } from './peer-python.ts';
 import type { StepOrder, StepResult } from './data-steps.ts';
 import type { StreamResult } from './data-stream.ts';
 import { measuredInChild } from './measured-in-child.ts';
@@ -20,7 +21,7 @@ export async function benchData({ rows, cache, env }: { rows: number; cache: str
   try {
     await generateEvents({ rows, folder });
     await generateEvents({ rows: Math.ceil(rows / generatedDays), fromDay: generatedDays, days: 1, folder: join(folder, 'next') });
-    const python = await findPolars({ cache, env });
+    const python = await findPeerPython({ requirements: [polarsRequirement], cache, env });
     const polars = python === undefined ? undefined : runPolars({ python, folder, out: join(folder, 'polars') });
     await rm(join(folder, 'polars'), { recursive: true, force: true });
     const steps = {} as Steps;

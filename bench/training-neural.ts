@@ -129,5 +129,3 @@ async function timed(work: () => unknown): Promise<number> {
 }
 
 const least = (values: readonly number[]): number => Math.min(...values);
-
-if (import.meta.filename === process.argv[1]) process.stdout.write(`${printTrainingNeuralBench(await benchTrainingNeural())}\n`);

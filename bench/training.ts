@@ -3,6 +3,7 @@ import { TruncatedSvd } from '../models/kernels/truncated-svd.ts';
 import { findPeerPython } from './peer-python.ts';
 import { generateInteractions, ourSweeps, peerSweeps, type Sweeps } from './training-ials.ts';
 import { measuredInChild } from './measured-in-child.ts';
+import { benchTrainingNeural, printTrainingNeuralBench, type TrainingNeuralBench } from './training-neural.ts';
 
 type Variant = { millionPerSecond: number; loss: number };
 type AtFactors = {
@@ -15,7 +16,12 @@ type AtFactors = {
   secondsToPeerLoss: { ours: number; peer: number } | null;
   twoThreads: number;
 };
-export type TrainingBench = { ials: AtFactors[]; spectral: { users: number; items: number; factors: number; seconds: number }; large: Large | null };
+export type TrainingBench = {
+  ials: AtFactors[];
+  spectral: { users: number; items: number; factors: number; seconds: number };
+  large: Large | null;
+  neural: TrainingNeuralBench;
+};
 type Large = { entries: number; secondsASweep: number; maxMemoryMb: number };
 
 const rounds = 3;
@@ -31,7 +37,7 @@ export async function benchTraining({ cache, env, quick }: { cache: string; env:
   for (const [factors, entries] of [[64, 6_000_000] as const, [128, 3_000_000] as const])
     ials.push(await atFactors(python, factors, quick ? entries / 10 : entries));
   const large = quick ? null : await measuredInChild<Large>({ file: fileURLToPath(import.meta.url), argument: '100000000' });
-  return { ials, spectral: await spectral(quick ? 64 : 512), large };
+  return { ials, spectral: await spectral(quick ? 64 : 512), large, neural: await benchTrainingNeural(quick ? { rounds: 1 } : {}) };
 }
 
 async function atFactors(python: string | undefined, factors: number, wanted: number): Promise<AtFactors> {
@@ -104,7 +110,7 @@ async function spectral(factors: number): Promise<TrainingBench['spectral']> {
   return { users, items, factors, seconds: (performance.now() - startedMs) / 1000 };
 }
 
-export function printTrainingBench({ ials, spectral, large }: TrainingBench): string {
+export function printTrainingBench({ ials, spectral, large, neural }: TrainingBench): string {
   const lines = ials.flatMap(({ factors, entries, sweeps, ours, peer, secondsToPeerLoss, twoThreads }) => {
     const ratio = peer && ours.millionPerSecond / peer.millionPerSecond;
     const wanted = factors === 64 ? 1 : 0.9;
@@ -132,7 +138,7 @@ export function printTrainingBench({ ials, spectral, large }: TrainingBench): st
   lines.push(
     `graph filter, ${spectral.users} x ${spectral.items}, ${spectral.factors} singular vectors: ${spectral.seconds.toFixed(1)} s on two threads (promised: 60, ${met(spectral.seconds <= 60)})`,
   );
-  return lines.join('\n');
+  return [...lines, printTrainingNeuralBench(neural)].join('\n');
 }
 
 const met = (is: boolean): string => (is ? 'held' : 'missed');

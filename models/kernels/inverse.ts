@@ -24,13 +24,12 @@ export class InverseInPlace {
     this.#size = size;
     this.width = Math.ceil(size / panelColumns) * panelColumns;
     const layout = new Layout();
-    const counter = layout.reserve(64);
     const useful = Math.max(1, Math.min(threads, Math.ceil((size * size * block) / productsPerPart)));
-    const scratch = layout.reserve(64);
+    const team = Team.reserve(layout, { threads: useful, scratchBytes: 0, fused });
     this.#at = { matrix: layout.reserve(4 * size * this.width), left: layout.reserve(4 * size * block), right: layout.reserve(4 * this.width * block) };
     this.#memory = layout.memory();
     this.matrix = new Float32Array(this.#memory.buffer, this.#at.matrix, size * this.width);
-    this.#team = new Team({ memory: this.#memory, threads: useful, counter, scratch, scratchBytes: 0, fused });
+    this.#team = team(this.#memory);
   }
 
   /**

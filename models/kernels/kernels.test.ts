@@ -13,13 +13,11 @@ async function withRows<T>(
   use: (bench: Bench) => Promise<T>,
 ): Promise<T> {
   const layout = new Layout();
-  const counter = layout.reserve(64);
-  const scratchBytes = scratchBytesOf(width);
-  const scratch = layout.reserve(threads * scratchBytes);
+  const open = Team.reserve(layout, { threads, scratchBytes: scratchBytesOf(width), fused: false });
   const reserved = Basis.reserve(layout, width);
   const at = layout.reserve(rows.byteLength);
   const memory = layout.memory();
-  const team = new Team({ memory, threads, counter, scratch, scratchBytes, fused: false });
+  const team = open(memory);
   try {
     const placed = new Float32Array(memory.buffer, at, rows.length);
     placed.set(rows);

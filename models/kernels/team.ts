@@ -52,6 +52,10 @@ export class Layout {
   }
 }
 
+type TeamOptions = { threads: number; scratchBytes: number; fused: boolean };
+/** Addresses: 4 bytes to count parts, and scratch of all threads. */
+type TeamPlaces = { counter: number; scratch: number; scratchBytes: number };
+
 /**
  * Threads that do a task's parts, each whichever is next. A part's result depends on its rows alone, so that it is the same for any number of threads. The
  * thread that asks is one of them; between parts it lets others have their turn.
@@ -60,31 +64,32 @@ export class Team {
   readonly kernels: Kernels;
   readonly #memory: WebAssembly.Memory;
   readonly #workers: Worker[];
-  readonly #counter: number;
-  readonly #scratch: number;
-  readonly #scratchBytes: number;
+  readonly #at: TeamPlaces;
 
   /**
-   * @param counter address of 4 bytes
-   * @param scratch address of `threads` times `scratchBytes`
+   * Places are reserved first and used when the memory is there.
+   * @param scratchBytes of a thread
    * @param fused products and sums in one rounding where the hardware can: other bits there
    */
-  constructor(input: { memory: WebAssembly.Memory; threads: number; counter: number; scratch: number; scratchBytes: number; fused: boolean }) {
-    const module = compiled(input.fused);
-    this.#memory = input.memory;
-    this.#counter = input.counter;
-    this.#scratch = input.scratch;
-    this.#scratchBytes = input.scratchBytes;
-    this.kernels = kernelsOf({ module, memory: input.memory });
-    this.#workers = Array.from({ length: input.threads - 1 }, () => {
-      const workerData: Setup = { module, memory: input.memory };
+  static reserve(layout: Layout, { threads, scratchBytes, fused }: TeamOptions): (memory: WebAssembly.Memory) => Team {
+    const at = { counter: layout.reserve(4), scratch: layout.reserve(threads * scratchBytes), scratchBytes };
+    return (memory) => new Team({ memory, threads, at, fused });
+  }
+
+  private constructor({ memory, threads, at, fused }: { memory: WebAssembly.Memory; threads: number; at: TeamPlaces; fused: boolean }) {
+    const module = compiled(fused);
+    this.#memory = memory;
+    this.#at = at;
+    this.kernels = kernelsOf({ module, memory });
+    this.#workers = Array.from({ length: threads - 1 }, () => {
+      const workerData: Setup = { module, memory };
       return new Worker(new URL('./team-worker.ts', import.meta.url), { workerData, name: 'training' });
     });
   }
 
   async run(task: Task): Promise<void> {
-    Atomics.store(new Int32Array(this.#memory.buffer, this.#counter, 1), 0, 0);
-    const messageTo = (thread: number): TaskMessage => ({ ...task, counter: this.#counter, scratch: this.#scratch + thread * this.#scratchBytes });
+    Atomics.store(new Int32Array(this.#memory.buffer, this.#at.counter, 1), 0, 0);
+    const messageTo = (thread: number): TaskMessage => ({ ...task, counter: this.#at.counter, scratch: this.#at.scratch + thread * this.#at.scratchBytes });
     const others = Promise.all(
       this.#workers.map(
         (worker, index) =>

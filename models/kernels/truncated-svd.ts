@@ -40,10 +40,8 @@ export class TruncatedSvd {
     const width = Math.ceil(Math.min(count + besides, Math.max(count, itemCount)) / 4) * 4;
     this.#width = width;
     const layout = new Layout();
-    const counter = layout.reserve(64);
     const useful = Math.max(1, Math.min(threads, Math.ceil((interactions.items.length * width) / numbersPerPart)));
-    const scratchBytes = scratchBytesOf(width);
-    const scratch = layout.reserve(useful * scratchBytes);
+    const team = Team.reserve(layout, { threads: useful, scratchBytes: scratchBytesOf(width), fused });
     const basis = Basis.reserve(layout, width);
     const block = (rows: number) => layout.reserve(4 * rows * width);
     this.#at = {
@@ -56,7 +54,7 @@ export class TruncatedSvd {
     fillRows(this.#memory, interactions, { matrix: this.#matrix, table: shape.table });
     new Float32Array(this.#memory.buffer, this.#at.userScale, userCount).set(scales.users);
     new Float32Array(this.#memory.buffer, this.#at.itemScale, itemCount).set(scales.items);
-    this.#team = new Team({ memory: this.#memory, threads: useful, counter, scratch, scratchBytes, fused });
+    this.#team = team(this.#memory);
     this.#basis = basis(this.#memory, this.#team);
   }
 

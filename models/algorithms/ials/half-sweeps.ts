@@ -48,10 +48,8 @@ export class HalfSweeps {
     this.#width = width;
     this.#settings = settings;
     const layout = new Layout();
-    const counter = layout.reserve(64);
     const useful = Math.max(1, Math.min(threads, Math.ceil((interactions.items.length * width) / numbersPerPart)));
-    const scratchBytes = scratchBytesOf(width);
-    const scratch = layout.reserve(useful * scratchBytes);
+    const team = Team.reserve(layout, { threads: useful, scratchBytes: scratchBytesOf(width), fused });
     const basis = Basis.reserve(layout, width);
     this.#at = { spectrum: layout.reserve(4 * width), users: layout.reserve(4 * width * userCount), items: layout.reserve(4 * width * itemCount) };
     const shape = shapeOf(interactions);
@@ -61,7 +59,7 @@ export class HalfSweeps {
     this.users = new Float32Array(this.#memory.buffer, this.#at.users, userCount * width);
     this.items = new Float32Array(this.#memory.buffer, this.#at.items, itemCount * width);
     this.spectrum = new Float32Array(this.#memory.buffer, this.#at.spectrum, width);
-    this.#team = new Team({ memory: this.#memory, threads: useful, counter, scratch, scratchBytes, fused });
+    this.#team = team(this.#memory);
     this.#basis = basis(this.#memory, this.#team);
   }
 
