@@ -88,20 +88,23 @@ describe.each(losses)('$name', ({ lossOf, mostTouched }) => {
       },
     ];
     for (const { name, value, grad } of grads) {
-      // Along a random direction, which has every cell of the gradient in it; a kink of relu or rounding moves it little.
-      const direction = Float32Array.from(grad, () => (random.float() < 0.5 ? -1 : 1));
-      const expected = grad.reduce((sum, one, cell) => sum + one * (direction[cell] as number), 0);
       const before = value.slice();
-      const move = 1e-3;
-      const along = (by: number) => {
-        value.set(before.map((one, cell) => one + by * (direction[cell] ?? 0)));
-        return run();
-      };
-      const measured = (along(move) - along(-move)) / (2 * move);
-      value.set(before);
       const size = Math.sqrt(grad.reduce((sum, one) => sum + one * one, 0));
       expect(size, name).toBeGreaterThan(0);
-      expect(Math.abs(measured - expected) / size, `${name}: ${measured} against ${expected}`).toBeLessThan(0.03);
+      // Along random directions, each of which has every cell of the gradient in it. Where one crosses a kink of relu, its slope is no gradient: hence a short move, and the median.
+      const errors = Array.from({ length: 7 }, () => {
+        const direction = Float32Array.from(grad, () => (random.float() < 0.5 ? -1 : 1));
+        const expected = grad.reduce((sum, one, cell) => sum + one * (direction[cell] as number), 0);
+        const move = 5e-5;
+        const along = (by: number) => {
+          value.set(before.map((one, cell) => one + by * (direction[cell] ?? 0)));
+          return run();
+        };
+        const measured = (along(move) - along(-move)) / (2 * move);
+        value.set(before);
+        return Math.abs(measured - expected) / size;
+      });
+      expect(errors.sort((a, b) => a - b)[3], name).toBeLessThan(0.03);
     }
   });
 });
