@@ -18,6 +18,20 @@ export type Interactions = {
   atMs: Float64Array;
 };
 
+/**
+ * What the catalog says of the items (item-attributes.ts), as compressed rows: those of item i are `attributes[indptr[i] .. indptr[i+1]]`, rising. An attribute
+ * is one value of one field; items that share it have the same number.
+ */
+export type ItemAttributes = {
+  /** [itemCount + 1] */
+  indptr: Uint32Array;
+  /** [entries] 0 .. fieldOf.length - 1 */
+  attributes: Uint32Array;
+  fields: readonly string[];
+  /** [attributes there are] index into `fields` */
+  fieldOf: Uint8Array;
+};
+
 export type TrainHooks = {
   /** Called between steps: the place for heartbeats, progress and cancellation (throw to stop). */
   onStep?: (step: { done: number; total: number; note: string; checkpoint: () => Uint8Array }) => Promise<void> | void;
@@ -81,7 +95,15 @@ export interface Algorithm<Params = unknown> {
    * @throws UND-INPUT or UND-DIGEST where the start cannot be used; UND-INPUT where embeddings are to be given and are not
    */
   train(
-    input: { interactions: Interactions; params: Params; seed: number; warm?: WarmStart | undefined; embeddings?: Embeddings | undefined },
+    input: {
+      interactions: Interactions;
+      params: Params;
+      seed: number;
+      warm?: WarmStart | undefined;
+      embeddings?: Embeddings | undefined;
+      /** Absent: nothing is known of any item. */
+      attributes?: ItemAttributes | undefined;
+    },
     hooks?: TrainHooks,
   ): Promise<Model>;
 }
