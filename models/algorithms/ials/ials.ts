@@ -4,6 +4,7 @@ import { digestBytes } from '../../contracts/digest.ts';
 import type { Algorithm, Interactions, WarmStart } from '../algorithm.ts';
 import { giveWay, packCheckpoint, runFingerprint, unpackCheckpoint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
+import { blendAttributes } from './attribute-items.ts';
 import { whitenItems } from './fold-in.ts';
 import { HalfSweeps, type Side } from './half-sweeps.ts';
 import { ialsModel } from './ials-model.ts';
@@ -28,6 +29,9 @@ const ialsParams = z.strictObject({
   /** Conjugate gradient steps that turn a history into a user's vector when recommending, starting from 0. */
   foldInSteps: z.number().int().min(1).max(64).default(8),
   maxHistory: z.number().int().min(1).max(1000).default(500),
+  /** Where attributes are given: events that they count for beside an item's own (attribute-items.ts). 0: only what has none is known by them. */
+  attributeWeight: z.number().min(0).max(1e6).default(2),
+  attributeRidge: z.number().positive().max(1e6).default(10),
 });
 export type IalsParams = z.output<typeof ialsParams>;
 
@@ -59,7 +63,7 @@ export const ials: Algorithm<IalsParams> = {
   params: ialsParams,
   embeddings: 'made',
   warmParams: (params) => ({ ...params, sweeps: Math.ceil(params.sweeps * warmShare) }),
-  async train({ interactions, params, seed, warm }, hooks = {}) {
+  async train({ interactions, params, seed, warm, attributes }, hooks = {}) {
     const fingerprint = runFingerprint({ algorithm: 'ials', params: warm === undefined ? params : { ...params, warm: digestOf(warm) }, seed, interactions });
     const { itemCount } = interactions;
     const width = Math.ceil(params.factors / 4) * 4;
@@ -84,6 +88,8 @@ export const ials: Algorithm<IalsParams> = {
       }
       await problem.turn('items');
       const whitened = whitenItems({ items, spectrum, itemCount, settings });
+      if (attributes !== undefined)
+        await blendAttributes({ vectors: whitened.factors, width, interactions, attributes, weight: params.attributeWeight, ridge: params.attributeRidge });
       return ialsModel({ items: whitened, learned: items.slice(), prior: popularityPrior(interactions), maxHistory: params.maxHistory });
     } finally {
       await problem.close();
