@@ -124,7 +124,7 @@ export function changeCatalog(items: readonly CatalogItem[], changes: readonly C
     const before = byId.get(change.itemId);
     const { title = before?.title ?? change.itemId, category, brand, priceMinor, inStock = before?.inStock ?? true } = change;
     byId.set(change.itemId, {
-      ...before,
+      ...(before ?? { availableFromMs: change.atMs }),
       itemId: change.itemId,
       title,
       inStock,

@@ -175,7 +175,7 @@ describe('ingestLog', () => {
       expect(await getDocument(bench.blobs, first.manifest.catalog, catalogDocument)).toEqual([
         items[1],
         { itemId: 'i1', title: 'Lamp', inStock: false },
-        { itemId: 'i9', title: 'Vase', inStock: true },
+        { itemId: 'i9', title: 'Vase', inStock: true, availableFromMs: startMs },
       ]);
       const state = mergeDataState({ previous: undefined, manifest: first.manifest, manifestDigest: first.digest });
       const second = await ingest(bench, [changes[0], changes[4], { ...changes[0], kind: 'nonsense', eventId: 'c6' }], state);

@@ -93,9 +93,11 @@ async function measureForeknowledge({ train, test, ranker, seed, beat }: Input):
   const ids = (items: readonly number[]) => items.map((item) => train.vocabulary[item] as string);
   const indexOf = new Map(train.vocabulary.map((itemId, index) => [itemId, index]));
   const users = test.users.map((user) => ({ ...user, wanted: user.relevantNew }));
+  // Those that nobody has had look alike by what happened, and need not by what the catalog says of them.
+  const had = new Set(train.interactions.items);
   const tally = new ForeknowledgeTally();
   let asked = 0;
-  for (const { user, pairs } of lookAlikes({ rows: train.interactions, users, isInScope: (item) => test.scopeBias[item] === 0, seed })) {
+  for (const { user, pairs } of lookAlikes({ rows: train.interactions, users, isInScope: (item) => test.scopeBias[item] === 0 && had.has(item), seed })) {
     const { history, historyWeight } = test.users[user] as TestData['users'][number];
     const among = ids([...new Set(pairs.flatMap(({ wanted, alike }) => [wanted, ...alike]))]);
     const ranked = await ranker.rank({ history: ids(history), historyWeights: historyWeight, exclude: [], count: among.length, among });

@@ -13,6 +13,7 @@ import { benchContext, quietBeat, testCharter } from '../events/testing.ts';
 import { trainCandidate } from '../training/train-candidate.ts';
 import { cutWindow } from '../windows/cut-window.ts';
 import { mergeDataState } from '../windows/merge-data-state.ts';
+import { freezeRecipe } from '../windows/prepare-retrain.ts';
 import { measureOffline } from './measure-offline.ts';
 
 /** What happened to whom: the other fields follow. */
@@ -20,7 +21,7 @@ export type Happening = { kind?: Event['kind']; user: string; item: string; atMs
 
 /**
  * A state directory with events of one surface, its window, and models that are trained as the pipeline trains them. The catalog has each item
- * that is in the events, as `catalog` says where it does.
+ * that is in the events, as `catalog` says where it does, and what else that has.
  */
 export async function openEvidence(input: {
   happenings: readonly Happening[];
@@ -34,7 +35,7 @@ export async function openEvidence(input: {
   const charter = testCharter(input.charter);
   const charterDigest = await putDocument(blobs, charter);
   const known = new Map(input.catalog?.map((item) => [item.itemId, item]));
-  const itemIds = [...new Set(input.happenings.map(({ item }) => item))].sort();
+  const itemIds = [...new Set([...input.happenings.map(({ item }) => item), ...known.keys()])].sort();
   const catalog = itemIds.map((itemId): CatalogItem => known.get(itemId) ?? { itemId, title: itemId, inStock: true });
   async function* events() {
     for (const [number, { kind = 'purchase', user, item, atMs }] of input.happenings.entries())
@@ -60,8 +61,7 @@ export async function openEvidence(input: {
     window,
     dataState,
     async train(algorithm: string, params: Recipe['params'] = {}, on: WindowManifest = window): Promise<string> {
-      const { confidence, repeatPolicy } = charter;
-      const recipe = { kind: 'recipe', surface: 'home', candidate: algorithm, algorithm, params, seed: 1, confidence, repeatPolicy, guest: null };
+      const recipe = await freezeRecipe(context, charter, { name: algorithm, algorithm, params });
       const work = { window: await putDocument(blobs, on), recipe: await putDocument(blobs, recipe), charter: charterDigest };
       return (await trainCandidate(context, { surface: 'home', candidate: algorithm, ...work }, quietBeat)).artifact;
     },

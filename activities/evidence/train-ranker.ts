@@ -7,7 +7,7 @@ import { type Ranker, rankerOf } from './ranker.ts';
 
 type Input = {
   recipe: Pick<Recipe, 'algorithm' | 'params' | 'seed'>;
-  train: Pick<TrainData, 'interactions' | 'vocabulary'>;
+  train: Pick<TrainData, 'interactions' | 'vocabulary' | 'attributes'>;
   beat: () => void;
   /** 1 where nobody says: beside what others compute. */
   threads?: number;
@@ -15,13 +15,13 @@ type Input = {
 };
 
 /** Trains as a run does, and answers through the exported graph; nothing of it is kept. */
-export async function trainRanker({ recipe, train: { interactions, vocabulary }, beat, threads, allowed }: Input): Promise<Ranker> {
+export async function trainRanker({ recipe, train: { interactions, vocabulary, attributes }, beat, threads, allowed }: Input): Promise<Ranker> {
   const algorithm = algorithmNamed(recipe.algorithm);
   const onStep = async () => {
     await giveWay();
     beat();
   };
-  const model = await algorithm.train({ interactions, params: parseParams(algorithm, recipe.params), seed: recipe.seed }, { onStep, threads });
+  const model = await algorithm.train({ interactions, params: parseParams(algorithm, recipe.params), seed: recipe.seed, attributes }, { onStep, threads });
   const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: vocabulary.length, maxHistory: model.maxHistory });
   return rankerOf({ graph, vocabulary, allowed });
 }

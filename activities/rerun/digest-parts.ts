@@ -1,14 +1,23 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Interactions } from '../../models/algorithms/algorithm.ts';
+import type { Interactions, ItemAttributes } from '../../models/algorithms/algorithm.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { TestData, TestUser } from '../windows/read-test.ts';
 
 /** The train part as training sees it: every entry of its arrays, and which item stands at which place. */
-export function digestTrain({ interactions, vocabulary }: { interactions: Interactions; vocabulary: readonly string[] }): Digest {
+export function digestTrain({
+  interactions,
+  vocabulary,
+  attributes,
+}: {
+  interactions: Interactions;
+  vocabulary: readonly string[];
+  attributes?: ItemAttributes | undefined;
+}): Digest {
   const hash = createHash('sha256');
   const { userCount, itemCount, indptr, items, weights, atMs } = interactions;
   say(hash, [userCount, itemCount, vocabulary]);
   for (const array of [indptr, items, weights, atMs]) if (array !== undefined) bytesOf(hash, array);
+  if (attributes !== undefined) for (const array of [attributes.indptr, attributes.attributes, Uint32Array.from(attributes.fieldOf)]) bytesOf(hash, array);
   return nameOf(hash);
 }
 

@@ -15,7 +15,7 @@ import type { PreparedRetrain, Trained } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import type { Beat } from '../worker.ts';
 import { givenEmbeddings } from '../embeddings/given-embeddings.ts';
-import { readTrain } from '../windows/read-window.ts';
+import { charterAsOf, readTrain } from '../windows/read-window.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
 import { putMaking } from '../rerun/making.ts';
 import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
@@ -113,11 +113,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
   const charter = await readCharter(blobs, input.charter);
   const tuned = await chooseParams({ threads: context.trainingThreads, blobs, window, charter, recipe: asked, resumeDetails, beat });
   const recipe = tuned === undefined ? asked : { ...asked, params: { ...asked.params, ...tuned.trials[tuned.chosen]?.params } };
-  const { interactions, vocabulary } = await readTrain({
-    window,
-    blobs,
-    charter: { ...charter, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy },
-  });
+  const { interactions, vocabulary, attributes } = await readTrain({ window, blobs, charter: charterAsOf(charter, recipe) });
   const embeddings = recipe.embeddings && (await givenEmbeddings(context.state, { ...recipe.embeddings, vocabulary }));
   const begun = await beginning(context.state, { algorithm, recipe, interactions, vocabulary });
   const from = begun.warm === undefined ? null : (recipe.warmStart?.from ?? null);
@@ -129,7 +125,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
     otherwise: parseParams(algorithm, recipe.params),
     train: ({ params, warm }) =>
       algorithm.train(
-        { interactions, params, seed: recipe.seed, warm, embeddings },
+        { interactions, params, seed: recipe.seed, warm, embeddings, attributes },
         {
           threads: context.trainingThreads,
           resumeFrom: begun.warm === warm ? checkpoint : undefined,
@@ -167,7 +163,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
     params: recipe.params,
     start,
     embeddings: model.embeddings?.(),
-    matrix: digestTrain({ interactions, vocabulary }),
+    matrix: digestTrain({ interactions, vocabulary, attributes }),
   };
 }
 

@@ -10,7 +10,7 @@ import { itemFacts } from '../evidence/item-facts.ts';
 import { measureSplit } from '../evidence/measure-split.ts';
 import { trainRanker } from '../evidence/train-ranker.ts';
 import { readTest } from '../windows/read-test.ts';
-import { readTrain } from '../windows/read-window.ts';
+import { charterAsOf, readTrain } from '../windows/read-window.ts';
 
 /** In the artifact; it serves nobody. */
 export const tuningFile = 'tuning.json';
@@ -46,7 +46,7 @@ async function tune({ threads, blobs, window, charter, recipe, resumeDetails, be
   const { train: days, test: validated } = validation;
   const then: WindowManifest = { ...window, ...validation };
   const judging: Charter = { ...charter, ...(judgedBy as Pick<Charter, 'reward' | 'scope' | 'slate'>) };
-  const source = { window: then, blobs, charter: { ...judging, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy } };
+  const source = { window: then, blobs, charter: charterAsOf(judging, recipe) };
   const train = await readTrain(source);
   const test = await readTest({ ...source, ...train });
   if (test.users.length === 0)

@@ -127,6 +127,7 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
     seed: charter.seed,
     confidence: charter.confidence,
     repeatPolicy: charter.repeatPolicy,
+    ...(charter.coldItems === undefined ? {} : { coldItems: charter.coldItems }),
     guest: candidate.algorithm === 'guest' ? await storeGuestFolder(context.state.blobs, candidate.params) : null,
     ...(tune === undefined ? {} : { tune: { grid: tune, metric: charter.gates.primaryMetric, judgedBy: judgingOf(charter) } }),
     ...peopleOf(charter),

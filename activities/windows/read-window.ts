@@ -1,9 +1,11 @@
-import type { Interactions } from '../../models/algorithms/algorithm.ts';
+import type { Interactions, ItemAttributes } from '../../models/algorithms/algorithm.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { eventKinds } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import type { Recipe } from '../../models/contracts/recipe.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
+import { withColdItems } from './cold-items.ts';
 import { identityAsOf } from './identity.ts';
 import { type EventTable, readEvents, tellingKinds } from './read-events.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
@@ -16,12 +18,14 @@ export type TrainData = {
   vocabulary: string[];
   /** Units as `unitOf` writes them (`u:<user>`, `s:<session>`); index = row of the interactions. */
   userIds: string[];
+  /** What the catalog says of the items, where the charter asks for it (`coldItems`). */
+  attributes?: ItemAttributes;
 };
 
 /**
  * The train part as interactions: one entry an event, with the confidence of its kind; a purchase that was sent back entirely does not
  * count (see `rowsAfterReturns`). Sessions without user are rows of their own. Items with fewer than `vocabularyMinEvents` entries
- * are left out, and then units without entries. An event that the test part holds too, from a source that came twice, is the test part's.
+ * are left out, and then units without entries; where the charter says `coldItems`, items of the catalog that nobody has had are added. An event that the test part holds too, from a source that came twice, is the test part's.
  * @throws UND-NO-DATA when nothing is left.
  */
 export async function readTrain({ vocabularyMinEvents = 1, ...input }: WindowInput & { vocabularyMinEvents?: number }): Promise<TrainData> {
@@ -41,8 +45,16 @@ export async function readTrain({ vocabularyMinEvents = 1, ...input }: WindowInp
       'UND-NO-DATA',
       `The train part of ${window.surface} has no event of a kind with a confidence, for an item with ${vocabularyMinEvents} or more`,
     );
-  return train;
+  return charter.coldItems === undefined ? train : withColdItems(train, { window, blobs });
 }
+
+/** The charter by which a recipe's train part is read: what decides it is frozen in the recipe. */
+export const charterAsOf = (charter: Charter, { confidence, repeatPolicy, coldItems }: Recipe): Charter => ({
+  ...charter,
+  confidence,
+  repeatPolicy,
+  coldItems,
+});
 
 /** Compresses a table of events into rows. Pure. */
 export function toInteractions({

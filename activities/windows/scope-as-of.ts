@@ -23,9 +23,14 @@ type Input = {
 export function scopeBiasAsOf({ vocabulary, catalog, charter, window, lastSeenMs }: Input): Float32Array {
   const inStockDays = window.inStockDays === undefined ? unsaidInStockDays : (window.inStockDays ?? undefined);
   const asOfMs = [...lastSeenMs.values()].reduce((last, one) => Math.max(last, one), Number.NEGATIVE_INFINITY);
-  const seenMs = ({ itemId, availableUntilMs = Number.POSITIVE_INFINITY }: CatalogItem) =>
-    // What was seen last before the split may lie before the window.
-    availableUntilMs <= asOfMs ? availableUntilMs : (lastSeenMs.get(itemId) ?? Number.NEGATIVE_INFINITY);
+  const seenMs = ({ itemId, availableUntilMs }: CatalogItem) =>
+    // An item that no source has held came by a change of the catalog, and is there until one says otherwise.
+    availableUntilMs === undefined
+      ? asOfMs
+      : // What was seen last before the split may lie before the window.
+        availableUntilMs <= asOfMs
+        ? availableUntilMs
+        : (lastSeenMs.get(itemId) ?? Number.NEGATIVE_INFINITY);
   const items =
     inStockDays === undefined || lastSeenMs.size === 0
       ? catalog

@@ -59,7 +59,7 @@ function adviceOnCold({ coldUsers, coldItems, category }: Basics): string[] {
   if (coldItems.value !== null && coldItems.value >= families.minColdItems) {
     const mend =
       (category.value ?? 0) >= families.minMetadata
-        ? 'their category can stand in for a past'
+        ? "`coldItems: 'metadata'` in the charter lets what the catalog says of them stand in for a past"
         : 'and too few of them have a category to stand in for a past: get metadata, or retrain more often';
     advice.push(`${percent(coldItems.value)} of the test part's events are of items that training has not seen: ${mend}`);
   }

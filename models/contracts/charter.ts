@@ -169,6 +169,11 @@ const fields = z.strictObject({
     .default(evaluationDefaults),
   /** The recipe that goes live while there is no champion at all: the bootstrap rule. */
   bootstrap: machineName,
+  /**
+   * `metadata`: items of the catalog that nobody has had stand in the vocabularies of models as well, and models that can (`ials`, `two-tower`) know items by
+   * category, brand, price and the words of their titles. Absent: a model knows what has happened to items, and nothing else.
+   */
+  coldItems: z.literal('metadata').optional(),
   /** An ingest that brings new data asks for a retraining by itself. */
   retrainOnNewData: z.boolean().default(false),
   candidates: z.array(candidate).min(1),

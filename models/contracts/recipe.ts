@@ -31,6 +31,8 @@ export const recipe = z.strictObject({
   seed: z.number().int(),
   confidence: z.partialRecord(z.enum(eventKinds), z.number()),
   repeatPolicy: z.enum(['allow', 'exclude-purchased']),
+  /** The charter's. */
+  coldItems: z.literal('metadata').optional(),
   /** Digest of a guest's files, so that other bytes are another recipe. */
   guest: z.string().nullable(),
   /**
