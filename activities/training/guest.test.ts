@@ -1,8 +1,14 @@
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { OnnxBuilder } from '../../models/graph/onnx-builder.ts';
+import { OnnxBuilder, type Value } from '../../models/graph/onnx-builder.ts';
 import { declareAnswer, declareInputs } from '../../models/graph/recommend-interface.ts';
 import { openRecommendGraph } from '../../models/graph/session.ts';
-import { answersOf } from './train-candidate.ts';
+import { withBench } from '../events/testing.ts';
+import { answersOf } from './guest-answers.ts';
+import { storeGuestFolder } from './guest.ts';
+import { tryGuest } from './try-guest.ts';
 
 const itemCount = 30;
 
@@ -32,3 +38,88 @@ it('a guest that does not obey is refused: it would be measured on slates that n
   });
   await expect(answersOf(graph, itemCount)).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: expect.stringContaining('`exclude` leaves out') });
 });
+
+type Build = (builder: OnnxBuilder, inputs: ReturnType<typeof declareInputs>) => void;
+
+/** The bytes of a graph in a file, tried as a guest's is. */
+async function tryBytes(bytes: Uint8Array, timeoutMs?: number) {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-guest-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'recommend.onnx');
+  await writeFile(path, bytes);
+  return tryGuest({ path, itemCount, maxHistory: 5, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+}
+
+function graphOf(build: Build): Uint8Array {
+  const builder = new OnnxBuilder({ name: 'guest' });
+  build(builder, declareInputs(builder, itemCount));
+  return builder.build();
+}
+
+/** Its scores go through `change` first. */
+const changed = (change: (builder: OnnxBuilder, scores: Value, inputs: ReturnType<typeof declareInputs>) => Value): Uint8Array =>
+  graphOf((builder, inputs) => declareAnswer(builder, inputs, change(builder, builder.constant(scores(itemCount + 1), [itemCount + 1]), inputs), itemCount));
+
+it('is tried in a process of its own, with the answers that it gives here', async () => {
+  const bytes = changed((_, given) => given);
+  const graph = await openRecommendGraph({ bytes, itemCount, maxHistory: 5 });
+  onTestFinished(() => graph.close());
+  expect(await tryBytes(bytes)).toEqual(await answersOf(graph, itemCount));
+});
+
+it.each([
+  { what: 'bytes that are no graph', bytes: () => Buffer.from('this is no graph at all'), says: /cannot load/ },
+  { what: 'a graph that ends in the middle', bytes: () => changed((_, given) => given).subarray(0, 300), says: /cannot load/ },
+  { what: 'an operator that there is not', bytes: () => changed((builder, given) => builder.node('Bewitch', [given])), says: /Bewitch/ },
+  {
+    what: 'an operator of somebody else',
+    bytes: () => changed((builder, given) => builder.node('org.example.Steal', [given])),
+    says: /Steal/,
+  },
+  {
+    what: 'a shape that does not fit',
+    bytes: () => changed((builder, given) => builder.node('Reshape', [given, builder.constant([7, 7], [2])])),
+    says: /cannot load|failed/,
+  },
+  {
+    what: 'what eats all memory',
+    bytes: () =>
+      changed((builder, given, { count }) => {
+        const huge = builder.node('Expand', [builder.node('Cast', [count], { to: { int: 1 } }), builder.constant([1e7, 1e7], [2])]);
+        return builder.node('Add', [given, builder.node('ReduceSum', [huge], { keepdims: { int: 0 } })]);
+      }),
+    says: /failed|ended the process/,
+  },
+  {
+    what: 'scores that are no numbers',
+    bytes: () => changed((builder, given) => builder.node('Sqrt', [builder.node('Sub', [given, builder.float32(100)])])),
+    says: /score NaN/,
+  },
+  {
+    what: 'a cycle',
+    bytes: () =>
+      changed((builder, given) => {
+        const named = Number(builder.node('Abs', [given]).name.slice(1));
+        const first = builder.node('Add', [given, { name: `v${named + 2}` }]);
+        return builder.node('Abs', [first]);
+      }),
+    says: /cannot load/,
+  },
+])('refuses $what', async ({ bytes, says }) => {
+  await expect(tryBytes(bytes())).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: expect.stringMatching(says) });
+});
+
+it('refuses a file that is larger than any graph, without reading it', () =>
+  withBench(async ({ folder, blobs }) => {
+    const guest = join(folder, 'guest');
+    await mkdir(guest);
+    await writeFile(join(guest, 'guest.json'), JSON.stringify({ interface: 'understudy.recommend/1', name: 'guest', maxHistory: 5 }));
+    await writeFile(join(guest, 'vocabulary.json'), '["a"]');
+    const file = await open(join(guest, 'recommend.onnx'), 'w');
+    await file.truncate(3 * 2 ** 30);
+    await file.close();
+    await expect(storeGuestFolder(blobs, { folder: guest })).rejects.toMatchObject({
+      code: 'UND-ARTIFACT',
+      message: expect.stringContaining('larger than 2 GiB'),
+    });
+  }));

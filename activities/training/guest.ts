@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type ArtifactFiles, recommendGraphInterface } from '../../models/contracts/artifact.ts';
@@ -18,7 +18,8 @@ export type GuestManifest = z.infer<typeof guestManifest>;
 
 const guestFiles = z.strictObject({ kind: z.literal('guest'), manifest: guestManifest, files: z.record(z.string(), digestString) });
 const needed = ['recommend.onnx', 'vocabulary.json'] as const;
-const maxBytes = 2 ** 31;
+/** What one protobuf message may be, and one reading of a file. */
+const maxBytes = 2 ** 31 - 1;
 
 /**
  * Takes a folder of your own (`recommend.onnx`, `vocabulary.json`, `guest.json`) into the blob store.
@@ -34,15 +35,18 @@ export async function storeGuestFolder(blobs: BlobStore, params: unknown): Promi
   const manifest = checked(guestManifest.safeParse(parse(await readFile(join(folder, 'guest.json'), 'utf8'), 'guest.json')), 'guest.json');
   const files: Record<string, string> = {};
   for (const name of needed) {
-    const bytes = await readFile(join(folder, name));
-    if (bytes.length === 0 || bytes.length > maxBytes) throw new UnderstudyError('UND-ARTIFACT', `${name} is empty or larger than 2 GiB`);
-    files[name] = await blobs.put(bytes);
+    const { size } = await stat(join(folder, name));
+    if (size === 0 || size > maxBytes) throw new UnderstudyError('UND-ARTIFACT', `${join(folder, name)} is empty or larger than 2 GiB`);
+    files[name] = await blobs.put(await readFile(join(folder, name)));
   }
   return putDocument(blobs, { kind: 'guest', manifest, files });
 }
 
 /** The stored folder back, its vocabulary checked. */
-export async function loadGuest(blobs: BlobStore, digest: string): Promise<{ manifest: GuestManifest; files: ArtifactFiles; vocabulary: string[] }> {
+export async function loadGuest(
+  blobs: BlobStore,
+  digest: string,
+): Promise<{ manifest: GuestManifest; files: ArtifactFiles; vocabulary: string[]; graphPath: string }> {
   const stored = await getDocument(blobs, digest, guestFiles);
   const [graph, vocabularyBytes] = await Promise.all(needed.map((name) => blobs.get(stored.files[name] ?? '')));
   if (graph === undefined || vocabularyBytes === undefined) throw new UnderstudyError('UND-ARTIFACT', 'The guest lacks a file');
@@ -54,7 +58,8 @@ export async function loadGuest(blobs: BlobStore, digest: string): Promise<{ man
     'vocabulary.json',
   );
   if (new Set(vocabulary).size !== vocabulary.length) throw new UnderstudyError('UND-ARTIFACT', 'vocabulary.json names an item twice');
-  return { manifest: stored.manifest, files: { 'recommend.onnx': graph, 'vocabulary.json': vocabularyBytes }, vocabulary };
+  const graphPath = await blobs.localPath(stored.files['recommend.onnx'] ?? '');
+  return { manifest: stored.manifest, files: { 'recommend.onnx': graph, 'vocabulary.json': vocabularyBytes }, vocabulary, graphPath };
 }
 
 function checked<T>(parsed: { success: true; data: T } | { success: false; error: z.ZodError }, what: string): T {

@@ -1,13 +1,12 @@
-import type { Embeddings, ScoreRequest } from '../../models/algorithms/algorithm.ts';
+import type { Embeddings } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
-import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
 import { checkParity, makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
-import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
+import { openRecommendGraph } from '../../models/graph/session.ts';
 import { putArtifact } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { putEmbeddingSet } from '../../stores/embedding-sets.ts';
@@ -20,6 +19,7 @@ import { digestTrain } from '../rerun/digest-parts.ts';
 import { putMaking } from '../rerun/making.ts';
 import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
 import { loadGuest } from './guest.ts';
+import { tryGuest } from './try-guest.ts';
 import { chooseParams, tuningFile } from './tune.ts';
 import { beginning, trainFrom, warmFile } from './warm-start.ts';
 
@@ -59,7 +59,7 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
   const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (idle.includes(name) ? sum : sum + file.byteLength), 0);
   const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
-    const parity = recipe.guest === null ? exported.parity : await answersOf(graph, exported.vocabulary.length);
+    const { parity } = exported;
     const checked = await checkParity({ graph, record: parity });
     const manifest: ArtifactManifest = {
       kind: 'artifact',
@@ -199,51 +199,16 @@ function checkpointOf(details: unknown): { checkpoint: string; done: number; fro
 }
 
 async function guest(context: Context, recipe: Recipe): Promise<Export> {
-  const loaded = await loadGuest(context.state.blobs, recipe.guest ?? '');
+  const { files, vocabulary, graphPath, manifest } = await loadGuest(context.state.blobs, recipe.guest ?? '');
+  const { maxHistory } = manifest;
   return {
-    files: loaded.files,
-    maxHistory: loaded.manifest.maxHistory,
-    vocabulary: loaded.vocabulary,
-    parity: { requests: [], tolerance: 1e-4 },
+    files,
+    maxHistory,
+    vocabulary,
+    // A guest has no trainer here: what its graph answers now is what every replica must answer.
+    parity: await tryGuest({ path: graphPath, itemCount: vocabulary.length, maxHistory }),
     trainSeconds: 0,
     resumedFrom: 0,
     params: recipe.params,
   };
-}
-
-type Asked = ScoreRequest & { itemCount: number; best: number | undefined };
-
-/**
- * Serving leaves out what a graph should not have answered; one that does not obey would be measured on slates that nobody is shown.
- * @throws UND-ARTIFACT naming what it answered.
- */
-async function obeys(graph: RecommendGraph, { itemCount, best, ...request }: Asked): Promise<void> {
-  if (best === undefined) return;
-  const scopeBias = new Float32Array(itemCount);
-  scopeBias[best] = -1e9;
-  const banned: [string, ScoreRequest, ReadonlySet<number>][] = [
-    ['exclude', { ...request, exclude: [...new Set([...request.exclude, best])] }, new Set([...request.exclude, best])],
-    ['scope_bias', { ...request, scopeBias }, new Set([...request.exclude, best])],
-  ];
-  for (const [input, asked, without] of banned) {
-    const { items, scores } = await graph.recommend(asked);
-    const wrong = items.find((item) => without.has(item));
-    if (wrong !== undefined) throw new UnderstudyError('UND-ARTIFACT', `The graph answers item ${wrong}, which \`${input}\` leaves out`);
-    const expected = Math.min(request.count, itemCount - without.size);
-    if (items.length < expected) throw new UnderstudyError('UND-ARTIFACT', `With \`${input}\` the graph answers ${items.length} items, ${expected} are left`);
-    if (scores.some((score, place) => score > (scores[place - 1] ?? score)))
-      throw new UnderstudyError('UND-ARTIFACT', 'The graph does not answer the best first');
-  }
-}
-
-/** A guest has no trainer here: what its graph answers now is what every replica must answer. */
-export async function answersOf(graph: RecommendGraph, itemCount: number): Promise<ParityRecord> {
-  const requests: ParityRecord['requests'] = [];
-  for (const history of [[], [0], [itemCount - 1], [0, Math.floor(itemCount / 2), itemCount - 1]]) {
-    const request = { history, historyWeight: history.map(() => 1), exclude: history.slice(0, 1), count: Math.min(20, itemCount) };
-    const ranked = await graph.recommend(request);
-    await obeys(graph, { ...request, itemCount, best: ranked.items[0] });
-    requests.push({ history, historyWeight: request.historyWeight, exclude: request.exclude, items: ranked.items, scores: ranked.scores });
-  }
-  return { requests, tolerance: 1e-4 };
 }
