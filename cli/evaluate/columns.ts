@@ -15,8 +15,8 @@ const names: Record<Role, RegExp> = {
   item: /^(iid|sku|asin|parentasin|(item|product|article)(id|no|number|code|key|sku)?|(stock|movie|track|song|book|video|offer|listing)(id|no|number|code|key|sku))$/,
   time: /^(ts|at|atms|unixtime|(event|order|invoice|transaction|purchase|created|visit)?(timestamp|datetime|time|date|at))$/,
 };
-const plain = (cell: string): string => cell.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
-const roleOf = (cell: string): Role | undefined => roles.find((role) => names[role].test(plain(cell)));
+export const plainName = (cell: string): string => cell.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+export const roleOf = (cell: string): Role | undefined => roles.find((role) => names[role].test(plainName(cell)));
 
 /** Separators that are tried; the one the first line has most of is it. */
 const separators = [',', '\t', ';', '|'] as const;

@@ -8,13 +8,14 @@ import type { ColumnOptions } from './columns.ts';
 import { type EvaluateInput, type Evaluation, evaluate } from './evaluate.ts';
 import { evaluateOrigins, type OriginsEvaluation } from './evaluate-origins.ts';
 import { type InteractionRows, readInteractions } from './read-interactions.ts';
+import { readItems } from './read-items.ts';
 import { type Source, type SourceOptions, sourceOf, splits, wholeNumber } from './source-of.ts';
 import { leaveOneOut } from './split-rows.ts';
 
 /** The cutoffs that are always there, so that two results can be compared whatever `--k` they were made with. */
 const standardCutoffs = [10, 20];
 
-type Options = ColumnOptions & { model: string; params?: string; k: string; seed: string; json?: boolean } & SourceOptions;
+type Options = ColumnOptions & { model: string; params?: string; items?: string; k: string; seed: string; json?: boolean } & SourceOptions;
 type Surroundings = { cwd: string; stdout: (text: string) => void; stderr: (text: string) => void; isTerminal: boolean; nowMs: () => number };
 
 /** `understudy evaluate`: one model on two files, or on one that is cut by time, without any server. */
@@ -32,6 +33,10 @@ export function evaluateCommandIn(surroundings: Surroundings): Command {
     .option(
       '--validation [file]',
       'what comes before the test and is not trained on, but in the histories: a file with --test, one more row a user held out with leave-one-out',
+    )
+    .option(
+      '--items <file>',
+      'what is known of items (id, and any of title, category, brand, price), for models that learn from it: CSV with a header, or Parquet',
     )
     .option('--test-days <number>', 'with --split time: days to test on (default: 14)')
     .option('--gap-days <number>', 'with --split time: days left out before them (default: 1)')
@@ -66,7 +71,7 @@ Rules
   The catalog is every item of the training file. Ties go to the item whose id comes first.
   What a user has in the training file is neither recommended nor counted as wanted.
   Users without training rows get an empty history; users who want nothing new are left out.
-  Test items that training never saw count as wanted and cannot be found.
+  Test items that training never saw count as wanted and cannot be found, but where --items describes them.
   With next-item, a test user is a session: only the item before the wanted one is excluded, and every list counts as a user.
   Columns are those that are said, then those with a name that is known (user_id, sku, timestamp, ...), then the first, the second and the
   third that are left. stderr says which were taken.
@@ -75,7 +80,8 @@ Examples
   understudy evaluate --train train.csv --test test.csv --model ials --params '{"factors":64}' --json
   understudy evaluate --interactions purchases.csv --test-days 14 --origins 4 --model item-knn
   understudy evaluate --interactions ratings.csv --split leave-one-out --validation --model ials
-  understudy evaluate --train train.csv --test test.csv --split next-item --model session-knn`;
+  understudy evaluate --train train.csv --test test.csv --split next-item --model session-knn
+  understudy evaluate --train train.csv --test test.csv --items products.csv --model ials`;
 
 async function run(options: Options, surroundings: Surroundings): Promise<void> {
   const cutoff = wholeNumber('--k', options.k, { min: 1, max: 10_000 });
@@ -86,14 +92,16 @@ async function run(options: Options, surroundings: Surroundings): Promise<void> 
   parseParams(algorithmNamed(options.model), params);
 
   const report = reporter(surroundings);
+  // What was taken as what stays to be read.
+  const sayOf = (file: string) => (line: string) => surroundings.stderr(`${surroundings.isTerminal ? '\r\x1b[2K' : ''}${file}: ${line}\n`);
   const read: Reader = async (file) => {
     report(`reading ${file}`);
-    // What was taken as what stays to be read.
-    const say = (line: string) => surroundings.stderr(`${surroundings.isTerminal ? '\r\x1b[2K' : ''}${file}: ${line}\n`);
     const { header, user, item, time } = options;
-    return readInteractions(resolve(surroundings.cwd, file), { options: { header, user, item, time }, say });
+    return readInteractions(resolve(surroundings.cwd, file), { options: { header, user, item, time }, say: sayOf(file) });
   };
+  const items = options.items === undefined ? undefined : await readItems(resolve(surroundings.cwd, options.items), sayOf(options.items));
   const settings = {
+    items,
     model: options.model,
     params,
     cutoffs: [...new Set([...standardCutoffs, cutoff])].sort((a, b) => a - b),
@@ -140,14 +148,18 @@ function reporter({ stderr, isTerminal, nowMs }: Surroundings): (line: string) =
   };
 }
 
-function table({ model, users, metrics, trainSeconds }: Evaluation): string {
+function table({ model, users, metrics, coldItems, trainSeconds }: Evaluation): string {
+  const parts = [`${model}: ${users} users, trained in ${trainSeconds.toFixed(1)} s`, '', ...metricTable(metrics)];
+  if (coldItems !== undefined) parts.push('', `items that training never saw: wanted by ${coldItems.users} users`, '', ...metricTable(coldItems.metrics));
+  return [...parts, ''].join('\n');
+}
+
+function metricTable(metrics: Readonly<Record<string, number>>): string[] {
   const cutoffs = [...new Set(Object.keys(metrics).map((name) => name.split('@')[1] as string))];
   const names = [...new Set(Object.keys(metrics).map((name) => name.split('@')[0] as string))];
   const line = (cells: readonly string[]): string => cells.map((cell, column) => (column === 0 ? cell.padEnd(12) : cell.padStart(10))).join('');
   const rows = names.map((name) => line([name, ...cutoffs.map((cutoff) => (metrics[`${name}@${cutoff}`] ?? 0).toFixed(4))]));
-  return [`${model}: ${users} users, trained in ${trainSeconds.toFixed(1)} s`, '', line(['', ...cutoffs.map((cutoff) => `@${cutoff}`)]), ...rows, ''].join(
-    '\n',
-  );
+  return rows.length === 0 ? [] : [line(['', ...cutoffs.map((cutoff) => `@${cutoff}`)]), ...rows];
 }
 
 function originsTable({ model, origins, pooled }: OriginsEvaluation): string {

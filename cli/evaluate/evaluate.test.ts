@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ColumnOptions, chooseColumns, csvShape } from './columns.ts';
-import { evaluateCommandIn } from './command.ts';
 import { readInteractions } from './read-interactions.ts';
+import { runEvaluate } from './testing.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -32,26 +32,7 @@ async function parquet(name: string, select: string): Promise<string> {
   return path;
 }
 
-async function run(...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  const written = { stdout: '', stderr: '' };
-  let clockMs = 0;
-  const command = evaluateCommandIn({
-    cwd: directory,
-    stdout: (text) => {
-      written.stdout += text;
-    },
-    stderr: (text) => {
-      written.stderr += text;
-    },
-    isTerminal: false,
-    nowMs: () => {
-      clockMs += 250;
-      return clockMs;
-    },
-  });
-  await command.exitOverride().parseAsync(args, { from: 'user' });
-  return written;
-}
+const run = (...args: string[]) => runEvaluate(directory, args);
 
 // Popularity: b 3, c 2, then a and d 1 each (a before d).
 const trainCsv = 'user,item\nu1,b\nu2,b\nu3,b\nu1,c\nu2,c\nu3,a\nu3,d\n';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
-import { evaluateCommandIn } from './command.ts';
+import { runEvaluate } from './testing.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;
 const startMs = Date.UTC(2026, 0, 1);
@@ -32,13 +32,7 @@ async function file(name: string, isIn: (day: number) => boolean): Promise<void>
   await writeFile(join(directory, name), `user,item,at\n${lines.join('\n')}\n`);
 }
 
-async function run(...args: string[]): Promise<string> {
-  const written: string[] = [];
-  await evaluateCommandIn({ cwd: directory, stdout: (text) => void written.push(text), stderr: () => undefined, isTerminal: false, nowMs: () => 0 })
-    .exitOverride()
-    .parseAsync([...args, '--model', 'item-knn'], { from: 'user' });
-  return written.join('');
-}
+const run = async (...args: string[]) => (await runEvaluate(directory, [...args, '--model', 'item-knn'])).stdout;
 
 test('each origin is what two files cut by hand give, and the pool is their mean', async () => {
   const settings = ['--interactions', 'all.csv', '--test-days', '5', '--gap-days', '2', '--train-days', '10', '--origins', '3'];

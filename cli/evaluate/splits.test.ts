@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { evaluateCommandIn } from './command.ts';
 import type { InteractionRows } from './read-interactions.ts';
 import { leaveOneOut } from './split-rows.ts';
+import { runEvaluate } from './testing.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -15,23 +15,7 @@ afterAll(() => rm(directory, { recursive: true }));
 
 const file = (name: string, lines: readonly string[]) => writeFile(join(directory, name), `user,item,at\n${lines.join('\n')}\n`);
 
-async function run(...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  const written = { stdout: '', stderr: '' };
-  await evaluateCommandIn({
-    cwd: directory,
-    stdout: (text) => {
-      written.stdout += text;
-    },
-    stderr: (text) => {
-      written.stderr += text;
-    },
-    isTerminal: false,
-    nowMs: () => 0,
-  })
-    .exitOverride()
-    .parseAsync(args, { from: 'user' });
-  return written;
-}
+const run = (...args: string[]) => runEvaluate(directory, args);
 const result = async (...args: string[]) => {
   const { trainSeconds: _, ...rest } = JSON.parse((await run(...args, '--json')).stdout);
   return rest;
