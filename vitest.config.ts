@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** One seed for everything random in the tests; printed, so that a failure can be had again: UNDERSTUDY_TEST_SEED=n npm test. */
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED ?? randomInt(1, 2 ** 31));
@@ -13,17 +14,18 @@ const shared = {
   setupFiles: ['test/support/seed.ts'],
 };
 const never = ['**/node_modules/**', '**/.understudy/**'];
-const story = ['test/story/**/*.test.ts'];
 const withServers = [
   'cli/system/start-system.test.ts',
   'cli/commands/schedule.test.ts',
   'test/*.test.ts',
   'workflows/**/*.test.ts',
   'stores/mlflow/**/*.test.ts',
+  'test/story/*.test.ts',
 ];
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', ['./test/support/plain-summary.ts', { seed }]],
     projects: [
       {
@@ -31,7 +33,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...never, ...withServers, ...story],
+          exclude: [...never, ...withServers],
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -41,23 +43,14 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'system',
+          // They wait for each other more than they compute.
+          maxWorkers: 3,
           include: withServers,
           exclude: never,
           globalSetup: ['test/servers.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        // Alone: it needs both cores for itself.
-        test: {
-          ...shared,
-          name: 'story',
-          include: story,
-          exclude: never,
-          globalSetup: ['test/servers.ts'],
-          sequence: { groupOrder: 2 },
         },
       },
     ],
