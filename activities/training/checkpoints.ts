@@ -65,7 +65,7 @@ export async function withCheckpoints<T>(context: Context, work: PreparedRetrain
 const fileOf = (digest: Digest): string => digest.slice('sha256:'.length);
 
 /** Whether there will be another attempt: where the worker goes or was too slow, and behind errors that may pass. */
-function isTriedAgain(error: unknown, signal: AbortSignal): boolean {
+export function isTriedAgain(error: unknown, signal: AbortSignal): boolean {
   if (signal.aborted) return ['WORKER_SHUTDOWN', 'TIMED_OUT', 'PAUSED', 'RESET'].includes(String((signal.reason as Error | undefined)?.message));
   return problems[asUnderstudyError(error).code].retryable;
 }

@@ -19,6 +19,7 @@ import { digestTrain } from '../rerun/digest-parts.ts';
 import { putMaking } from '../rerun/making.ts';
 import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
 import { loadGuest } from './guest.ts';
+import { type LearningCurve, withCurve } from './learning-curve.ts';
 import { tryGuest } from './try-guest.ts';
 import { chooseParams, tuningFile } from './tune.ts';
 import { beginning, trainFrom, warmFile } from './warm-start.ts';
@@ -52,7 +53,9 @@ export async function trainCandidate(context: Context, input: PreparedRetrain, b
   const recipe = await readRecipe(context, input.recipe);
   const exported =
     recipe.guest === null
-      ? await withCheckpoints(context, input, beat, (checkpoints) => train(context, input, recipe, { ...beat, checkpoints }))
+      ? await withCheckpoints(context, input, beat, (checkpoints) =>
+          withCurve(context, { work: input, beat }, (curve) => train(context, input, recipe, { ...beat, checkpoints, curve })),
+        )
       : await guest(context, recipe);
   // What a replica holds for slates: not what is kept for a later training, nor vectors, which are loaded where they are asked for.
   const idle: readonly string[] = [warmFile, tuningFile];
@@ -104,9 +107,9 @@ async function embeddingsOf(context: Context, { input, recipe, exported }: Made)
   return { embeddings: await putEmbeddingSet(context.state.blobs, { surface: input.surface, madeBy, ids: files['vocabulary.json'], ...embeddings }) };
 }
 
-type Training = Beat & { checkpoints: Checkpoints };
+type Training = Beat & { checkpoints: Checkpoints; curve: LearningCurve };
 
-async function train(context: Context, input: PreparedRetrain, asked: Recipe, { beat, resumeDetails, checkpoints }: Training): Promise<Export> {
+async function train(context: Context, input: PreparedRetrain, asked: Recipe, { beat, resumeDetails, checkpoints, curve }: Training): Promise<Export> {
   const { blobs } = context.state;
   const algorithm = algorithmNamed(asked.algorithm);
   const window = await getDocument(blobs, input.window, windowManifest);
@@ -132,6 +135,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
           onStep: async (step) => {
             // The event loop gets its turn here: heartbeats leave, a cancellation arrives.
             await giveWay();
+            curve.add(step);
             if (context.now() - savedMs < checkpointEveryMs) return beat();
             savedMs = context.now();
             beat({ checkpoint: await checkpoints.put(step.checkpoint()), done: step.done, total: step.total, from, trials: tuned?.trials });

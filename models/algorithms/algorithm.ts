@@ -32,9 +32,19 @@ export type ItemAttributes = {
   fieldOf: Uint8Array;
 };
 
+export type TrainStep = {
+  done: number;
+  /** At most: training may end before, where it gets no better. */
+  total: number;
+  note: string;
+  /** What a learning curve has of this step, by name. */
+  figures?: Readonly<Record<string, number>>;
+  checkpoint: () => Uint8Array;
+};
+
 export type TrainHooks = {
   /** Called between steps: the place for heartbeats, progress and cancellation (throw to stop). */
-  onStep?: (step: { done: number; total: number; note: string; checkpoint: () => Uint8Array }) => Promise<void> | void;
+  onStep?: (step: TrainStep) => Promise<void> | void;
   /** Bytes that an earlier run's `checkpoint()` gave for the same input: training goes on from there, to the same result. */
   resumeFrom?: Uint8Array | undefined;
   /** That may compute at once; 1 where nobody says. What comes out is the same for any number. */

@@ -71,7 +71,11 @@ export async function trainNetwork({
     const done = step + 1;
     const checkpoint = (): Uint8Array => packCheckpoint({ fingerprint, done, arrays: state.arrays });
     await giveWay();
-    await hooks.onStep?.({ done, total, note: score === undefined ? note : `${note}, held out ${score.toFixed(4)}`, checkpoint });
+    await hooks.onStep?.({
+      ...{ done, total, checkpoint },
+      note: score === undefined ? note : `${note}, held out ${score.toFixed(4)}`,
+      figures: score === undefined ? { loss } : { loss, held_out: score },
+    });
   }
   if (state.progress.hasBest) state.restoreBest();
   const broken = state.named.find(({ value }) => !value.every(Number.isFinite));

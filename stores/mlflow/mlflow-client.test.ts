@@ -15,6 +15,8 @@ describe('the MLflow client, on a real server', () => {
     const create = () => mlflow.findOrCreateRun({ experiment: 'client-test', key, name: 'ials', tags: { 'understudy.surface': 'home' } });
     const run = await create();
     expect((await create()).runId).toBe(run.runId);
+    const tagged = await mlflow.findOrCreateRun({ experiment: 'client-test', key, name: 'ials', tags: { 'understudy.intent': 'refresh' } });
+    expect(tagged.runId).toBe(run.runId);
     const params = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`p${index}`, String(index)]));
     for (const _ of [1, 2]) {
       await mlflow.logParams({ runId: run.runId, params });
@@ -23,7 +25,11 @@ describe('the MLflow client, on a real server', () => {
     await mlflow.endRun({ runId: run.runId, status: 'FINISHED' });
     const read = await mlflow.readRun({ runId: run.runId });
     expect(Object.keys(read.params)).toHaveLength(150);
-    expect(read).toMatchObject({ metrics: { ndcg_at_10: 0.25 }, tags: { 'understudy.key': key }, status: 'FINISHED' });
+    expect(read).toMatchObject({
+      metrics: { ndcg_at_10: 0.25 },
+      tags: { 'understudy.key': key, 'understudy.surface': 'home', 'understudy.intent': 'refresh' },
+      status: 'FINISHED',
+    });
   });
 
   it("refuses another value for a param, with the server's own words and no retry", async () => {

@@ -14,14 +14,17 @@ const artifactTag = 'understudy.artifact';
 const limits = { metrics: 1000, params: 100, tags: 100, paramChars: 6000, tagChars: 5000 } as const;
 
 export type MlflowRun = { runId: string; experimentId: string; startedAtMs: number; artifactUri: string };
+export type MetricPoint = { name: string; value: number; step: number; atMs: number };
 export type ModelVersion = { version: string; artifact: string | null; runId: string };
 export type MlflowClient = {
-  /** The run with this key, made when there is none. */
+  /** The run with this key, made when there is none; it then has these tags. */
   findOrCreateRun(input: { experiment: string; key: string; name: string; tags?: Record<string, string> }): Promise<MlflowRun>;
   /** Params never change: the same value again is accepted, another is refused by the server. */
   logParams(input: { runId: string; params: Record<string, string> }): Promise<void>;
   /** A metric's identity includes its time: give the same `atMs` on a retry. */
   logMetrics(input: { runId: string; metrics: Record<string, number>; atMs: number; step?: number }): Promise<void>;
+  /** Points of curves; the same rule. */
+  logPoints(input: { runId: string; points: readonly MetricPoint[] }): Promise<void>;
   readRun(input: { runId: string }): Promise<{ params: Record<string, string>; metrics: Record<string, number>; tags: Record<string, string>; status: string }>;
   endRun(input: { runId: string; status: 'FINISHED' | 'FAILED' | 'KILLED' }): Promise<void>;
   uploadArtifact(input: { runId: string; path: string; bytes: Uint8Array }): Promise<void>;
@@ -117,7 +120,11 @@ export function createMlflow({
         { experiment_ids: [id], filter, max_results: 1, order_by: ['attributes.start_time ASC'] },
         z.object({ runs: z.array(runSchema.shape.run).default([]) }),
       );
-      if (search.runs[0] !== undefined) return toRun(search.runs[0]);
+      const [found] = search.runs;
+      if (found !== undefined) {
+        if (Object.keys(tags).length > 0) await api('POST', 'runs/log-batch', { run_id: found.info.run_id, tags: tagList(tags) }, nothing);
+        return toRun(found);
+      }
       const created = await api(
         'POST',
         'runs/create',
@@ -133,7 +140,11 @@ export function createMlflow({
     },
 
     async logMetrics({ runId, metrics, atMs, step = 0 }) {
-      const list = Object.entries(metrics).map(([key, value]) => ({ key, value, timestamp: atMs, step }));
+      await client.logPoints({ runId, points: Object.entries(metrics).map(([name, value]) => ({ name, value, step, atMs })) });
+    },
+
+    async logPoints({ runId, points }) {
+      const list = points.map(({ name, value, step, atMs }) => ({ key: name, value, timestamp: atMs, step }));
       for (const batch of chunks(list, limits.metrics)) await api('POST', 'runs/log-batch', { run_id: runId, metrics: batch }, nothing);
     },
 
