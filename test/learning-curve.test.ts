@@ -12,7 +12,7 @@ import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 
 const startMs = Date.UTC(2026, 0, 5);
 const dayMs = 86_400_000;
-const params = { dimensions: 8, blocks: 1, heads: 1, epochs: 6, learningRate: 0.01, patience: 6, batchEntries: 64 };
+const params = { dimensions: 8, blocks: 1, heads: 1, epochs: 12, learningRate: 0.01, patience: 12, batchEntries: 64, heldOutShare: 0.3 };
 
 /** A training of SASRec on a surface of its own name, in a workflow or outside of any, on a real MLflow or one that is not there. */
 async function open({ mlflowUrl = inject('mlflowUrl'), change = {} }: { mlflowUrl?: string; change?: object } = {}) {
