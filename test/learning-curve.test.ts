@@ -12,12 +12,12 @@ import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 
 const startMs = Date.UTC(2026, 0, 5);
 const dayMs = 86_400_000;
-const params = { dimensions: 8, blocks: 1, heads: 1, epochs: 12, learningRate: 0.01, patience: 12, batchEntries: 64, heldOutShare: 0.3 };
+const params = { dimensions: 8, blocks: 1, heads: 1, epochs: 12, learningRate: 0.01, patience: 12, batchEntries: 256, heldOutShare: 0.5 };
 
 /** A training of SASRec on a surface of its own name, in a workflow or outside of any, on a real MLflow or one that is not there. */
 async function open({ mlflowUrl = inject('mlflowUrl'), change = {} }: { mlflowUrl?: string; change?: object } = {}) {
   const seed = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;
-  const drawn = drawPurchases({ users: 60, items: 30, tastes: 3, faith: 0.9, perUser: 8, days: 30, zipf: 0.5, fresh: 0, seed });
+  const drawn = drawPurchases({ users: 400, items: 30, tastes: 3, faith: 0.9, perUser: 8, days: 30, zipf: 0.5, fresh: 0, seed });
   const evidence = await openEvidence({
     happenings: happeningsOf(drawn, startMs),
     nowMs: startMs + 31 * dayMs,
