@@ -11,8 +11,8 @@ import { UnderstudyError } from '../../contracts/problem.ts';
 import type { Algorithm, Interactions } from '../algorithm.ts';
 import { runFingerprint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
-import { Histories } from './histories.ts';
-import { HeldOutRanks } from './held-out-ranks.ts';
+import { Histories } from '../../neural/histories.ts';
+import { HeldOutRanks } from '../../neural/held-out-ranks.ts';
 import { sasrecModel } from './sasrec-model.ts';
 import { transformer } from './transformer.ts';
 

@@ -1,6 +1,6 @@
-import { type Panels, panelItems } from '../../neural/full-softmax.ts';
-import type { Flow, Network } from '../../neural/network.ts';
-import type { RowTable } from '../../neural/row-table.ts';
+import { type Panels, panelItems } from './full-softmax.ts';
+import type { Flow, Network } from './network.ts';
+import type { RowTable } from './row-table.ts';
 import type { Batch, Histories } from './histories.ts';
 
 const rowsAtOnce = 512;

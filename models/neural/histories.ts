@@ -1,6 +1,6 @@
-import { deriveSeed } from '../../neural/derive-seed.ts';
-import { createRandom, type Random } from '../../random.ts';
-import type { Interactions } from '../algorithm.ts';
+import { deriveSeed } from './derive-seed.ts';
+import { createRandom, type Random } from '../random.ts';
+import type { Interactions } from '../algorithms/algorithm.ts';
 
 /** A batch of windows, packed one behind the other. Its arrays are as long as the largest batch; `rows` and `sequences` say how much of them counts. */
 export type Batch = {

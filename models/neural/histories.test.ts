@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Panels } from '../../neural/full-softmax.ts';
-import { Network } from '../../neural/network.ts';
-import { RowTable } from '../../neural/row-table.ts';
-import { inWorkspace } from '../../neural/workspace.ts';
-import { createRandom } from '../../random.ts';
-import type { Interactions } from '../algorithm.ts';
+import { Panels } from './full-softmax.ts';
+import { Network } from './network.ts';
+import { RowTable } from './row-table.ts';
+import { inWorkspace } from './workspace.ts';
+import { createRandom } from '../random.ts';
+import type { Interactions } from '../algorithms/algorithm.ts';
 import { HeldOutRanks } from './held-out-ranks.ts';
 import { Histories } from './histories.ts';
 
