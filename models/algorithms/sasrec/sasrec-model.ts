@@ -1,4 +1,4 @@
-import { layerNormEpsilon } from '../../neural/network.ts';
+import { sum, type TrainedLayers } from '../../neural/trained-layers.ts';
 import { OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
 import { declareAnswer, declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
 import type { Model } from '../algorithm.ts';
@@ -12,7 +12,7 @@ export type Trained = {
   /** [itemCount + 1, width]; the last row begins every history. */
   items: Float32Array;
   /** By the names of transformer.ts. */
-  weights: ReadonlyMap<string, Float32Array>;
+  layers: TrainedLayers;
   /** [itemCount + 1] */
   prior: Float32Array;
 };
@@ -46,51 +46,27 @@ export function sasrecModel(trained: Trained): Model {
   };
 }
 
-const weightOf = ({ weights }: Trained, name: string): Float32Array => {
-  const found = weights.get(name);
-  if (found === undefined) throw new Error(`There are no weights '${name}'`);
-  return found;
-};
-
 /** What comes out at the last place of a sequence, in double precision. Of the last block nothing else is asked. */
 function lastOutput(trained: Trained, sequence: readonly number[]): Float64Array {
-  const { items, shape } = trained;
+  const { items, shape, layers } = trained;
   const { width, blocks } = shape;
-  const positions = weightOf(trained, 'positions');
+  const positions = layers.valueOf('positions');
   const scale = Math.sqrt(width);
   let stream: Float64Array[] = sequence.map((item, place) =>
     Float64Array.from({ length: width }, (_, f) => scale * (items[item * width + f] as number) + (positions[place * width + f] as number)),
   );
   for (let block = 0; block < blocks; block += 1) {
     const name = `block ${block}`;
-    const normal = stream.map((row) => normalized(trained, row, `${name}.before attention`));
-    const projected = normal.map((row) => projection(trained, row, `${name}.attention`));
+    const normal = stream.map((row) => layers.normalized(row, `${name}.before attention`));
+    const projected = normal.map((row) => layers.linear(row, `${name}.attention`));
     const from = block === blocks - 1 ? stream.length - 1 : 0;
     stream = stream.slice(from).map((row, place) => {
-      const attended = sum(row, projection(trained, attention(projected.slice(0, from + place + 1), shape), `${name}.attended`));
-      const inner = projection(trained, normalized(trained, attended, `${name}.before inner`), `${name}.inner`).map((value) => Math.max(0, value));
-      return sum(attended, projection(trained, inner, `${name}.outer`));
+      const attended = sum(row, layers.linear(attention(projected.slice(0, from + place + 1), shape), `${name}.attended`));
+      const inner = layers.linear(layers.normalized(attended, `${name}.before inner`), `${name}.inner`).map((value) => Math.max(0, value));
+      return sum(attended, layers.linear(inner, `${name}.outer`));
     });
   }
-  return normalized(trained, stream.at(-1) as Float64Array, 'last');
-}
-
-const sum = (a: Float64Array, b: Float64Array): Float64Array => a.map((value, f) => value + (b[f] as number));
-
-function projection(trained: Trained, row: Float64Array, name: string): Float64Array {
-  const weight = weightOf(trained, `${name}.weight`);
-  const out = Float64Array.from(weightOf(trained, `${name}.bias`));
-  for (const [f, value] of row.entries())
-    for (let column = 0; column < out.length; column += 1) out[column] = (out[column] as number) + value * (weight[f * out.length + column] as number);
-  return out;
-}
-
-function normalized(trained: Trained, row: Float64Array, name: string): Float64Array {
-  const [gain, bias] = [weightOf(trained, `${name}.gain`), weightOf(trained, `${name}.bias`)];
-  const mean = row.reduce((total, value) => total + value, 0) / row.length;
-  const variance = row.reduce((total, value) => total + (value - mean) ** 2, 0) / row.length;
-  const scale = 1 / Math.sqrt(variance + layerNormEpsilon);
-  return row.map((value, f) => (value - mean) * scale * (gain[f] as number) + (bias[f] as number));
+  return layers.normalized(stream.at(-1) as Float64Array, 'last');
 }
 
 /** Of the last of some rows to all of them; each row is queries, keys and values. */
@@ -116,17 +92,11 @@ function attention(rows: readonly Float64Array[], { width, heads }: Shape): Floa
 
 /** As `lastOutput`, as a graph. @returns [1, width] */
 function lastOutputGraph({ graph, inputs, table, trained }: { graph: OnnxBuilder; inputs: RecommendInputs; table: Value; trained: Trained }): Value {
-  const { itemCount, maxHistory, shape } = trained;
+  const { itemCount, maxHistory, shape, layers } = trained;
   const { width, heads, blocks } = shape;
   const headWidth = width / heads;
-  const weight = (name: string, dimensions: readonly number[]): Value => graph.constant(weightOf(trained, name), dimensions, name.replaceAll(/[ .]/g, '_'));
-  const project = (from: Value, name: string, inWidth: number, outWidth: number): Value =>
-    graph.node('Add', [graph.node('MatMul', [from, weight(`${name}.weight`, [inWidth, outWidth])]), weight(`${name}.bias`, [outWidth])]);
-  const normalize = (from: Value, name: string): Value =>
-    graph.node('LayerNormalization', [from, weight(`${name}.gain`, [width]), weight(`${name}.bias`, [width])], {
-      axis: { int: -1 },
-      epsilon: { float: layerNormEpsilon },
-    });
+  const project = (from: Value, name: string): Value => layers.linearNode(graph, from, name);
+  const normalize = (from: Value, name: string): Value => layers.normalizedNode(graph, from, name);
   const rowsOf = (from: Value, start: number, end: Value): Value => graph.node('Slice', [from, graph.int64(start), end, graph.int64(0)]);
   const toTheEnd = graph.constant([2 ** 31 - 1], [1]);
   const byHead = (from: Value): Value =>
@@ -136,12 +106,12 @@ function lastOutputGraph({ graph, inputs, table, trained }: { graph: OnnxBuilder
   const kept = graph.node('Compress', [inputs.history, known], { axis: { int: 0 } });
   const sequence = graph.node('Concat', [graph.int64(itemCount), kept], { axis: { int: 0 } });
   const scaled = graph.node('Mul', [graph.node('Gather', [table, sequence]), graph.float32(Math.fround(Math.sqrt(width)))]);
-  const positions = rowsOf(weight('positions', [maxHistory + 1, width]), 0, graph.node('Shape', [sequence]));
+  const positions = rowsOf(layers.constant(graph, 'positions', [maxHistory + 1, width]), 0, graph.node('Shape', [sequence]));
   let stream = graph.node('Add', [scaled, positions]);
   for (let block = 0; block < blocks; block += 1) {
     const name = `block ${block}`;
     const last = block === blocks - 1;
-    const projected = project(normalize(stream, `${name}.before attention`), `${name}.attention`, width, 3 * width);
+    const projected = project(normalize(stream, `${name}.before attention`), `${name}.attention`);
     const [queries, keys, values] = graph.nodes('Split', [projected, graph.constant([width, width, width], [3])], 3, { axis: { int: 1 } }) as [
       ...[Value, Value, Value],
     ];
@@ -155,10 +125,10 @@ function lastOutputGraph({ graph, inputs, table, trained }: { graph: OnnxBuilder
     };
     const shares = graph.node('Softmax', [last ? products : masked()], { axis: { int: -1 } });
     const mixed = graph.node('Transpose', [graph.node('MatMul', [shares, byHead(values)])], { perm: { ints: [1, 0, 2] } });
-    const attended = project(graph.node('Reshape', [mixed, graph.constant([-1, width], [2])]), `${name}.attended`, width, width);
+    const attended = project(graph.node('Reshape', [mixed, graph.constant([-1, width], [2])]), `${name}.attended`);
     const between = graph.node('Add', [last ? rowsOf(stream, -1, toTheEnd) : stream, attended]);
-    const inner = graph.node('Relu', [project(normalize(between, `${name}.before inner`), `${name}.inner`, width, shape.inner)]);
-    stream = graph.node('Add', [between, project(inner, `${name}.outer`, shape.inner, width)]);
+    const inner = graph.node('Relu', [project(normalize(between, `${name}.before inner`), `${name}.inner`)]);
+    stream = graph.node('Add', [between, project(inner, `${name}.outer`)]);
   }
   return normalize(stream, 'last');
 }

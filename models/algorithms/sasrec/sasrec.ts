@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { deriveSeed } from '../../neural/derive-seed.ts';
+import { drawWeights } from '../../neural/draw-weights.ts';
+import { checkItemVectorsFit } from '../../neural/item-vectors-limit.ts';
+import { TrainedLayers } from '../../neural/trained-layers.ts';
 import { type Trainee, trainNetwork } from '../../neural/train-network.ts';
 import { fullSoftmax, type Loss, Panels } from '../../neural/full-softmax.ts';
-import { type Flow, Network, type Parameter } from '../../neural/network.ts';
+import { type Flow, Network } from '../../neural/network.ts';
 import { RowTable } from '../../neural/row-table.ts';
 import { generalizedBce, mostSampled, sampledLoss, sampledSoftmax } from '../../neural/sampled-loss.ts';
 import { inWorkspace, type Workspace } from '../../neural/workspace.ts';
-import { createRandom } from '../../random.ts';
-import { UnderstudyError } from '../../contracts/problem.ts';
 import type { Algorithm, Interactions } from '../algorithm.ts';
 import { runFingerprint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
@@ -43,8 +44,6 @@ export type SasrecParams = z.output<typeof sasrecParams>;
 
 const innerFactor = 1;
 const mostItemsForSoftmax = 10_000;
-/** A graph is one protobuf message, of which nothing can read more than 2 GiB; the item vectors are nearly all of it. */
-const mostTableBytes = 2 ** 31 - 2 ** 24;
 
 /**
  * Self-attentive sequential recommendation (transformer.ts), trained at every place of every history to foretell what comes next: by the full softmax over
@@ -57,7 +56,7 @@ export const sasrec: Algorithm<SasrecParams> = {
   params: sasrecParams,
   async train({ interactions, params, seed }, hooks = {}) {
     const fingerprint = runFingerprint({ algorithm: 'sasrec', params, seed, interactions });
-    const { trainee, weights, table, shape } = prepare({ interactions, params, seed });
+    const { trainee, parameters, table, shape } = prepare({ interactions, params, seed });
     const { learningRate, epochs, patience } = params;
     await trainNetwork({ trainee, schedule: { learningRate, epochs, patience }, fingerprint, hooks });
     return sasrecModel({
@@ -65,7 +64,7 @@ export const sasrec: Algorithm<SasrecParams> = {
       itemCount: interactions.itemCount,
       maxHistory: params.maxHistory,
       items: table.value.slice(0, (interactions.itemCount + 1) * shape.width),
-      weights: new Map(weights.map(({ name, value }) => [name, value.slice()])),
+      layers: new TrainedLayers(parameters),
       prior: popularityPrior(interactions),
     });
   },
@@ -78,11 +77,7 @@ function prepare({ interactions, params, seed }: Input) {
   const { heads, blocks, maxHistory } = params;
   const width = Math.ceil(params.dimensions / (8 * heads)) * 8 * heads;
   const shape = { width, heads, blocks, inner: innerFactor * width };
-  if ((itemCount + 1) * width * 4 > mostTableBytes)
-    throw new UnderstudyError(
-      'UND-INPUT',
-      `${itemCount} items of ${width} dimensions do not fit into a graph, which holds 2 GiB: at most ${Math.floor(mostTableBytes / (4 * width)) - 1} items do, or fewer dimensions`,
-    );
+  checkItemVectorsFit({ itemCount, width });
   const histories = new Histories({ interactions, maxHistory, seed, heldOutShare: params.heldOutShare, batchEntries: params.batchEntries });
   const batch = histories.emptyBatch();
   let step = 0;
@@ -96,7 +91,7 @@ function prepare({ interactions, params, seed }: Input) {
     return { network, table, masks, loss, heldOut };
   });
   const { network, table, masks, loss, heldOut } = built;
-  drawWeights({ parameters: network.parameters, table, itemCount, seed });
+  drawWeights({ vectors: [table.value.subarray(0, (itemCount + 1) * width)], parameters: network.parameters, seed: deriveSeed(seed, 0) });
   const trainee: Trainee = {
     parameters: network.parameters,
     tables: [table],
@@ -113,7 +108,7 @@ function prepare({ interactions, params, seed }: Input) {
     },
     evaluate: () => heldOut.score(histories, batch),
   };
-  return { trainee, weights: network.parameters, table, shape };
+  return { trainee, parameters: network.parameters, table, shape };
 }
 
 const samples = ({ loss }: SasrecParams, itemCount: number): boolean => (loss === 'auto' ? itemCount > mostItemsForSoftmax : loss !== 'softmax');
@@ -145,20 +140,3 @@ function lossOf(input: { network: Network; from: Flow; table: RowTable; panels: 
   const of = params.loss === 'gbce' ? generalizedBce({ items, negatives, calibration: params.calibration }) : sampledSoftmax({ items, negatives });
   return sampledLoss(network, { from, table, items, negatives, of, key });
 }
-
-/** Small uniform numbers for vectors, such as keep the size of what goes through for matrices (Glorot and Bengio 2010, eq. 16), gains of 1, biases of 0. */
-function drawWeights({ parameters, table, itemCount, seed }: { parameters: readonly Parameter[]; table: RowTable; itemCount: number; seed: number }): void {
-  const random = createRandom(deriveSeed(seed, 0));
-  const fill = (array: Float32Array, count: number, bound: number): void => {
-    for (let cell = 0; cell < count; cell += 1) array[cell] = bound * (2 * random.float() - 1);
-  };
-  fill(table.value, (itemCount + 1) * table.width, vectorBound);
-  for (const { name, value, rows, columns } of parameters) {
-    if (name === 'positions') fill(value, value.length, vectorBound);
-    else if (name.endsWith('.weight')) fill(value, value.length, Math.sqrt(6 / (rows + columns)));
-    else if (name.endsWith('.gain')) value.fill(1);
-  }
-}
-
-/** A standard deviation of 0.02. */
-const vectorBound = 0.02 * Math.sqrt(3);
