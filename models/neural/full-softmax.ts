@@ -7,6 +7,9 @@ export type Targets = { items: Int32Array; weights: Float32Array };
 /** The loss of a batch, and its gradients added to `from` and to the table. */
 export type Loss = { run(targets: Targets): number };
 
+/** [rows, width], one behind the other: all that a score is a product with. */
+export type ItemVectors = Pick<RowTable, 'value' | 'width'>;
+
 export const panelItems = 32;
 const bytesPerFloat = 4;
 const nothing = -1e30;
@@ -17,12 +20,12 @@ const scoresAtOnce = 8 * 2 ** 20;
 export class Panels {
   readonly items: number;
   readonly count: number;
-  readonly #table: RowTable;
+  readonly #table: ItemVectors;
   readonly #workspace: Workspace;
   readonly #turned: Float32Array;
 
   /** @param items how many rows of the table are items: what stands behind is scored -1e30 */
-  constructor({ workspace, table, items }: { workspace: Workspace; table: RowTable; items: number }) {
+  constructor({ workspace, table, items }: { workspace: Workspace; table: ItemVectors; items: number }) {
     this.items = items;
     this.count = Math.ceil(items / panelItems);
     this.#table = table;

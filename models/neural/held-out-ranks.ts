@@ -1,24 +1,40 @@
-import { type Panels, panelItems } from './full-softmax.ts';
+import { type ItemVectors, type Panels, panelItems } from './full-softmax.ts';
 import type { Flow, Network } from './network.ts';
-import type { RowTable } from './row-table.ts';
 import type { Batch, Histories } from './histories.ts';
 
 const rowsAtOnce = 512;
+/** Of one look, so that it takes seconds whatever the catalog: with more, fewer of what is held out are asked. */
+const mostScores = 2 ** 28;
+
+type Options = {
+  network: Network;
+  from: Flow;
+  table: ItemVectors;
+  panels: Panels;
+  /** Called when a batch of what is held out is filled, before it goes through the network. */
+  prepare?: () => void;
+  /** [items] 0 where an item is never better than another; absent: nowhere */
+  known?: Uint8Array;
+};
 
 /** How well what was held out is foretold, among all items. */
 export class HeldOutRanks {
   readonly #network: Network;
   readonly #from: Flow;
-  readonly #table: RowTable;
+  readonly #table: ItemVectors;
   readonly #panels: Panels;
+  readonly #prepare: (() => void) | undefined;
+  readonly #known: Uint8Array | undefined;
   readonly #vectors: Float32Array;
   readonly #scores: Float32Array;
 
-  constructor({ network, from, table, panels }: { network: Network; from: Flow; table: RowTable; panels: Panels }) {
+  constructor({ network, from, table, panels, prepare, known }: Options) {
     this.#network = network;
     this.#from = from;
     this.#table = table;
     this.#panels = panels;
+    this.#prepare = prepare;
+    this.#known = known;
     this.#vectors = network.workspace.floats(rowsAtOnce * table.width);
     this.#scores = network.workspace.floats(rowsAtOnce * panelItems);
   }
@@ -27,14 +43,18 @@ export class HeldOutRanks {
   score(histories: Histories, batch: Batch): number | undefined {
     const { heldOut } = histories;
     if (heldOut.length === 0) return undefined;
+    const asked = Math.min(heldOut.length, Math.ceil(mostScores / this.#panels.items));
     let sum = 0;
-    for (let next = 0; next < heldOut.length; ) {
+    let scored = 0;
+    for (let next = 0; next < asked; ) {
       next = histories.fillHeldOut(batch, next);
+      this.#prepare?.();
       this.#network.forward({ rows: batch.rows, training: false });
       for (let first = 0; first < batch.sequences.count; first += rowsAtOnce)
         sum += this.#ofSome(batch, first, Math.min(rowsAtOnce, batch.sequences.count - first));
+      scored += batch.sequences.count;
     }
-    return sum / heldOut.length;
+    return sum / scored;
   }
 
   #ofSome(batch: Batch, first: number, rows: number): number {
@@ -54,9 +74,12 @@ export class HeldOutRanks {
       for (let cell = 0; cell < rows * panelItems; cell += 1) {
         const row = Math.floor(cell / panelItems);
         const difference = (scores[cell] as number) - (own[row] as number);
+        if (difference < 0) continue;
+        const item = panel * panelItems + (cell % panelItems);
+        if (item === targets[row] || this.#known?.[item] === 0) continue;
         // What ties with the target stands half before it: a network that says the same of all items earns nothing by that.
         if (difference > 0) better[row] = (better[row] as number) + 1;
-        else if (difference === 0 && panel * panelItems + (cell % panelItems) !== targets[row]) better[row] = (better[row] as number) + 0.5;
+        else better[row] = (better[row] as number) + 0.5;
       }
     }
     return better.reduce((sum, count) => sum + 1 / Math.log2(2 + count), 0);
