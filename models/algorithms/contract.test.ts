@@ -4,7 +4,7 @@ import { checkParity, makeParityRecord } from '../graph/parity.ts';
 import { disallowedScore } from '../graph/recommend-interface.ts';
 import { openRecommendGraph, type RecommendGraph } from '../graph/session.ts';
 import { createRandom } from '../random.ts';
-import type { Algorithm, Embeddings, Interactions, Model, Ranked, ScoreRequest } from './algorithm.ts';
+import type { Algorithm, Embeddings, Interactions, ItemAttributes, Model, Ranked, ScoreRequest } from './algorithm.ts';
 import { algorithmNamed, algorithms, parseParams } from './registry.ts';
 
 const itemCount = 60;
@@ -30,6 +30,10 @@ const smallParams: Record<string, unknown[]> = {
     { dimensions: 16, epochs: 12, learningRate: 0.01, maxHistory: 20 },
     { dimensions: 8, blocks: 1, heads: 1, epochs: 6, learningRate: 0.01, maxHistory: 7, loss: 'gbce', negatives: 16 },
     { dimensions: 16, epochs: 6, learningRate: 0.01, dropout: 0, loss: 'sampled-softmax', negatives: 16, heldOutShare: 0.5, batchEntries: 64 },
+  ],
+  'two-tower': [
+    { dimensions: 16, epochs: 12, learningRate: 0.01, maxHistory: 20 },
+    { dimensions: 8, hidden: 8, decays: [0], dropout: 0, epochs: 6, learningRate: 0.01, maxHistory: 7, negatives: 16, heldOutShare: 0.5, batchEntries: 64 },
   ],
 };
 
@@ -64,8 +68,15 @@ function embeddingsOf(items: number): Embeddings {
 }
 const embeddings = embeddingsOf(itemCount);
 
+/** Every third item's taste, and something that all but the cold one have. */
+const attributes: ItemAttributes = (() => {
+  const own = Array.from({ length: itemCount }, (_, item) => [...(item % 3 === 0 ? [item < 30 ? 0 : 1] : []), ...(item === coldItem ? [] : [2 + (item % 4)])]);
+  const indptr = Uint32Array.from({ length: itemCount + 1 }, (_, item) => own.slice(0, item).flat().length);
+  return { indptr, attributes: Uint32Array.from(own.flat()), fields: ['taste', 'other'], fieldOf: Uint8Array.of(0, 0, 1, 1, 1, 1) };
+})();
+
 async function trained(algorithm: Algorithm, params: unknown, seed = 3): Promise<Model> {
-  return algorithm.train({ interactions, params: parseParams(algorithm, params), seed, embeddings });
+  return algorithm.train({ interactions, params: parseParams(algorithm, params), seed, embeddings, attributes });
 }
 
 async function withGraph<T>(model: Model, use: (graph: RecommendGraph) => Promise<T>): Promise<T> {
@@ -131,7 +142,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
 
   test('goes on from any checkpoint to the same bytes', async () => {
     const checkpoints: Uint8Array[] = [];
-    const input = { interactions, params: parseParams(algorithm, params), seed: 3, embeddings };
+    const input = { interactions, params: parseParams(algorithm, params), seed: 3, embeddings, attributes };
     const whole = await algorithm.train(input, { onStep: ({ checkpoint }) => void checkpoints.push(checkpoint()) });
     expect(checkpoints.length).toBeGreaterThan(0);
     for (const resumeFrom of checkpoints) {
@@ -145,7 +156,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
   });
 
   test('stops where a step throws', async () => {
-    const input = { interactions, params: parseParams(algorithm, params), seed: 3, embeddings };
+    const input = { interactions, params: parseParams(algorithm, params), seed: 3, embeddings, attributes };
     const onStep = (): void => {
       throw new Error('cancelled');
     };

@@ -50,7 +50,7 @@ describe("a charter's candidates", () => {
       '/candidates/10/embeddings',
     ]);
     expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain(
-      'popularity, item-knn, ials, gf-cf, ease, embedding-knn, session-knn, sasrec, guest',
+      'popularity, item-knn, ials, gf-cf, ease, embedding-knn, session-knn, sasrec, two-tower, guest',
     );
   });
 

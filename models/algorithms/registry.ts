@@ -9,6 +9,7 @@ import { itemKnn } from './item-knn/item-knn.ts';
 import { popularity } from './popularity/popularity.ts';
 import { sasrec } from './sasrec/sasrec.ts';
 import { sessionKnn } from './session-knn/session-knn.ts';
+import { twoTower } from './two-tower/two-tower.ts';
 
 /** Every algorithm by name. The contract suite runs on all of them. */
 // biome-ignore lint/suspicious/noExplicitAny: each has parameters of its own, checked by its own schema before they are used.
@@ -21,6 +22,7 @@ export const algorithms: Readonly<Record<string, Algorithm<any>>> = {
   'embedding-knn': embeddingKnn,
   'session-knn': sessionKnn,
   sasrec,
+  'two-tower': twoTower,
 };
 
 /** @throws UND-INPUT naming the algorithms there are. */
