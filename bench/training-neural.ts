@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Interactions } from '../models/algorithms/algorithm.ts';
+import type { Interactions, ItemAttributes, TrainHooks } from '../models/algorithms/algorithm.ts';
 import { sasrec } from '../models/algorithms/sasrec/sasrec.ts';
+import { twoTower } from '../models/algorithms/two-tower/two-tower.ts';
 import { OnnxBuilder } from '../models/graph/onnx-builder.ts';
 import { fullSoftmax, Panels } from '../models/neural/full-softmax.ts';
 import { type Flow, Network } from '../models/neural/network.ts';
@@ -16,8 +17,11 @@ export type TrainingNeuralBench = {
   softmaxMs: number;
   gigaflops: number;
   peer: { name: string; softmaxMs: number };
-  steps: { loss: string; items: number; ms: number; stepsPerGrowth: number; grownMb: number }[];
+  steps: ({ loss: string } & Steps)[];
+  /** The same events over catalogs of different sizes, each item with three attributes. */
+  twoTower: (Steps & { takenMb: number })[];
 };
+type Steps = { items: number; ms: number; stepsPerGrowth: number; grownMb: number };
 
 const entries = 3264;
 const items = 12_000;
@@ -43,17 +47,23 @@ export async function benchTrainingNeural({ rounds = 7 }: { rounds?: number } = 
     ['gbce', 200_000],
   ] as const)
     steps.push(await trainingStep({ loss, items: of }));
+  const towers = [];
+  for (const size of [10_000, 1_000_000]) towers.push(await twoTowerStep(size));
   const gigaflops = (6 * entries * items * width) / softmaxMs / 1e6;
-  return { entries, items, width, softmaxMs, gigaflops, peer: { name: 'ONNX Runtime, one thread', softmaxMs: least(peer) }, steps };
+  return { entries, items, width, softmaxMs, gigaflops, peer: { name: 'ONNX Runtime, one thread', softmaxMs: least(peer) }, steps, twoTower: towers };
 }
 
-export function printTrainingNeuralBench({ softmaxMs, gigaflops, peer, steps }: TrainingNeuralBench): string {
+export function printTrainingNeuralBench({ softmaxMs, gigaflops, peer, steps, twoTower: towers }: TrainingNeuralBench): string {
   return [
     `full softmax, ${entries} entries, ${items} items, ${width} dimensions, forward and back: ${softmaxMs.toFixed(0)} ms (${gigaflops.toFixed(1)} GFLOP/s)`,
     `${peer.name}: ${peer.softmaxMs.toFixed(0)} ms; ratio ${(softmaxMs / peer.softmaxMs).toFixed(2)}`,
     ...steps.map(
       ({ loss, items: of, ms, grownMb, stepsPerGrowth }) =>
         `whole step, ${loss}, ${of} items: ${ms.toFixed(0)} ms; memory grown over ${stepsPerGrowth} steps: ${grownMb.toFixed(1)} MB`,
+    ),
+    ...towers.map(
+      ({ items: of, ms, grownMb, stepsPerGrowth, takenMb }) =>
+        `whole step, two-tower, ${of} items with attributes: ${ms.toFixed(0)} ms (${(1000 / ms).toFixed(1)} a second); memory taken ${takenMb.toFixed(0)} MB, grown over ${stepsPerGrowth} steps: ${grownMb.toFixed(1)} MB`,
     ),
   ].join('\n');
 }
@@ -98,16 +108,44 @@ async function peerStep(): Promise<() => Promise<unknown>> {
 }
 
 async function trainingStep({ loss, items: itemCount }: { loss: 'softmax' | 'sampled-softmax' | 'gbce'; items: number }) {
+  const params = sasrec.params.parse({ loss, batchEntries: entries, heldOutShare: 0, epochs: 2 });
+  return { loss, items: itemCount, ...(await measuredSteps((hooks) => sasrec.train({ interactions: drawnHistories(itemCount), params, seed: 1 }, hooks))) };
+}
+
+async function twoTowerStep(itemCount: number) {
+  const [perItem, values] = [3, 2000];
+  const random = createRandom(4);
+  const attributes: ItemAttributes = {
+    ...{ indptr: Uint32Array.from({ length: itemCount + 1 }, (_, item) => item * perItem), fields: ['category', 'brand', 'word'] },
+    attributes: Uint32Array.from({ length: itemCount * perItem }, (_, entry) => (entry % perItem) * values + random.below(values)),
+    fieldOf: Uint8Array.from({ length: perItem * values }, (_, attribute) => Math.floor(attribute / values)),
+  };
+  const params = twoTower.params.parse({ epochs: 2 });
+  const before = process.memoryUsage().rss;
+  let largest = before;
+  const measured = await measuredSteps((hooks) => {
+    const onStep: TrainHooks['onStep'] = (step) => {
+      largest = Math.max(largest, process.memoryUsage().rss);
+      return hooks.onStep?.(step);
+    };
+    return twoTower.train({ interactions: drawnHistories(itemCount), attributes, params, seed: 1 }, { onStep });
+  });
+  return { items: itemCount, ...measured, takenMb: (largest - before) / 1e6 };
+}
+
+function drawnHistories(itemCount: number): Interactions {
   const random = createRandom(3);
   const [userCount, length] = [640, 51];
   const count = userCount * length;
-  const interactions: Interactions = {
+  return {
     ...{ userCount, itemCount, indptr: Uint32Array.from({ length: userCount + 1 }, (_, user) => user * length) },
     items: Uint32Array.from({ length: count }, () => Math.floor(itemCount * random.float() ** 2)),
     weights: new Float32Array(count).fill(1),
     atMs: Float64Array.from({ length: count }, (_, entry) => entry),
   };
-  const params = sasrec.params.parse({ loss, batchEntries: entries, heldOutShare: 0, epochs: 2 });
+}
+
+async function measuredSteps(train: (hooks: TrainHooks) => Promise<unknown>): Promise<Omit<Steps, 'items'>> {
   const [times, memory]: [number[], number[]] = [[], []];
   let before = process.cpuUsage();
   const onStep = (): void => {
@@ -116,9 +154,9 @@ async function trainingStep({ loss, items: itemCount }: { loss: 'softmax' | 'sam
     memory.push(process.memoryUsage().arrayBuffers);
     before = process.cpuUsage();
   };
-  await sasrec.train({ interactions, params, seed: 1 }, { onStep });
+  await train({ onStep });
   const grownMb = ((memory.at(-1) as number) - (memory[1] as number)) / 1e6;
-  return { loss, items: itemCount, ms: least(times.slice(1)), stepsPerGrowth: memory.length - 2, grownMb };
+  return { ms: least(times.slice(1)), stepsPerGrowth: memory.length - 2, grownMb };
 }
 
 async function timed(work: () => unknown): Promise<number> {
