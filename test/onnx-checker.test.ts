@@ -21,7 +21,12 @@ for path in sys.argv[1:]:
         print(path, str(error).replace('\\n', ' '))
 `;
 
-const quick: Readonly<Record<string, object>> = { ials: { factors: 8, sweeps: 1 }, 'gf-cf': { factors: 8 }, sasrec: { dimensions: 8, epochs: 1 } };
+const quick: Readonly<Record<string, object>> = {
+  ials: { factors: 8, sweeps: 1 },
+  'gf-cf': { factors: 8 },
+  sasrec: { dimensions: 8, epochs: 1 },
+  'two-tower': { dimensions: 8, epochs: 1 },
+};
 
 function someInteractions(seed: number): Interactions {
   const random = createRandom(seed);
