@@ -15,6 +15,7 @@ import type { Algorithm, Interactions, ItemAttributes } from '../algorithm.ts';
 import { runFingerprint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
 import { ItemTower } from './item-tower.ts';
+import { StepBatch } from './step-batch.ts';
 import { namesOf, toldAttributes } from './told-attributes.ts';
 import { twoTowerModel } from './two-tower-model.ts';
 import { userTower } from './user-tower.ts';
@@ -102,33 +103,20 @@ function prepare({ interactions, counts, hasEvents, attributes, width, params, s
   /** Those that nobody touched are nobody's answer; learning that of them would be learning it of what shares their attributes. */
   const drawable = Uint32Array.from(hasEvents.keys()).filter((item) => hasEvents[item] === 1);
   const chances = { asTarget: counts.map((count) => count / interactions.items.length), beside: negatives / drawable.length };
-  const mostItems = mostRows + negatives;
-  const drawnBeside = new Uint32Array(mostItems);
-  /** Of the batch's targets, in the step. */
-  const targets = new Int32Array(mostRows);
-  const read = { places: new Int32Array(mostRows), weights: new Float32Array(mostRows) };
-  const place = (): void => {
-    items.clear();
-    for (let row = 0; row < batch.rows; row += 1) targets[row] = items.placeOf(batch.targets.items[row] as number);
-    // What a row reads is what the row before it foretold.
-    for (let row = 0; row < batch.rows; row += 1) {
-      const begins = batch.positions[row] === 0;
-      read.places[row] = begins ? -1 : (targets[row - 1] as number);
-      read.weights[row] = begins ? 1 : (batch.targets.weights[row - 1] as number);
-    }
-  };
+  const work = new StepBatch({ batch, mostRows, drawable, negatives });
+  const { mostItems, targets, drawnBeside } = work;
   const built = inWorkspace((workspace) => {
     const network = new Network({ workspace, mostRows });
     const tower = new ItemTower({ workspace, hasEvents, attributes, width, mostItems, idDropout });
     const masks = new DropoutMasks(dropout);
-    const entries = { ...read, value: tower.value, grad: tower.grad };
+    const entries = { places: work.places, weights: work.weights, value: tower.value, grad: tower.grad };
     const from = userTower(network, { entries, sequences: batch.sequences, width, hidden: roundUp(params.hidden), decays, masks });
     const loss = mixedNegatives(network, { from, candidates: tower, mostCandidates: mostItems, chances });
     const all = { width, value: workspace.floats(Panels.rowsFor(itemCount) * width) };
     const panels = new Panels({ workspace, table: all, items: itemCount });
     const { known } = tower;
     const prepareLook = (): void => {
-      place();
+      work.place(tower);
       tower.forward();
     };
     const heldOut = new HeldOutRanks({ network, from, table: all, panels, known, prepare: prepareLook });
@@ -145,12 +133,8 @@ function prepare({ interactions, counts, hasEvents, attributes, width, params, s
       histories.fill(batch, at);
       masks.begin(deriveSeed(seed, 3, at.step));
       const random = createRandom(deriveSeed(seed, 4, at.step));
-      place();
-      drawnBeside.fill(0);
-      for (let draw = 0; draw < negatives; draw += 1) {
-        const drawn = items.placeOf(drawable[random.below(drawable.length)] as number);
-        drawnBeside[drawn] = (drawnBeside[drawn] as number) + 1;
-      }
+      work.place(items);
+      work.draw(items, random);
       items.forward(random);
       network.forward({ rows: batch.rows, training: true });
       if (batch.rows === 0) return 0;
