@@ -54,6 +54,12 @@ export function progress(what: string, { announce = true } = {}): { note: (text:
   };
 }
 
+/** How long something still takes, as exactly as that can be known. */
+export function timeLeft(ms: number): string {
+  if (ms < 90_000) return `${Math.ceil(ms / 1000)} s`;
+  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
+}
+
 /** Columns as wide as their widest cell; the last one runs free. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));

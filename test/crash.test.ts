@@ -87,13 +87,15 @@ it('whatever is killed, the loop ends with the same artifact, one live version a
   await until('the bootstrap', async () => (await champion()) === popularity?.artifact);
 
   // A worker dies in training, behind a checkpoint; MLflow stands still for 30 s from then on.
-  const retraining = runRetrain(context, { stateDir, surface, candidates: ['ials'], guest: null });
+  const notes = new Set<string>();
+  const retraining = runRetrain(context, { stateDir, surface, candidates: ['ials'], guest: null }, (text) => void notes.add(text));
   await expect.poll(() => withClient(checkpointsReported), { timeout: 60_000, interval: 200, message: 'a checkpoint' }).toBe(true);
   kill(system, 'worker-training');
   const mlflowRests = rest(system, 'mlflow', 30_000);
   const [ials] = await retraining;
   await mlflowRests;
   if (ials === undefined) throw new Error('no run');
+  expect([...notes]).toContainEqual(expect.stringMatching(/^\d+ % \(.+, at most .+ left\)$/));
   expect(await withClient((client) => resumedFrom(client, ials.runId))).toBeGreaterThan(0);
 
   // The one that runs workflows dies while a person is awaited.

@@ -138,7 +138,9 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
             curve.add(step);
             if (context.now() - savedMs < checkpointEveryMs) return beat();
             savedMs = context.now();
-            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done: step.done, total: step.total, from, trials: tuned?.trials });
+            const { done, total, note } = step;
+            const leftMs = Math.round(((savedMs - startedMs) * (total - done)) / (done - (resume?.done ?? 0)));
+            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done, total, note, leftMs, from, trials: tuned?.trials });
           },
         },
       ),

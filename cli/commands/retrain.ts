@@ -13,6 +13,7 @@ import { emit, progress, table } from '../output.ts';
 import { describeSchedule, putSchedule, removeSchedule } from '../schedules.ts';
 import { loadSurfaceConfig } from '../surface-config.ts';
 import { withTemporal } from '../temporal.ts';
+import { followTrainings } from '../training-progress.ts';
 
 type Retrain = {
   stateDir: string;
@@ -24,7 +25,7 @@ type Retrain = {
 };
 
 /** Requests the work and waits for it. The same work asked for twice is done once. */
-export async function runRetrain(context: CommandContext, input: Retrain): Promise<RetrainResult[]> {
+export async function runRetrain(context: CommandContext, input: Retrain, note: (text: string) => void = () => undefined): Promise<RetrainResult[]> {
   const charter = await currentCharter(openState(input.stateDir), input.surface);
   return withTemporal(context, input.stateDir, async (client) => {
     const ids = (await client.workflow.execute(workflowNames.requestRetrain, {
@@ -32,7 +33,7 @@ export async function runRetrain(context: CommandContext, input: Retrain): Promi
       taskQueue: taskQueues.control,
       args: [{ surface: input.surface, candidates: input.candidates, guest: input.guest, charter, resubmit: input.resubmit ?? false }],
     })) as string[];
-    return Promise.all(ids.map((id) => client.workflow.getHandle(id).result() as Promise<RetrainResult>));
+    return followTrainings<RetrainResult>(client, ids, note);
   });
 }
 
@@ -85,7 +86,7 @@ async function retrain(context: CommandContext, surface: string, options: Option
   }
   const step = progress(`retraining ${surface}`);
   const since = context.now();
-  const results = await runRetrain(context, { stateDir, surface, candidates, guest, resubmit: options.resubmit === true });
+  const results = await runRetrain(context, { stateDir, surface, candidates, guest, resubmit: options.resubmit === true }, step.note);
   step.done();
   const decided = await decidedBefore(stateDir, { surface, results, since });
   emit({
