@@ -41,7 +41,29 @@ export type PrepareRequest = {
  * `attempt`: 2 and on where the run is there and is evaluated and submitted again. `party`: workflow ids of all that one request prepared, where they are
  * several.
  */
-export type PreparedRetrain = { surface: string; candidate: string; window: string; recipe: string; charter: string; attempt?: number; party?: string[] };
+export type PreparedRetrain = {
+  surface: string;
+  candidate: string;
+  window: string;
+  recipe: string;
+  charter: string;
+  attempt?: number;
+  party?: string[];
+  /** Parameters are to be chosen; absent where the recipe says all of them, and in work that was prepared before trials were activities. */
+  tuned?: boolean;
+};
+/** `tuning`: digest of the choice; where it is absent and the recipe leaves something to choose, training chooses by itself. */
+export type TrainRequest = PreparedRetrain & { tuning?: string };
+
+/** One trial of a tuning: its place among the trials, and the rung's. */
+export type TrialRequest = { retrain: PreparedRetrain; rung: number; trial: number };
+/** `log`: digest of all measurements before; `results`: those of the trials that were due since, a digest each. */
+export type TrialsRequest = { retrain: PreparedRetrain; log: string | null; results: string[] };
+export type TrialsStep =
+  | { kind: 'trials'; log: string; rungs: { share: number; trials: number }[]; rung: number; due: number[] }
+  | { kind: 'chosen'; log: string; tuning: string };
+/** Digests of the choice, and of the measurements with the seconds that they took. */
+export type TunedParams = { tuning: string; log: string };
 
 export type Trained = {
   artifact: string;
@@ -62,7 +84,8 @@ export type EvaluateRequest = { retrain: PreparedRetrain; trained: Trained; log:
 /** Against what a run was evaluated: what was deployed then (its generation; null: nothing), and what canaries had ended by then. */
 export type EvaluatedAsOf = { deployment: number | null; atMs: number };
 export type Evaluated = { report: string; metrics: string; passed: boolean; reasons: string[]; intent: ReleaseIntent; champion: string | null; made?: string };
-export type Finished = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; evaluated: Evaluated };
+/** `trials`: digest of the measurements by which parameters were chosen. */
+export type Finished = { retrain: PreparedRetrain; trained: Trained; log: SealedLog; evaluated: Evaluated; trials?: string };
 export type Registered = { mlflowRunId: string; modelVersion: string };
 export type RetrainResult = {
   runId: string;
@@ -228,6 +251,7 @@ export interface ControlActivities {
   prepareRetrain(input: PrepareRequest): Promise<PreparedRetrain[]>;
   /** Is there a finished run for this work already? */
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;
+  decideTrials(input: TrialsRequest): Promise<TrialsStep>;
   sealLog(input: { surface: string }): Promise<SealedLog>;
   registerCandidate(input: Finished): Promise<Registered>;
   recordRun(input: Finished & { registered: Registered }): Promise<RetrainResult>;
@@ -262,6 +286,7 @@ export interface ControlActivities {
 }
 
 export interface TrainingActivities {
-  trainCandidate(input: PreparedRetrain): Promise<Trained>;
+  runTrial(input: TrialRequest): Promise<string>;
+  trainCandidate(input: TrainRequest): Promise<Trained>;
   evaluateCandidate(input: EvaluateRequest): Promise<Evaluated>;
 }

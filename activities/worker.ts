@@ -25,6 +25,7 @@ import { publishSpec } from './release/publish-spec.ts';
 import { recordVote } from './release/record-vote.ts';
 import { sealLog } from './release/seal-log.ts';
 import { readRecipe, trainCandidate } from './training/train-candidate.ts';
+import { decideTrials, runTrial } from './training/tune-activities.ts';
 import { prepareRetrain } from './windows/prepare-retrain.ts';
 
 /** How an activity reports that it lives. `details` comes back to its next attempt; `workflowId` is for whom it works, where it works for one. */
@@ -43,6 +44,7 @@ export function controlActivities(context: Context): ControlActivities {
     enforceRetention: (input, beat) => enforceRetention(context, input, beat),
     prepareRetrain: (input, beat) => prepareRetrain(context, input, beat),
     findRun: (input) => findRun(context, input),
+    decideTrials: (input) => decideTrials(context, input),
     sealLog: (input) => sealLog(context, input),
     registerCandidate: (input) => registerCandidate(context, input),
     recordRun: async (input) => recordRun(context, input, await readRecipe(context, input.retrain.recipe)),
@@ -67,6 +69,7 @@ export function trainingActivities(context: Context): TrainingActivities {
   // As it is now, not as it may lie there by the first training.
   void ownCode();
   return hosted<TrainingActivities>({
+    runTrial: (input, beat) => runTrial(context, input, beat),
     trainCandidate: (input, beat) => trainCandidate(context, input, beat),
     evaluateCandidate: (input, beat) => evaluateCandidate(context, input, beat),
   });

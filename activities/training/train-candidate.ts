@@ -4,13 +4,14 @@ import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts
 import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
+import { tuning } from '../../models/contracts/tuning.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
 import { checkParity, makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
 import { openRecommendGraph } from '../../models/graph/session.ts';
 import { putArtifact } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { putEmbeddingSet } from '../../stores/embedding-sets.ts';
-import type { PreparedRetrain, Trained } from '../api.ts';
+import type { PreparedRetrain, Trained, TrainRequest } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import type { Beat } from '../worker.ts';
 import { givenEmbeddings } from '../embeddings/given-embeddings.ts';
@@ -48,7 +49,7 @@ type Export = {
 const checkpointEveryMs = 5_000;
 
 /** Trains the recipe on the window, exports the graph, checks it against the trainer and stores the artifact. */
-export async function trainCandidate(context: Context, input: PreparedRetrain, beat: Beat): Promise<Trained & { start?: TrainingStart }> {
+export async function trainCandidate(context: Context, input: TrainRequest, beat: Beat): Promise<Trained & { start?: TrainingStart }> {
   const { blobs, generations } = context.state;
   const recipe = await readRecipe(context, input.recipe);
   const exported =
@@ -109,12 +110,14 @@ async function embeddingsOf(context: Context, { input, recipe, exported }: Made)
 
 type Training = Beat & { checkpoints: Checkpoints; curve: LearningCurve };
 
-async function train(context: Context, input: PreparedRetrain, asked: Recipe, { beat, resumeDetails, checkpoints, curve }: Training): Promise<Export> {
+async function train(context: Context, input: TrainRequest, asked: Recipe, { beat, resumeDetails, checkpoints, curve }: Training): Promise<Export> {
   const { blobs } = context.state;
   const algorithm = algorithmNamed(asked.algorithm);
   const window = await getDocument(blobs, input.window, windowManifest);
   const charter = await readCharter(blobs, input.charter);
-  const tuned = await chooseParams({ threads: context.trainingThreads, blobs, window, charter, recipe: asked, resumeDetails, beat });
+  const { now, trainingThreads: threads } = context;
+  const chosen = input.tuning === undefined ? await chooseParams({ threads, now, blobs, window, charter, recipe: asked, resumeDetails, beat }) : undefined;
+  const tuned = input.tuning === undefined ? chosen?.tuning : await getDocument(blobs, input.tuning, tuning);
   const recipe = tuned === undefined ? asked : { ...asked, params: { ...asked.params, ...tuned.trials[tuned.chosen]?.params } };
   const { interactions, vocabulary, attributes } = await readTrain({ window, blobs, charter: charterAsOf(charter, recipe) });
   const embeddings = recipe.embeddings && (await givenEmbeddings(context.state, { ...recipe.embeddings, vocabulary }));
@@ -140,7 +143,7 @@ async function train(context: Context, input: PreparedRetrain, asked: Recipe, { 
             savedMs = context.now();
             const { done, total, note } = step;
             const leftMs = Math.round(((savedMs - startedMs) * (total - done)) / (done - (resume?.done ?? 0)));
-            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done, total, note, leftMs, from, trials: tuned?.trials });
+            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done, total, note, leftMs, from, measurements: chosen?.measurements });
           },
         },
       ),

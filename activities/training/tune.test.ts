@@ -3,7 +3,7 @@ import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-p
 import { checkCandidates } from '../../models/algorithms/registry.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { type Charter, charter as charterSchema, type CharterInput } from '../../models/contracts/charter.ts';
-import { type Tuning, tuning } from '../../models/contracts/recipe.ts';
+import { tuning } from '../../models/contracts/tuning.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { PreparedRetrain } from '../api.ts';
@@ -34,7 +34,15 @@ async function open() {
   const charterDigest = await putDocument(context.state.blobs, charter);
   const [work] = await prepareRetrain(context, { surface: 'home', charter: charterDigest, candidates: null, guest: null }, quietBeat);
   const recipe = await readRecipe(context, work?.recipe ?? '');
-  const input = { blobs: context.state.blobs, window: evidence.window, charter: charter as Charter, recipe, resumeDetails: undefined, beat: () => undefined };
+  const input = {
+    blobs: context.state.blobs,
+    window: evidence.window,
+    charter: charter as Charter,
+    recipe,
+    resumeDetails: undefined,
+    beat: () => undefined,
+    now: Date.now,
+  };
   return { ...evidence, work: work as PreparedRetrain, input };
 }
 
@@ -49,7 +57,7 @@ it('the values that are best on the validation part are trained on the whole tra
   expect(tuned.validation).toEqual({ from: addDays(cut.train.to, -3), to: cut.train.to });
   expect(tuned.train).toEqual({ from: cut.train.from, to: addDays(tuned.validation.from, -2) });
   expect(addDays(tuned.validation.to, 2)).toBe(cut.test.from);
-  expect(await chooseParams({ ...input, window: { ...cut, testSlices: [], earlier: undefined } })).toEqual(tuned);
+  expect((await chooseParams({ ...input, window: { ...cut, testSlices: [], earlier: undefined } }))?.tuning).toEqual(tuned);
 
   // Each figure is that of a run of these values that is reported on the same days.
   const { validation } = cut;
@@ -63,7 +71,7 @@ it('the values that are best on the validation part are trained on the whole tra
 
 it('goes on behind the trials of an attempt that was cut off, to the same choice', async () => {
   const { input } = await open();
-  const whole = (await chooseParams(input)) as Tuning;
+  const whole = await chooseParams(input);
   let said: unknown;
   const cutOff = (details?: unknown) => {
     if (details === undefined) return;
@@ -71,14 +79,16 @@ it('goes on behind the trials of an attempt that was cut off, to the same choice
     throw new Error('the worker died');
   };
   await expect(chooseParams({ ...input, beat: cutOff })).rejects.toThrow('the worker died');
-  expect(said).toMatchObject({ trials: whole.trials.slice(0, 1), total: 2 });
+  const { params, measured } = whole?.measurements[0] ?? {};
+  expect(said).toMatchObject({ measurements: [{ trial: 0, params, measured }] });
   const told: unknown[] = [];
   const beat = (details?: unknown) => void (details === undefined || told.push(details));
-  expect(await chooseParams({ ...input, resumeDetails: said, beat })).toEqual(whole);
+  expect((await chooseParams({ ...input, resumeDetails: said, beat }))?.tuning).toEqual(whole?.tuning);
   expect(told).toHaveLength(1);
   // Of another grid it was not.
-  const other = { trials: [{ ...whole.trials[0], params: { lambda: 3 } }], total: 2 };
-  expect(await chooseParams({ ...input, resumeDetails: other, beat })).toEqual(whole);
+  const other = { measurements: [{ ...whole?.measurements[0], params: { lambda: 3 } }] };
+  expect((await chooseParams({ ...input, resumeDetails: other, beat }))?.tuning).toEqual(whole?.tuning);
+  expect(told).toHaveLength(3);
 });
 
 it('is another recipe where trials would be judged by another scope', async () => {
@@ -89,8 +99,9 @@ it('is another recipe where trials would be judged by another scope', async () =
   const recipe = await freezeRecipe(context, other, candidate);
   expect(recipe).not.toEqual(input.recipe);
   // And the recipe alone says how: a charter that has changed since changes no trial.
-  expect(await chooseParams({ ...input, charter: other })).toEqual(await chooseParams(input));
-  expect(await chooseParams({ ...input, recipe })).not.toEqual(await chooseParams(input));
+  const mine = (await chooseParams(input))?.tuning;
+  expect((await chooseParams({ ...input, charter: other }))?.tuning).toEqual(mine);
+  expect((await chooseParams({ ...input, recipe }))?.tuning).not.toEqual(mine);
 });
 
 it('says what is wrong before anything is trained', async () => {

@@ -1,22 +1,66 @@
 import { z } from 'zod';
+import { drawTrials, type TrialParams } from '../../experiments/tuning/draw-trials.ts';
+import { nextTrials, planRungs, type Rung } from '../../experiments/tuning/halving.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { canonicalJson } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { combinations, type Recipe, type Tuning, tuning } from '../../models/contracts/recipe.ts';
+import type { Recipe } from '../../models/contracts/recipe.ts';
+import { type TrialMeasurement, trialMeasurement, type Tuning, tuning } from '../../models/contracts/tuning.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
-import { type BlobStore, getDocument } from '../../stores/blobs.ts';
-import { catalogDocument } from '../events/build-catalog.ts';
-import { itemFacts } from '../evidence/item-facts.ts';
-import { measureSplit } from '../evidence/measure-split.ts';
-import { trainRanker } from '../evidence/train-ranker.ts';
-import { readTest } from '../windows/read-test.ts';
-import { charterAsOf, readTrain } from '../windows/read-window.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
+import { measureTrial, openValidation, type Tuned, validationOf } from './tune-trial.ts';
 
 /** In the artifact; it serves nobody. */
 export const tuningFile = 'tuning.json';
 
-type Trial = Tuning['trials'][number];
-type Tuned = Recipe & { tune: NonNullable<Recipe['tune']> };
+export type TuningPlan = { trials: TrialParams[]; rungs: Rung[] };
+
+/** What a recipe leaves to choose; undefined where that is nothing. */
+export function tunedRecipe(recipe: Recipe): Tuned | undefined {
+  return recipe.tune === undefined ? undefined : { ...recipe, tune: recipe.tune };
+}
+
+/** Its trials, and on how many users each rung of them is trained. */
+export function planTuning({ tune, seed }: Pick<Tuned, 'tune' | 'seed'>): TuningPlan {
+  const trials = drawTrials({ space: tune.grid, trials: tune.search?.trials, seed });
+  return { trials, rungs: planRungs({ trials: trials.length, halving: tune.search?.halving }) };
+}
+
+/** What is to be tried next, or what was chosen. @throws UND-TRAINING-DIVERGED where no trial could be trained */
+export function decideNext({ rungs }: TuningPlan, measurements: readonly TrialMeasurement[]): { rung: number; due: number[] } | { chosen: number } {
+  const next = nextTrials({ rungs, outcomes: measurements.map(({ trial, rung, measured }) => ({ trial, rung, value: measured?.value ?? null })) });
+  if (next.kind === 'none')
+    throw new UnderstudyError(
+      'UND-TRAINING-DIVERGED',
+      `None of ${rungs[0]?.trials} trials could be trained; the first: ${measurements.find(({ failed }) => failed)?.failed}`,
+    );
+  return next.kind === 'chosen' ? { chosen: next.trial } : { rung: next.rung, due: next.due };
+}
+
+/** `tuning.json`: the trials and what they came to, with nothing in it that another machine, or another order of the work, would say otherwise. */
+export function tuningOf(input: {
+  window: WindowManifest;
+  recipe: Tuned;
+  plan: TuningPlan;
+  measurements: readonly TrialMeasurement[];
+  chosen: number;
+}): Tuning {
+  const { window, recipe, plan, measurements, chosen } = input;
+  const { train, test } = validationOf({ window, recipe });
+  const several = plan.rungs.length > 1;
+  const trials = plan.trials.map((params, trial) => {
+    const last = measurements.filter((one) => one.trial === trial).reduce((latest, one) => (one.rung > latest.rung ? one : latest));
+    const figures = last.measured ?? { value: 0, low: 0, high: 0, failed: last.failed ?? '' };
+    return { params, ...figures, ...(several ? { rung: last.rung } : {}) };
+  });
+  const rungs = plan.rungs.map(({ share }, rung) => {
+    const here = measurements.filter((one) => one.rung === rung);
+    return { share, trainUsers: here[0]?.trainUsers ?? 0, trials: here.length };
+  });
+  const users = measurements[0]?.users;
+  return tuning.parse({ kind: 'tuning', metric: recipe.tune.metric, train, validation: test, users, ...(several ? { rungs } : {}), trials, chosen });
+}
+
 type Input = {
   blobs: BlobStore;
   window: WindowManifest;
@@ -25,69 +69,35 @@ type Input = {
   /** What an earlier attempt said last. */
   resumeDetails: unknown;
   beat: (details?: unknown) => void;
+  now: () => number;
   threads?: number;
 };
 
-/**
- * Trains each combination of the recipe's grid on the days before the window's validation part, ranks the catalog for the users of that part as the
- * report does for those of the test part, and says which was best. The test part is not read. Same input, same trials to the bit, whenever it
- * was cut off. Undefined where the recipe leaves nothing to choose.
- * @throws UND-NO-DATA where nobody in the validation part can be asked for
- */
-export async function chooseParams(input: Input): Promise<Tuning | undefined> {
-  const { recipe } = input;
-  return recipe.tune === undefined ? undefined : tune({ ...input, recipe: { ...recipe, tune: recipe.tune } });
-}
-
-async function tune({ threads, blobs, window, charter, recipe, resumeDetails, beat }: Input & { recipe: Tuned }): Promise<Tuning> {
-  const { validation } = window;
-  const { grid, metric, judgedBy } = recipe.tune;
-  if (validation === undefined) throw new UnderstudyError('UND-INPUT', `${recipe.candidate} is tuned, and the window has no validation part`);
-  const { train: days, test: validated } = validation;
-  const then: WindowManifest = { ...window, ...validation };
-  const judging: Charter = { ...charter, ...(judgedBy as Pick<Charter, 'reward' | 'scope' | 'slate'>) };
-  const source = { window: then, blobs, charter: charterAsOf(judging, recipe) };
-  const train = await readTrain(source);
-  const test = await readTest({ ...source, ...train });
-  if (test.users.length === 0)
-    throw new UnderstudyError(
-      'UND-NO-DATA',
-      `Of the validation part, ${validated.from} to ${validated.to}, nobody is known from ${days.from} to ${days.to}: no parameters can be chosen`,
-    );
-  const catalog = await getDocument(blobs, window.catalog, catalogDocument);
-  const items = itemFacts(train, catalog);
-  const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
-  // Of the whole alone is anything asked.
-  const whole: Charter = { ...source.charter, evaluation: { ...charter.evaluation, segments: [] } };
-  const all = combinations(grid);
-  const trials = trialsIn(resumeDetails, all);
-  for (const params of all.slice(trials.length)) {
-    const ranker = await trainRanker({
-      recipe: { ...recipe, params: { ...recipe.params, ...params } },
-      train,
-      beat,
-      threads,
-      allowed: (itemId) => inScope.has(itemId),
-    });
-    try {
-      const { metrics } = await measureSplit({ candidate: ranker, champion: null, charter: whole, catalog, train, test, items, seed: recipe.seed, beat });
-      const measured = metrics[metric];
-      if (measured === undefined) throw new UnderstudyError('UND-INPUT', `There is no metric ${metric}`);
-      trials.push({ params, value: measured.value, low: measured.low, high: measured.high });
-    } finally {
-      await ranker.close();
+/** The trials of `tune-activities.ts` one after another in this process, for whoever trains without workers. Same input, same choice to the bit, whenever it was cut off. */
+export async function chooseParams(input: Input): Promise<{ tuning: Tuning; measurements: TrialMeasurement[] } | undefined> {
+  const { blobs, window, charter, resumeDetails, beat, now, threads } = input;
+  const recipe = tunedRecipe(input.recipe);
+  if (recipe === undefined) return undefined;
+  const plan = planTuning(recipe);
+  const measurements = measurementsIn(resumeDetails, plan);
+  const validation = await openValidation({ blobs, window, charter, recipe });
+  for (;;) {
+    const next = decideNext(plan, measurements);
+    if ('chosen' in next) return { tuning: tuningOf({ window, recipe, plan, measurements, chosen: next.chosen }), measurements };
+    const { rung } = next;
+    for (const trial of next.due) {
+      const params = plan.trials[trial] as TrialParams;
+      const share = plan.rungs[rung]?.share ?? 1;
+      measurements.push(await measureTrial(validation, { trial, rung, params, share }, { beat: () => beat(), now, threads }));
+      beat({ measurements });
     }
-    beat({ trials, total: all.length });
   }
-  const chosen = trials.reduce((best, { value }, index) => (value > (trials[best]?.value ?? value) ? index : best), 0);
-  return tuning.parse({ kind: 'tuning', metric, train: days, validation: validated, users: test.users.length, trials, chosen });
 }
 
-const said = z.looseObject({ trials: tuning.shape.trials });
+const said = z.looseObject({ measurements: z.array(trialMeasurement) });
 
-/** Those of an earlier attempt, as far as they are the same. */
-function trialsIn(details: unknown, all: readonly Trial['params'][]): Trial[] {
-  const trials = said.safeParse(details).data?.trials ?? [];
-  const differs = trials.findIndex(({ params }, index) => canonicalJson(params) !== canonicalJson(all[index] ?? null));
-  return differs === -1 ? trials : trials.slice(0, differs);
+/** Those of an earlier attempt, where they are of the same trials. */
+function measurementsIn(details: unknown, { trials }: TuningPlan): TrialMeasurement[] {
+  const measurements = said.safeParse(details).data?.measurements ?? [];
+  return measurements.every(({ trial, params }) => canonicalJson(params) === canonicalJson(trials[trial] ?? null)) ? measurements : [];
 }

@@ -1,8 +1,9 @@
+import { drawTrials } from '../../experiments/tuning/draw-trials.ts';
 import type { Charter, CandidateRecipe } from '../../models/contracts/charter.ts';
 import { canonicalJson } from '../../models/contracts/digest.ts';
 import { evaluationWorkflowId, retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { asUnderstudyError, UnderstudyError } from '../../models/contracts/problem.ts';
-import { combinations, type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
+import { type Recipe, recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { dataState, ingestManifest } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { PrepareRequest, PreparedRetrain } from '../api.ts';
@@ -47,7 +48,14 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
     });
     if (given === undefined) continue;
     const recipe = await putDocument(blobs, await withStart(context, { recipe: given, candidate, window: cut }));
-    const work = { surface: request.surface, candidate: candidate.name, window, recipe, charter: charterDigest };
+    const work = {
+      surface: request.surface,
+      candidate: candidate.name,
+      window,
+      recipe,
+      charter: charterDigest,
+      ...(given.tune === undefined ? {} : { tuned: true }),
+    };
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
     prepared.push(attempt === 1 ? work : { ...work, attempt });
   }
@@ -113,10 +121,10 @@ const peopleOf = ({ identity, consent }: Charter): Pick<Recipe, 'people'> =>
  * @throws UND-INPUT where some values to choose from are none for the algorithm
  */
 export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Charter, candidate: CandidateRecipe): Promise<Recipe> {
-  const { tune } = candidate;
+  const { tune, search } = candidate;
   if (tune !== undefined) {
     const algorithm = algorithmNamed(candidate.algorithm);
-    for (const params of combinations(tune)) parseParams(algorithm, { ...candidate.params, ...params });
+    for (const params of drawTrials({ space: tune, trials: search?.trials, seed: charter.seed })) parseParams(algorithm, { ...candidate.params, ...params });
   }
   return {
     kind: 'recipe',
@@ -129,7 +137,9 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
     repeatPolicy: charter.repeatPolicy,
     ...(charter.coldItems === undefined ? {} : { coldItems: charter.coldItems }),
     guest: candidate.algorithm === 'guest' ? await storeGuestFolder(context.state.blobs, candidate.params) : null,
-    ...(tune === undefined ? {} : { tune: { grid: tune, metric: charter.gates.primaryMetric, judgedBy: judgingOf(charter) } }),
+    ...(tune === undefined
+      ? {}
+      : { tune: { grid: tune, ...(search === undefined ? {} : { search }), metric: charter.gates.primaryMetric, judgedBy: judgingOf(charter) } }),
     ...peopleOf(charter),
   };
 }

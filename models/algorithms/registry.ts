@@ -1,5 +1,5 @@
 import { inputError, type Mistake, UnderstudyError } from '../contracts/problem.ts';
-import { combinations, tuningGrid } from '../contracts/recipe.ts';
+import { combinations, gridAtMost, type TuningSpace, tuningSpace } from '../contracts/tuning.ts';
 import type { Algorithm } from './algorithm.ts';
 import { ease } from './ease/ease.ts';
 import { embeddingKnn } from './embedding-knn/embedding-knn.ts';
@@ -89,12 +89,27 @@ function startMistakes(name: string, candidate: unknown, at: string): Mistake[] 
 
 /** Of values to choose from, each beside the parameters that are not chosen. */
 function tuneMistakes(name: string, candidate: unknown, at: string): Mistake[] {
-  const grid = tuningGrid.safeParse(memberOf(candidate, 'tune') ?? {}).data ?? {};
+  const space = tuningSpace.safeParse(memberOf(candidate, 'tune') ?? {}).data ?? {};
   const params = memberOf(candidate, 'params');
-  const mistakes = combinations(grid).flatMap((one) => paramMistakes(name, { ...(typeof params === 'object' ? params : {}), ...one }, at));
+  const mistakes = probesOf(space).flatMap((one) => paramMistakes(name, { ...(typeof params === 'object' ? params : {}), ...one }, at));
   return [...new Map(mistakes.map((one) => [`${one.path} ${one.message}`, one])).values()].filter(({ path }) =>
-    Object.keys(grid).some((key) => path.startsWith(`${at}/${key}`)),
+    Object.keys(space).some((key) => path.startsWith(`${at}/${key}`)),
   );
+}
+
+/** Points at which all values of lists, the ends of ranges and a place between them come up: in all combinations where these are few, else beside the first of the others. */
+function probesOf(space: TuningSpace): ReturnType<typeof combinations> {
+  const values = Object.fromEntries(
+    Object.entries(space).map(([key, one]) => {
+      if (Array.isArray(one)) return [key, one];
+      const { min, max, integer } = one;
+      return [key, integer ? [min, max] : [min, min + (max - min) / Math.PI, max]];
+    }),
+  );
+  const many = Object.values(values).reduce((product, { length }) => product * length, 1);
+  if (many <= gridAtMost) return combinations(values);
+  const first = Object.fromEntries(Object.entries(values).map(([key, list]) => [key, list[0] as (typeof list)[number]]));
+  return Object.entries(values).flatMap(([key, list]) => list.map((value) => ({ ...first, [key]: value })));
 }
 
 /** Vectors where there must be some, none where nothing is done with them, and of a candidate that makes any. */

@@ -1,3 +1,5 @@
+import { gridAtMost } from './tuning.ts';
+
 /** A mistake that no field can see alone. */
 export type Inconsistency = { path: (string | number)[]; message: string };
 
@@ -6,8 +8,8 @@ export type Inconsistency = { path: (string | number)[]; message: string };
  * one mistake hides no other.
  */
 export function inconsistencies(value: unknown): Inconsistency[] {
-  return [candidates, vectors, tuning, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap((check) =>
-    check(value),
+  return [candidates, vectors, tuning, searching, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap(
+    (check) => check(value),
   );
 }
 
@@ -53,6 +55,29 @@ function tuning(value: unknown): Inconsistency[] {
     else if (days === undefined) found.push({ path, message: 'needs window.validationDays: parameters are not chosen on the test part' });
   });
   return found;
+}
+
+/** Whether a space can be searched as its candidate says. */
+function searching(value: unknown): Inconsistency[] {
+  return listAt(value, 'candidates').flatMap((one, index) => {
+    const [space, search] = [at(one, 'tune'), at(one, 'search')];
+    const path = ['candidates', index, 'search'];
+    if (typeof space !== 'object' || space === null) return search === undefined ? [] : [{ path, message: 'there is nothing to search: it needs tune' }];
+    const [trials, eta, minShare] = [numberAt(search, 'trials'), numberAt(search, 'halving', 'eta') ?? 3, numberAt(search, 'halving', 'minShare') ?? 0.1];
+    const found: Inconsistency[] = [];
+    const ranges = Object.entries(space).flatMap(([name, values]) => (Array.isArray(values) ? [] : name));
+    const many = Object.values(space).reduce((product: number, values) => product * (Array.isArray(values) ? values.length : 1), 1);
+    if (at(search, 'trials') === undefined && ranges.length > 0)
+      found.push({ path: [...path, 'trials'], message: `${ranges.join(', ')}: of a range it must be said how many trials are drawn` });
+    else if (at(search, 'trials') === undefined && many > gridAtMost)
+      found.push({ path: ['candidates', index, 'tune'], message: `has more than ${gridAtMost} combinations: search.trials draws some of them` });
+    if (at(search, 'halving') !== undefined && ((trials ?? many) < eta || 1 / eta < minShare * (1 - 1e-9)))
+      found.push({
+        path: [...path, 'halving'],
+        message: `there is nothing to halve: ${trials ?? many} trials, eta ${eta}, minShare ${minShare} make one rung`,
+      });
+    return found;
+  });
 }
 
 /** Parameters that are chosen and, where training begins from an earlier run, not used. */

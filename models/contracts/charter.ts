@@ -6,9 +6,9 @@ import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
 import { machineName, surfaceName } from './ids.ts';
 import { type Mistake, inputError } from './problem.ts';
-import { tuningGrid } from './recipe.ts';
 import { recordRuleChoices } from './record-rules.ts';
 import { sessionRules } from './session.ts';
+import { tuningSearch, tuningSpace } from './tuning.ts';
 
 const candidate = z.strictObject({
   name: machineName,
@@ -19,8 +19,10 @@ const candidate = z.strictObject({
   warmStart: z.record(z.string(), z.json()).optional(),
   /** Present: the model is made over the vectors that the newest run of another candidate made. */
   embeddings: z.strictObject({ of: machineName }).optional(),
-  /** Values of parameters to choose from, all combinations: on the window's validation part, by the gates' primary metric. */
-  tune: tuningGrid.optional(),
+  /** Parameters to choose: on the window's validation part, by the gates' primary metric. Of lists of values all combinations are tried, unless `search` says less. */
+  tune: tuningSpace.optional(),
+  /** How `tune` is searched. */
+  search: tuningSearch.optional(),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
 

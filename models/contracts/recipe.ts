@@ -1,22 +1,7 @@
 import { z } from 'zod';
 import { eventKinds } from './event.ts';
 import { digestString, machineName, surfaceName } from './ids.ts';
-import { dayRange } from './window.ts';
-
-const values = z.record(z.string(), z.json());
-const trialsAtMost = 64;
-
-/** Values of parameters to try; every combination of them is a trial. */
-export const tuningGrid = z
-  .record(z.string(), z.array(z.json()).min(1).max(20))
-  .refine((grid) => Object.keys(grid).length > 0, 'names no parameter')
-  .refine((grid) => Object.values(grid).reduce((all, { length }) => all * length, 1) <= trialsAtMost, `has more than ${trialsAtMost} combinations`);
-
-/** All combinations of a grid, in an order that is its own however it was written; the last parameter's values change fastest. */
-export function combinations(grid: z.infer<typeof tuningGrid>): z.infer<typeof values>[] {
-  const names = Object.keys(grid).sort();
-  return names.reduce<z.infer<typeof values>[]>((all, name) => all.flatMap((one) => (grid[name] ?? []).map((value) => ({ ...one, [name]: value }))), [{}]);
-}
+import { tuningSearch, tuningSpace } from './tuning.ts';
 
 /**
  * Everything besides the window that decides what training gives: its digest and the window's name a run. Fields of the
@@ -41,7 +26,8 @@ export const recipe = z.strictObject({
    */
   tune: z
     .strictObject({
-      grid: tuningGrid,
+      grid: tuningSpace,
+      search: tuningSearch.optional(),
       metric: z.string(),
       /** Reward, scope and slate of the charter, by which trials are measured. */
       judgedBy: z.record(z.string(), z.json()),
@@ -81,18 +67,3 @@ export const trainingStart = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cold'), reason: z.enum(coldReasons), why: z.string() }),
 ]);
 export type TrainingStart = z.infer<typeof trainingStart>;
-
-/** What was tried on the validation part: `tuning.json` in the artifact. */
-export const tuning = z.strictObject({
-  kind: z.literal('tuning'),
-  metric: z.string(),
-  /** What the trials were trained on and measured on: days of the window's train part, with its gap between. */
-  train: dayRange,
-  validation: dayRange,
-  users: z.number().int().min(1),
-  /** In the order of the grid. */
-  trials: z.array(z.strictObject({ params: values, value: z.number(), low: z.number(), high: z.number() })).min(1),
-  /** Index of the best; of equals the first. */
-  chosen: z.number().int().min(0),
-});
-export type Tuning = z.infer<typeof tuning>;

@@ -3,7 +3,7 @@ import { digestString, machineName, surfaceName } from './ids.ts';
 import { trackRecord } from './agreement.ts';
 import { counterfactualResult } from './counterfactual.ts';
 import { interval, verdict } from './verdict.ts';
-import { tuning } from './recipe.ts';
+import { tuning } from './tuning.ts';
 import { dayRange } from './window.ts';
 
 export const releaseIntent = z.enum(['bootstrap', 'refresh', 'replace']);
