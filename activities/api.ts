@@ -64,6 +64,8 @@ export type TrialsStep =
   | { kind: 'chosen'; log: string; tuning: string };
 /** Digests of the choice, and of the measurements with the seconds that they took. */
 export type TunedParams = { tuning: string; log: string };
+/** `done`: of the trials that began on this rung. */
+export type TuningProgress = { rungs: { share: number; trials: number }[]; rung: number; done: number };
 
 export type Trained = {
   artifact: string;
@@ -252,6 +254,7 @@ export interface ControlActivities {
   /** Is there a finished run for this work already? */
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;
   decideTrials(input: TrialsRequest): Promise<TrialsStep>;
+  recordTrials(input: { retrain: PreparedRetrain } & TunedParams): Promise<void>;
   sealLog(input: { surface: string }): Promise<SealedLog>;
   registerCandidate(input: Finished): Promise<Registered>;
   recordRun(input: Finished & { registered: Registered }): Promise<RetrainResult>;

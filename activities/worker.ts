@@ -12,6 +12,7 @@ import { evaluateCandidate } from './evidence/evaluate-candidate.ts';
 import { registerCandidate } from './registry/register-candidate.ts';
 import { enforceRetention } from './privacy/enforce-retention.ts';
 import { certifyErasure, eraseEverywhere, surveyErasure, sweepErased } from './privacy/erase-people.ts';
+import { recordTrials } from './registry/record-trials.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
 import { ownCode } from './rerun/making.ts';
 import { awaitParty } from './release/await-party.ts';
@@ -45,6 +46,7 @@ export function controlActivities(context: Context): ControlActivities {
     prepareRetrain: (input, beat) => prepareRetrain(context, input, beat),
     findRun: (input) => findRun(context, input),
     decideTrials: (input) => decideTrials(context, input),
+    recordTrials: (input) => recordTrials(context, input),
     sealLog: (input) => sealLog(context, input),
     registerCandidate: (input) => registerCandidate(context, input),
     recordRun: async (input) => recordRun(context, input, await readRecipe(context, input.retrain.recipe)),

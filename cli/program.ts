@@ -8,6 +8,7 @@ import { retentionCommand } from './commands/retention.ts';
 import { runsCommand, statusCommand } from './commands/status.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { simulateCommand } from './commands/simulate.ts';
+import { tuneCommand } from './commands/tune.ts';
 import { upCommand } from './commands/up.ts';
 import { embeddingsCommand } from './embeddings/command.ts';
 import { doctorCommandIn } from './doctor/command.ts';
@@ -47,6 +48,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     eraseCommand(context),
     retentionCommand(context),
     retrainCommand(context),
+    tuneCommand(context),
     ...decisionCommands(context),
     statusCommand(context),
     runsCommand(context),

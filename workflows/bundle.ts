@@ -4,3 +4,4 @@ export { ingest } from './ingest.ts';
 export { release } from './release/release.ts';
 export { retention } from './retention.ts';
 export { requestRetrain, rerun, retrain } from './retrain.ts';
+export { tune } from './tune.ts';

@@ -1,8 +1,9 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, WorkflowIdReusePolicy, defineQuery, setHandler, startChild } from '@temporalio/workflow';
-import type { PrepareRequest, PreparedRetrain, RerunResult, RetrainResult } from '../activities/api.ts';
+import type { PrepareRequest, PreparedRetrain, RerunResult, RetrainResult, TrainRequest, TunedParams } from '../activities/api.ts';
 import { evaluationWorkflowId, retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
+import { chooseParams } from './tune.ts';
 
 type Where = { phase: string; why: string; candidate: string };
 const whereQuery = defineQuery<Where>(statusQuery);
@@ -14,12 +15,13 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   const earlier = await control.findRun(input);
   if (earlier !== null && earlier.evaluateAgain === undefined) return earlier;
 
+  const chosen = input.tuned === true && earlier === null ? await tuned(input, where) : undefined;
   where.phase = 'training';
-  const trained = earlier?.evaluateAgain ?? (await training.trainCandidate(input));
+  const trained = earlier?.evaluateAgain ?? (await training.trainCandidate(trainRequest(input, chosen)));
   where.phase = 'evaluating';
   const log = await control.sealLog({ surface: input.surface });
   const evaluated = await training.evaluateCandidate({ retrain: input, trained, log, sinceGeneration: 0 });
-  const finished = { retrain: input, trained, log, evaluated };
+  const finished = { retrain: input, trained, log, evaluated, ...(chosen === undefined ? {} : { trials: chosen.log }) };
   where.phase = 'registering';
   where.why = evaluated.reasons.join('; ');
   const registered = await patient.registerCandidate(finished);
@@ -38,6 +40,16 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   where.phase = 'done';
   return result;
 }
+
+function tuned(input: PreparedRetrain, where: Where): Promise<TunedParams> {
+  where.phase = 'choosing parameters';
+  return chooseParams(input, ({ rungs, rung, done }) => {
+    where.why = `rung ${rung + 1} of ${rungs.length}: ${done} of ${rungs[rung]?.trials} trials`;
+  });
+}
+
+const trainRequest = (input: PreparedRetrain, chosen: TunedParams | undefined): TrainRequest =>
+  chosen === undefined ? input : { ...input, tuning: chosen.tuning };
 
 /**
  * Cuts the window and starts one `retrain` a candidate. Schedules start this one, because they add a timestamp to the ids of
@@ -74,8 +86,9 @@ export async function rerun(input: { runId: string }): Promise<RerunResult> {
   // Every byte of the data is read again.
   const first = await patient.readRun(input);
   if (first.unusable !== undefined) return control.compareRerun({ runId: input.runId, unusable: first.unusable });
+  const chosen = first.retrain.tuned === true ? await tuned(first.retrain, where) : undefined;
   where.phase = 'training again';
-  const trained = await training.trainCandidate(first.retrain);
+  const trained = await training.trainCandidate(trainRequest(first.retrain, chosen));
   where.phase = 'evaluating again';
   const asOf = first.asOf === undefined ? {} : { asOf: first.asOf };
   const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log, sinceGeneration: 0, ...asOf });

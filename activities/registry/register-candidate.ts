@@ -5,6 +5,7 @@ import { report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { Finished, Registered } from '../api.ts';
 import type { Context } from '../context.ts';
+import { loggedParams, logTrials } from './record-trials.ts';
 import { readRecipe } from '../training/train-candidate.ts';
 
 export const modelName = (surface: string) => `understudy-${surface}`;
@@ -17,9 +18,11 @@ export async function registerCandidate(context: Context, input: Finished): Prom
   const runId = retrainWorkflowId(retrain.surface, retrain.window, retrain.recipe);
   const recipe = await readRecipe(context, retrain.recipe);
   const report = await getDocument(blobs, evaluated.report, reportSchema);
+  const experiment = `understudy/${retrain.surface}`;
+  const key = evaluationWorkflowId(runId, retrain.attempt);
   const run = await mlflow.findOrCreateRun({
-    experiment: `understudy/${retrain.surface}`,
-    key: evaluationWorkflowId(runId, retrain.attempt),
+    experiment,
+    key,
     name: retrain.candidate,
     tags: {
       'understudy.surface': retrain.surface,
@@ -36,9 +39,7 @@ export async function registerCandidate(context: Context, input: Finished): Prom
       window: retrain.window,
       recipe: retrain.recipe,
       charter: retrain.charter,
-      ...Object.fromEntries(
-        Object.entries(recipe.params).map(([name, value]) => [`params.${name}`, typeof value === 'string' ? value : JSON.stringify(value)]),
-      ),
+      ...loggedParams(recipe.params),
     },
   });
   const metrics: Record<string, number> = { train_seconds: trained.trainSeconds, parity_error: trained.parityError, artifact_bytes: trained.bytes };
@@ -50,6 +51,8 @@ export async function registerCandidate(context: Context, input: Finished): Prom
       effective_sample_size: report.counterfactual.effectiveSampleSize,
     });
   await mlflow.logMetrics({ runId: run.runId, metrics, atMs: run.startedAtMs });
+  if (input.trials !== undefined && report.tuning !== undefined)
+    await logTrials(context, { parent: { run, experiment, key, name: retrain.candidate }, log: input.trials, metric: report.tuning.metric });
   const manifest = await blobs.get(trained.artifact);
   const { files } = JSON.parse(Buffer.from(manifest).toString('utf8')) as { files: Record<string, string> };
   await mlflow.uploadArtifact({ runId: run.runId, path: 'report.json', bytes: await blobs.get(evaluated.report) });

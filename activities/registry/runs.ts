@@ -1,5 +1,6 @@
 import { retrainWorkflowId } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { recipe as recipeSchema } from '../../models/contracts/recipe.ts';
 import { type RunRecord, runRecord } from '../../models/contracts/release.ts';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
@@ -124,8 +125,10 @@ export async function requireRun(context: Pick<Context, 'state'>, runId: string)
  */
 export async function readRun({ state }: Pick<Context, 'state'>, runId: string): Promise<RunInputs> {
   const run = await requireRun({ state }, runId);
-  const retrain = preparedFrom(run);
-  const unusable = await checkInputs(openState(state.root).blobs, retrain);
+  const prepared = preparedFrom(run);
+  const unusable = await checkInputs(openState(state.root).blobs, prepared);
+  const tuned = unusable === undefined && (await getDocument(state.blobs, run.recipe, recipeSchema)).tune !== undefined;
+  const retrain = tuned ? { ...prepared, tuned } : prepared;
   const asOf = await evaluatedAsOf(state, run);
   return { retrain, log: run.log, ...(asOf === undefined ? {} : { asOf }), ...(unusable === undefined ? {} : { unusable }) };
 }

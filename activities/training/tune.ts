@@ -21,7 +21,7 @@ export function tunedRecipe(recipe: Recipe): Tuned | undefined {
 }
 
 /** Its trials, and on how many users each rung of them is trained. */
-export function planTuning({ tune, seed }: Pick<Tuned, 'tune' | 'seed'>): TuningPlan {
+export function planTuning({ tune, seed }: { tune: Pick<Tuned['tune'], 'grid' | 'search'>; seed: number }): TuningPlan {
   const trials = drawTrials({ space: tune.grid, trials: tune.search?.trials, seed });
   return { trials, rungs: planRungs({ trials: trials.length, halving: tune.search?.halving }) };
 }

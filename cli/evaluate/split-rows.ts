@@ -44,7 +44,7 @@ export function splitRows(rows: InteractionRows, { origins, testDays, gapDays, t
 const originsText = (origins: number, testDays: number) => (origins === 1 ? `${testDays} to test` : `${origins} times ${testDays} to test`);
 
 /** Users and items are numbered anew: a catalog as of then has what was seen by then. */
-function selectRows({ userIds, itemIds, users, items, atMs }: InteractionRows, isSelected: (row: number) => boolean): InteractionRows {
+export function selectRows({ userIds, itemIds, users, items, atMs }: InteractionRows, isSelected: (row: number) => boolean): InteractionRows {
   const numbered = (ids: readonly string[]) => {
     const numbers = new Int32Array(ids.length).fill(-1);
     const kept: string[] = [];

@@ -29,7 +29,7 @@ export function drawTrials({ space, trials, seed }: Draw): TrialParams[] {
   return [...new Map(drawn.map((params) => [JSON.stringify(params), params])).values()];
 }
 
-/** At `place` of the range, 0 to 1; to so many digits as tell a ten-thousandth of it. */
+/** At `place` of the range, 0 to 1; to so many digits as tell a thousandth of it. */
 function within({ min, max, scale, integer }: TuningRange, place: number): number {
   if (integer) {
     // Each whole number has a part of the range to itself.
@@ -38,7 +38,7 @@ function within({ min, max, scale, integer }: TuningRange, place: number): numbe
     return Math.min(max, Math.max(min, Math.round(value)));
   }
   const value = scale === 'log' ? min * (max / min) ** place : min + (max - min) * place;
-  const digits = 4 + Math.max(0, Math.ceil(Math.log10(Math.max(Math.abs(min), Math.abs(max)) / (max - min))));
+  const digits = 4 + Math.max(0, Math.floor(Math.log10(Math.max(Math.abs(min), Math.abs(max)) / (max - min))));
   return Math.min(max, Math.max(min, Number(value.toPrecision(Math.min(15, digits)))));
 }
 

@@ -7,6 +7,7 @@ export const workflowNames = {
   requestRetrain: 'requestRetrain',
   release: 'release',
   rerun: 'rerun',
+  tune: 'tune',
   erasure: 'erasure',
   retention: 'retention',
 } as const;
@@ -24,6 +25,9 @@ export const statusQuery = 'status';
 /** One release workflow a surface: that is what makes two publishers impossible. */
 export const releaseWorkflowId = (surface: string) => `release/${surface}`;
 export const retrainWorkflowId = (surface: string, window: string, recipe: string) => `retrain/${surface}/${window.slice(7, 19)}/${recipe.slice(7, 19)}`;
+/** Of the same work as a run's, which it is not. */
+export const tuneWorkflowId = ({ surface, window, recipe }: { surface: string; window: string; recipe: string }) =>
+  retrainWorkflowId(surface, window, recipe).replace(/^retrain/, 'tune');
 /** Each evaluation of a run after the first has a workflow of its own. */
 export const evaluationWorkflowId = (run: string, attempt = 1) => (attempt > 1 ? `${run}/${attempt}` : run);
 export const ingestWorkflowId = (surface: string, source: string) => `ingest/${surface}/${source.slice(7, 23)}`;
