@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { currentCharter } from '../activities/registry/charters.ts';
+import { prepareTuning } from '../activities/training/tune-prepare.ts';
 import { openRequest } from '../activities/privacy/erasure-files.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startMlflow } from '../cli/system/start-servers.ts';
@@ -13,13 +15,14 @@ import {
   retentionWorkflowId,
   rerunWorkflowId,
   taskQueues,
+  tuneWorkflowId,
   workflowNames,
 } from '../models/contracts/messages.ts';
 import { findServers } from '../test/servers.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 
 /*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people]`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
@@ -45,6 +48,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   again: recordAgain,
   rivals: recordRivals,
   people: recordPeople,
+  tuned: recordTuned,
 };
 
 async function recordStory(options: Options): Promise<void> {
@@ -174,6 +178,32 @@ async function recordPeople(options: Options): Promise<void> {
     await record(people, 'retention', retentionId);
   } finally {
     await people.close();
+  }
+}
+
+/** Parameters are chosen: by a tuning alone, in a retraining, and again in its rerun. */
+async function recordTuned(options: Options): Promise<void> {
+  const tune = { lambda: { min: 1e-3, max: 1e5, scale: 'log' } };
+  const search = { trials: 4, halving: { eta: 2, minShare: 0.25 } };
+  const candidates = [{ name: 'ials', algorithm: 'ials', params: { factors: 8, sweeps: 3 }, tune, search }];
+  const charter = { candidates, bootstrap: 'ials', window: { trainDays: 40, gapDays: 1, testDays: 14, validationDays: 10 } };
+  const tuned = await openWorld({ ...options, charter, serving: false });
+  try {
+    await tuned.ingest();
+    const { state, surface } = tuned;
+    const [work] = await prepareTuning({ state }, { surface, charter: await currentCharter(state, surface), candidates: null });
+    if (work === undefined) throw new Error('nothing is tuned');
+    const workflowId = tuneWorkflowId(work);
+    await tuned.client.workflow.execute(workflowNames.tune, { workflowId, taskQueue: taskQueues.control, args: [work] });
+    await record(tuned, 'tune', workflowId);
+    const [run] = await tuned.retrain();
+    const runId = run?.runId ?? '';
+    await record(tuned, 'retrain-tuned', runId);
+    const rerunId = rerunWorkflowId(runId);
+    await tuned.client.workflow.execute(workflowNames.rerun, { workflowId: rerunId, taskQueue: taskQueues.control, args: [{ runId }] });
+    await record(tuned, 'rerun-tuned', rerunId);
+  } finally {
+    await tuned.close();
   }
 }
 
