@@ -12,16 +12,17 @@ export function describeOffline(report: Report): string[] {
 
 function tuningOf({ tuning }: Report): string[] {
   if (tuning === undefined) return [];
-  const { metric, train, validation, users, trials, chosen } = tuning;
-  const rows = trials.map(({ params, ...measured }, index) => [
+  const { metric, train, validation, users, rungs, trials, chosen } = tuning;
+  const rows = trials.map(({ params, rung, failed, ...measured }, index) => [
     Object.entries(params)
       .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
       .join(', '),
-    shown(measured),
+    failed === undefined ? shown(measured) : `failed: ${failed}`,
+    ...(rungs === undefined || rung === undefined ? [] : [`${rung + 1} of ${rungs.length}`, String(rungs[rung]?.trainUsers)]),
     index === chosen ? 'chosen' : '',
   ]);
   const title = `Parameters, trained on ${days(train)} and measured on ${days(validation)}, ${users} users; the chosen ones were trained on all of these days`;
-  return [`${title}\n${table(['parameters', metric, ''], rows)}`];
+  return [`${title}\n${table(['parameters', metric, ...(rungs === undefined ? [] : ['rung', 'trained on']), ''], rows)}`];
 }
 
 const days = ({ from, to }: { from: string; to: string }) => `${from} to ${to}`;

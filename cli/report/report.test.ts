@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { putDocument } from '../../stores/blobs.ts';
 import { reportCommand } from './command.ts';
+import { describeOffline } from './describe-offline.ts';
 import { openSurface } from './testing.ts';
 
 async function open() {
@@ -78,6 +79,25 @@ it('shows gates, metrics, slices and the charter that changed, as text, as one d
   expect(JSON.parse(await run('home', '--evidence', digest, '--json'))).toEqual({ digest, ...document });
   expect(text).toMatch(/0\.3, the charter +0\.1700 +4\.3000 +0\.1000 +0\.8000 +-0\.0300 \[-0\.0400, -0\.0200\]/);
   for (const file of ['lifts.svg', 'frontier.svg']) expect(await readFile(join(folder, file), 'utf8')).toMatch(/^<svg /);
+});
+
+it('of trials on several rungs it says how far each came, and which could not be trained', async () => {
+  const { document } = await open();
+  const rungs = [
+    { share: 0.5, trainUsers: 50, trials: 2 },
+    { share: 1, trainUsers: 100, trials: 1 },
+  ];
+  const tuning: typeof document.tuning = document.tuning && {
+    ...document.tuning,
+    rungs,
+    trials: [
+      { params: { lambda: 9 }, value: 0, low: 0, high: 0, rung: 0, failed: 'it diverged' },
+      { params: { lambda: 0.1 }, value: 0.2, low: 0.15, high: 0.25, rung: 1 },
+    ],
+  };
+  const [text] = describeOffline({ ...document, tuning });
+  expect(text).toMatch(/^lambda 9 +failed: it diverged +1 of 2 +50$/m);
+  expect(text).toMatch(/^lambda 0\.1 +0\.2000 \[0\.1500, 0\.2500\] +2 of 2 +100 +chosen$/m);
 });
 
 it('says what is not there, with a code', async () => {
