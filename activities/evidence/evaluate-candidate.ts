@@ -4,10 +4,12 @@ import { diffCharters } from '../../experiments/gates/charter-diff.ts';
 import { judgeReport } from '../../experiments/gates/judge-report.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import { catalogItem } from '../../models/contracts/catalog-item.ts';
+import type { Charter } from '../../models/contracts/charter.ts';
 import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
 import { canonicalJson } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, withoutStart } from '../../models/contracts/recipe.ts';
-import { type ReleaseIntent, report as reportSchema } from '../../models/contracts/report.ts';
+import { type ReleaseIntent, type Report, report as reportSchema } from '../../models/contracts/report.ts';
+import { userSums } from '../../models/contracts/tournament.ts';
 import { tuning } from '../../models/contracts/tuning.ts';
 import { type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
 import { scopeOf } from '../../models/slate/scope.ts';
@@ -21,7 +23,7 @@ import { tuningFile } from '../training/tune.ts';
 import { addDays, dayStartMs } from '../windows/days.ts';
 import type { Beat } from '../worker.ts';
 import { measureCounterfactual } from './measure-counterfactual.ts';
-import { measureOffline } from './measure-offline.ts';
+import { measureOffline, type OfflineEvidence } from './measure-offline.ts';
 
 /** Makes the report on a candidate: ranking metrics on the time split, the counterfactual estimate, the gates' answers. */
 export async function evaluateCandidate(context: Context, request: EvaluateRequest, { beat, signal }: Beat): Promise<Evaluated> {
@@ -37,7 +39,7 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
   const seed = window.seed;
   const catalog = await getDocument(state.blobs, window.catalog, z.array(catalogItem));
   const { allowed } = scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] });
-  const { testPart, ...offline } = await measureOffline(state, { window, charter, catalog, candidate: trained.artifact, champion, seed, beat, signal });
+  const { testPart, sums, ...offline } = await measureOffline(state, { window, charter, catalog, candidate: trained.artifact, champion, seed, beat, signal });
   const measured =
     champion === null || log.segments === null
       ? { result: null, absent: champion === null ? 'there is no champion to compare with' : 'the log holds no slate yet' }
@@ -73,6 +75,7 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
       parity: { requests: trained.parityRequests, largestError: trained.parityError, passed: trained.parityPassed },
       ...(tuned === undefined ? {} : { tuning: await getDocument(state.blobs, tuned, tuning) }),
       ...offline,
+      ...(await userSumsOf(state, charter, sums)),
       counterfactual: measured.result,
       ...(measured.absent === null ? {} : { counterfactualAbsent: measured.absent }),
       ...(record === undefined ? {} : { trackRecord: record }),
@@ -89,6 +92,11 @@ export async function evaluateCandidate(context: Context, request: EvaluateReque
   });
   const made = await putMaking(state.blobs, { test: testPart });
   return { report, metrics, passed: judged.passed, reasons: judged.reasons, intent: judged.intent, champion: judged.champion, made };
+}
+
+async function userSumsOf({ blobs }: State, { gates }: Charter, sums: OfflineEvidence['sums']): Promise<Pick<Report, 'userSums'>> {
+  if (gates.tournament === undefined || sums.users === 0) return {};
+  return { userSums: await putDocument(blobs, userSums.parse({ kind: 'user-sums', metric: gates.primaryMetric, ...sums })) };
 }
 
 async function deploymentAsOf({ generations }: State, surface: string, asOf: EvaluatedAsOf | undefined): Promise<DeploymentSpec | undefined> {

@@ -10,7 +10,10 @@ import { beyondCutoff, openArm, sliceNames } from './offline-arm.ts';
 import type { Ranker } from './ranker.ts';
 import { userFacts } from './user-facts.ts';
 
-export type SplitEvidence = Pick<Report, 'users' | 'metrics' | 'championMetrics' | 'lift' | 'slices' | 'segments'>;
+/** `sums`: of the charter's primary metric. */
+export type SplitEvidence = Pick<Report, 'users' | 'metrics' | 'championMetrics' | 'lift' | 'slices' | 'segments'> & {
+  sums: ReturnType<GroupedMeans['sumsOf']>;
+};
 
 type Input = {
   candidate: Ranker;
@@ -47,6 +50,7 @@ export async function measureSplit({ candidate, champion, charter, catalog, trai
   const part = (one: GroupedMeans, other: GroupedMeans | undefined) =>
     partOf({ mine: one, theirs: other, settings, atLeast: charter.evaluation.minSegmentUsers });
   return {
+    sums: mine.means.sumsOf(charter.gates.primaryMetric),
     users: test.users.length,
     metrics: none ? {} : mine.summarize(settings),
     championMetrics: theirs === undefined || none ? null : theirs.summarize(settings),

@@ -4,12 +4,13 @@ import { type Report, report as reportSchema } from '../../models/contracts/repo
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import type { ContenderChoice, LineUp } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
+import { holdTournament } from './contenders-tournament.ts';
 
 type Entrant = { submission: CandidateSubmission; report: Report };
 
 /**
  * Which of one request's candidates share the release: the best ones by the charter's primary metric, the first to come of equals, as many as
- * `release.challengers` has it; of equal artifacts one.
+ * `release.challengers` has it; of equal artifacts one. With `gates.tournament` in the charter the one that goes on may be a cheaper one.
  */
 export async function chooseContenders(context: Context, { submissions }: { submissions: CandidateSubmission[] }): Promise<ContenderChoice> {
   const { blobs } = context.state;
@@ -18,20 +19,26 @@ export async function chooseContenders(context: Context, { submissions }: { subm
   );
   const [first] = entrants;
   if (first === undefined) return { chosen: [], left: [] };
-  const { gates, release } = await readCharter(blobs, first.report.charter);
+  const charter = await readCharter(blobs, first.report.charter);
+  const { gates, release } = charter;
   const scoreOf = ({ report }: Entrant): number => report.metrics[gates.primaryMetric]?.value ?? 0;
   const ranked = [...entrants].sort((a, b) => scoreOf(b) - scoreOf(a));
+  const artifactOf = ({ submission }: Entrant): string => submission.artifact;
+  const distinct = ranked.filter((one, place) => ranked.findIndex((other) => artifactOf(other) === artifactOf(one)) === place);
+  const held = await holdTournament(context, { charter, contenders: distinct });
   const chosen: Entrant[] = [];
   const left: ContenderChoice['left'] = [];
   for (const one of ranked) {
     const { artifact, runId } = one.submission;
     const same = chosen.find(({ submission }) => submission.artifact === artifact);
+    const goesOn = held === undefined ? chosen.length < release.challengers : held.entries.some((entry) => entry.isTaken && entry.artifact === artifact);
     if (same !== undefined) left.push({ runId, why: `it is the very artifact of ${same.submission.candidate}` });
-    else if (chosen.length < release.challengers) chosen.push(one);
+    else if (goesOn) chosen.push(one);
     else {
       const better = chosen.map((other) => `${other.submission.candidate} has ${scoreOf(other).toFixed(4)}`).join(', ');
       const many = release.challengers === 1 ? 'one candidate of a request goes on' : `${release.challengers} candidates of a request go on`;
-      left.push({ runId, why: `${many} (release.challengers): ${better} of ${gates.primaryMetric}, and this one ${scoreOf(one).toFixed(4)}` });
+      const why = held?.message ?? `${better} of ${gates.primaryMetric}, and this one ${scoreOf(one).toFixed(4)}`;
+      left.push({ runId, why: `${many} (${held === undefined ? 'release.challengers' : 'gates.tournament'}): ${why}` });
     }
   }
   return { chosen: chosen.map(({ submission }) => submission.runId), left };

@@ -11,6 +11,7 @@ import { readLedger } from '../../stores/ledger.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, table } from '../output.ts';
+import { tournamentOf } from '../report/describe-tournament.ts';
 import { describeSchedule, readSchedule, type ScheduleStatus } from '../schedules.ts';
 import { summarizeReport } from '../summarize-report.ts';
 import { releaseStatus, withTemporal } from '../temporal.ts';
@@ -46,7 +47,9 @@ export async function surfaceStatus(context: CommandContext, stateDir: string, s
   }
 }
 
-function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRecord[]; evidence: readonly string[] }): string {
+type About = { runs: readonly RunRecord[]; evidence: readonly string[] /** Why this candidate and no other of its request. */; compared: string | undefined };
+
+function describe(one: SurfaceStatus, { runs, evidence, compared }: About): string {
   const nameOf = (artifact: string | null | undefined) => {
     if (!artifact) return 'none';
     const run = runs.find((candidate) => candidate.artifact === artifact);
@@ -70,6 +73,7 @@ function describe(one: SurfaceStatus, { runs, evidence }: { runs: readonly RunRe
     lines.push(`release     ${one.release.phase}: ${one.release.why}`);
     if (one.release.evidence !== null && one.release.phase === 'approval') {
       for (const line of evidence) lines.push(`evidence    ${line}`);
+      if (compared !== undefined) lines.push(`compared    ${compared}`);
       const loosened = (one.release.policy?.loosened ?? []).length > 0 ? ' --accept-loosened' : '';
       lines.push(`read        understudy report ${one.surface}`);
       lines.push(`decide      understudy approve ${one.surface} --by NAME --evidence ${one.release.evidence}${loosened}`);
@@ -104,6 +108,7 @@ export function statusCommand(context: CommandContext): Command {
             describe(one, {
               runs: await listRuns(state, one.surface),
               evidence: one.release?.phase === 'approval' && one.release.evidence !== null ? await summarizeReport(state, one.release.evidence) : [],
+              compared: one.release?.artifact ? tournamentOf(await readLedger(state.generations, one.surface), one.release.artifact)?.message : undefined,
             }) + ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : ''),
         ),
       );

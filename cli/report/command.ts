@@ -7,11 +7,14 @@ import { frontierPlot } from '../../experiments/pictures/frontier-plot.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Report } from '../../models/contracts/report.ts';
+import type { Tournament } from '../../models/contracts/tournament.ts';
+import { readLedger } from '../../stores/ledger.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, table } from '../output.ts';
 import { surfaceStatus } from '../commands/status.ts';
 import { describeCounterfactual } from './describe-counterfactual.ts';
+import { describeTournament, tournamentOf } from './describe-tournament.ts';
 import { type Evidence, readEvidence } from './read-evidence.ts';
 import { writePicture } from './write-picture.ts';
 import { describeOffline } from './describe-offline.ts';
@@ -46,7 +49,8 @@ export function reportCommand(context: CommandContext): Command {
       if (options.svg !== undefined) await writePicture(resolve(context.cwd, options.svg), pictureOfReport(report));
       if (options.frontier !== undefined) await writePicture(resolve(context.cwd, options.frontier), pictureOfFrontier(report));
       const document = all.length === 1 ? { digest, ...report } : { digest: chosen, contenders: all.map((one) => ({ digest: one.digest, ...one.report })) };
-      const text = all.map((one) => describe(one.digest, one.report)).join('\n\n\n');
+      const ledger = await readLedger(state.generations, surface);
+      const text = all.map((one) => describe(one.digest, one.report, tournamentOf(ledger, one.report.artifact))).join('\n\n\n');
       const heading = `${all.length} challengers share the release; what is voted on is all of them: ${chosen}`;
       emit({ json: options.json === true, document, text: all.length === 1 ? text : `${heading}\n\n${text}` });
     });
@@ -74,7 +78,7 @@ async function choose(context: CommandContext, input: { state: State; stateDir: 
   return newest;
 }
 
-function describe(chosen: string, report: Report): string {
+function describe(chosen: string, report: Report, held: Tournament | undefined): string {
   const names = Object.keys(report.metrics).sort();
   const metricRows = names.map((name) => [name, shown(report.metrics[name]), shown(report.championMetrics?.[name]), shown(report.lift?.[name], true)]);
   const parts = [
@@ -86,6 +90,7 @@ function describe(chosen: string, report: Report): string {
     ),
     table(['metric', 'candidate', 'champion', 'lift'], metricRows),
   ];
+  if (held !== undefined) parts.push(describeTournament(held));
   parts.push(...describeOffline(report), ...describeCounterfactual(report));
   if (report.charterDiff.length > 0)
     parts.push(

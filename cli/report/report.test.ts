@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import { putDocument } from '../../stores/blobs.ts';
+import { appendLedger } from '../../stores/ledger.ts';
 import { reportCommand } from './command.ts';
 import { describeOffline } from './describe-offline.ts';
 import { openSurface } from './testing.ts';
@@ -98,6 +99,23 @@ it('of trials on several rungs it says how far each came, and which could not be
   const [text] = describeOffline({ ...document, tuning });
   expect(text).toMatch(/^lambda 9 +failed: it diverged +1 of 2 +50$/m);
   expect(text).toMatch(/^lambda 0\.1 +0\.2000 \[0\.1500, 0\.2500\] +2 of 2 +100 +chosen$/m);
+});
+
+it('shows the candidates of the request side by side, and why this one goes on, as the ledger has it', async () => {
+  const { run, state, digest, document } = await open();
+  const at = (value: number) => ({ value, low: value - 0.01, high: value + 0.01 });
+  const entry = { runId: 'r', quality: at(0.0851), lift: null, isNear: true, isTaken: false, trainSeconds: 80, bytes: 2_000_000, p50Ms: 0.5, p99Ms: 1 };
+  const entries = [
+    { ...entry, candidate: 'sasrec', artifact: `sha256:${'e'.repeat(64)}` },
+    { ...entry, candidate: 'ials', artifact: document.artifact, lift: at(-0.0009), isTaken: true, trainSeconds: null },
+  ];
+  const detail = { message: 'ials 0.0842; sasrec is dearer: ials', metric: 'ndcg@10', margin: 0.002, cheapest: 'training', confidence: 0.95, entries };
+  await appendLedger(state.generations, { operationId: 'one', atMs: 1, surface: 'home', action: 'tournament', by: 'r', releaseId: null, detail });
+  const text = await run('home', '--evidence', digest);
+  expect(text).toMatch(/^sasrec +0\.0851 \[0\.0751, 0\.0951\] +the best +80\.0 s +2\.00 MB +0\.50 \/ 1\.00 +near the best$/m);
+  expect(text).toMatch(/^ials .* -0\.0009 \[-0\.0109, \+0\.0091\] +- +2\.00 MB .* goes on$/m);
+  expect(text).toContain('not worse than it by more than 0.0020, paired by user; of all such claims one in 20 is wrong');
+  expect(text).toContain('ials 0.0842; sasrec is dearer: ials.');
 });
 
 it('says what is not there, with a code', async () => {

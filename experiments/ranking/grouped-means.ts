@@ -47,6 +47,21 @@ export class GroupedMeans {
     return this.bootstrap((from, index) => (this.sums[from + index] as number) - (other.sums[from + index] as number), settings);
   }
 
+  /** One value's sums by group: with the numbers of users and groups, all that a paired lift needs. */
+  sumsOf(name: string): { users: number; groups: number; sums: number[] } {
+    const index = this.names.indexOf(name);
+    const sums = Array.from({ length: Math.min(this.groups, this.users) }, (_, group) => this.sums[group * this.names.length + index] as number);
+    return { users: this.users, groups: this.groups, sums };
+  }
+
+  /** The means of which `sumsOf` gave the sums. */
+  static ofSums({ metric, users, groups, sums }: { metric: string; users: number; groups: number; sums: readonly number[] }): GroupedMeans {
+    const means = new GroupedMeans({ names: [metric], groups });
+    means.sums.set(sums);
+    means.users = users;
+    return means;
+  }
+
   private total(index: number): number {
     let sum = 0;
     for (let group = 0; group < this.groups; group += 1) sum += this.sums[group * this.names.length + index] as number;

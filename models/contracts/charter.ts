@@ -8,6 +8,7 @@ import { machineName, surfaceName } from './ids.ts';
 import { type Mistake, inputError } from './problem.ts';
 import { recordRuleChoices } from './record-rules.ts';
 import { sessionRules } from './session.ts';
+import { tournamentCosts } from './tournament.ts';
 import { tuningSearch, tuningSpace } from './tuning.ts';
 
 const candidate = z.strictObject({
@@ -182,6 +183,11 @@ const fields = z.strictObject({
   gates: z.strictObject({
     /** The metric that decides offline. */
     primaryMetric: z.enum(['ndcg@10', 'recall@20', 'mrr@20', 'hit-rate@10']).default('ndcg@10'),
+    /**
+     * Present: of several candidates of one request that the gates let pass, not the best goes on but the cheapest of those that are not worse than it by more
+     * than `margin`, a share of its figure, with confidence. Where `release.challengers` lets several go on, they are the best ones, as without it.
+     */
+    tournament: z.strictObject({ margin: share.default(0.02), cheapest: z.enum(tournamentCosts).default('training') }).optional(),
     /** `refresh`: the primary metric's lift may not lie below minus this share of the champion's. */
     refreshMargin: share.default(0.05),
     /** `replace`: the whole interval of the lift must lie above this share of the champion's. */

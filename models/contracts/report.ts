@@ -57,6 +57,8 @@ export const report = z.strictObject({
   championMetrics: metricTable.nullable(),
   /** Candidate minus champion, paired by user. */
   lift: metricTable.nullable(),
+  /** Digest of `user-sums`, where the charter compares candidates by them. */
+  userSums: digestString.optional(),
   /** The same of some users, or of some of what they wanted; absent in reports from before. */
   slices: z.record(machineName, part).optional(),
   /** The same of the users of each segment that the charter declares, as they were at the split; absent in reports from before. */
