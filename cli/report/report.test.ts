@@ -60,7 +60,7 @@ async function open() {
   const digest = await putDocument(state.blobs, document);
   const { frontier: _frontier, ...older } = document;
   const before = await putDocument(state.blobs, older);
-  return { folder, digest, before, document, run };
+  return { folder, state, digest, before, document, run };
 }
 
 it('shows gates, metrics, slices and the charter that changed, as text, as one document and as a picture', async () => {

@@ -1,11 +1,13 @@
-import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { findRunRecord } from '../../activities/registry/runs.ts';
 import { modelName } from '../../activities/registry/register-candidate.ts';
+import { statusCommand } from '../../cli/commands/status.ts';
 import { summarizeReport } from '../../cli/summarize-report.ts';
 import { canaryRecord } from '../../models/contracts/canary-record.ts';
 import { lineup } from '../../models/contracts/lineup.ts';
 import { report as reportSchema } from '../../models/contracts/report.ts';
 import type { SlateRecord } from '../../models/contracts/slate.ts';
+import { tournament } from '../../models/contracts/tournament.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import { readDeployment } from '../../stores/deployments.ts';
 import { openWorld, quickRelease, type World } from '../testing.ts';
@@ -84,6 +86,31 @@ describe('candidates of one request', () => {
       action: 'release-refused',
       detail: { why: expect.stringMatching(/one candidate of a request goes on \(release\.challengers\).*ndcg@10/) },
     });
+  });
+});
+
+describe('candidates that the charter compares by cost too', () => {
+  it('one of those near the best goes on, and the refusal of the other, the ledger and status say why', async () => {
+    const world = await open({ charter: { gates: { minUsers: 50, tournament: { margin: 0.9 } } } });
+    await world.bootstrapped();
+    const runs = await world.retrain('item-knn', 'ials');
+    const { artifact } = await world.until('approval', (now) => now.phase === 'approval');
+    const [entry, ...more] = (await world.ledger()).filter(({ action }) => action === 'tournament');
+    expect(more).toEqual([]);
+    const { entries, message } = tournament.parse(entry?.detail);
+    const taken = entries.find(({ isTaken }) => isTaken);
+    expect(taken?.artifact).toBe(artifact);
+    const near = entries.filter(({ isNear }) => isNear).map(({ trainSeconds }) => trainSeconds as number);
+    expect(taken?.trainSeconds).toBe(Math.min(...near));
+    const other = runs.find((one) => one.artifact !== artifact)?.runId ?? '';
+    expect(await world.closing(other)).toMatchObject({ action: 'release-refused', detail: { why: expect.stringContaining(message) } });
+    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    try {
+      await statusCommand(world.command).parseAsync([world.surface, '--state', world.stateDir], { from: 'user' });
+      expect(write.mock.calls.map(([text]) => String(text)).join('')).toContain(`compared    ${message}`);
+    } finally {
+      write.mockRestore();
+    }
   });
 });
 
