@@ -133,6 +133,15 @@ it('some users are a train part of their own: their rows, and the items in them'
       expect(vocabulary).toEqual(alone.vocabulary);
       expect({ ...interactions, atMs: null }).toEqual({ ...alone.interactions, atMs: null });
       expect(interactions.atMs).toHaveLength(interactions.items.length);
+      // What the catalog describes stays, whoever had it.
+      const attributes = { indptr: new Uint32Array(whole.vocabulary.length + 1), attributes: new Uint32Array(), fields: [], fieldOf: new Uint8Array() };
+      const described = ofUsers(
+        { ...whole, attributes },
+        Uint8Array.from(rows, ([, taken]) => (taken ? 1 : 0)),
+      );
+      expect(described).toMatchObject({ vocabulary: whole.vocabulary, attributes, interactions: { itemCount: whole.vocabulary.length } });
+      const ids = (part: typeof described) => Array.from(part.interactions.items, (item) => part.vocabulary[item]);
+      expect(ids(described)).toEqual(ids(alone));
     }),
   );
 });

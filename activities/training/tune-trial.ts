@@ -11,7 +11,7 @@ import { itemFacts } from '../evidence/item-facts.ts';
 import { measureSplit } from '../evidence/measure-split.ts';
 import { trainRanker } from '../evidence/train-ranker.ts';
 import { readTest } from '../windows/read-test.ts';
-import { readTrain, type TrainData } from '../windows/read-window.ts';
+import { charterAsOf, readTrain, type TrainData } from '../windows/read-window.ts';
 
 export type Tuned = Recipe & { tune: NonNullable<Recipe['tune']> };
 
@@ -31,7 +31,7 @@ export type Validation = Awaited<ReturnType<typeof openValidation>>;
 export async function openValidation({ blobs, window, charter, recipe }: Opening) {
   const split = validationOf({ window, recipe });
   const judging: Charter = { ...charter, ...(recipe.tune.judgedBy as Pick<Charter, 'reward' | 'scope' | 'slate'>) };
-  const source = { window: { ...window, ...split }, blobs, charter: { ...judging, confidence: recipe.confidence, repeatPolicy: recipe.repeatPolicy } };
+  const source = { window: { ...window, ...split }, blobs, charter: charterAsOf(judging, recipe) };
   const train = await readTrain(source);
   const test = await readTest({ ...source, ...train });
   if (test.users.length === 0)
@@ -85,11 +85,10 @@ export async function measureTrial(validation: Validation, { trial, rung, params
   }
 }
 
-/** The rows of some users, and the items that are in them. */
-export function ofUsers(
-  { interactions, vocabulary }: Pick<TrainData, 'interactions' | 'vocabulary'>,
-  taken: Uint8Array,
-): Pick<TrainData, 'interactions' | 'vocabulary'> {
+type Part = Pick<TrainData, 'interactions' | 'vocabulary' | 'attributes'>;
+
+/** The rows of some users, and the items that are in them; where the catalog describes items, all of them stay, those that are in no row as items that nobody has had. */
+export function ofUsers({ interactions, vocabulary, attributes }: Part, taken: Uint8Array): Part {
   const { indptr, items, weights, atMs } = interactions;
   const rows = Array.from(taken.keys()).filter((user) => taken[user] === 1);
   const starts = new Uint32Array(rows.length + 1);
@@ -98,19 +97,19 @@ export function ofUsers(
   });
   const entries = starts[rows.length] as number;
   const part = { items: new Uint32Array(entries), weights: new Float32Array(entries), atMs: new Float64Array(entries) };
-  const numbers = new Int32Array(vocabulary.length).fill(-1);
   rows.forEach((user, row) => {
     const [from, to] = [indptr[user] as number, indptr[user + 1] as number];
     part.items.set(items.subarray(from, to), starts[row]);
     part.weights.set(weights.subarray(from, to), starts[row]);
     part.atMs.set(atMs.subarray(from, to), starts[row]);
   });
-  for (const item of part.items) numbers[item] = 0;
-  const kept = vocabulary.filter((_, item) => numbers[item] === 0);
+  const own = { userCount: rows.length, indptr: starts, ...part };
+  if (attributes !== undefined) return { vocabulary, attributes, interactions: { ...own, itemCount: vocabulary.length } };
+  const held = new Uint8Array(vocabulary.length);
+  for (const item of part.items) held[item] = 1;
+  const numbers = new Int32Array(vocabulary.length).fill(-1);
+  const kept = vocabulary.filter((_, item) => held[item] === 1);
   let next = 0;
-  for (let item = 0; item < numbers.length; item += 1) if (numbers[item] === 0) numbers[item] = next++;
-  part.items.forEach((item, entry) => {
-    part.items[entry] = numbers[item] as number;
-  });
-  return { vocabulary: kept, interactions: { userCount: rows.length, itemCount: kept.length, indptr: starts, ...part } };
+  for (let item = 0; item < numbers.length; item += 1) if (held[item] === 1) numbers[item] = next++;
+  return { vocabulary: kept, interactions: { ...own, itemCount: kept.length, items: part.items.map((item) => numbers[item] as number) } };
 }
