@@ -16,6 +16,8 @@ import { recipe } from './recipe.ts';
 import { ledgerEntry, runRecord, vote } from './release.ts';
 import { report } from './report.ts';
 import { recommendRequest, slateRecord } from './slate.ts';
+import { userSums } from './tournament.ts';
+import { trialLog, tuning } from './tuning.ts';
 import { dataState, ingestManifest, windowManifest } from './window.ts';
 
 const recorded = (name: string): unknown => JSON.parse(readFileSync(new URL(`./fixtures/v1/${name}.json`, import.meta.url), 'utf8'));
@@ -35,11 +37,15 @@ const formats: [name: string, schema: z.ZodType][] = [
   ['ledger', ledgerEntry],
   ['recipe', recipe],
   ['recipe-embeddings', recipe],
+  ['recipe-tuned', recipe],
   ['report', report],
   ['report-offline', report],
   ['run', runRecord],
   ['slate-canary', slateRecord],
   ['slate-shadow', slateRecord],
+  ['trials', trialLog],
+  ['tuning', tuning],
+  ['user-sums', userSums],
   ['window', windowManifest],
   ['window-origins', windowManifest],
 ];
