@@ -1,7 +1,7 @@
 import type { TuningPlan } from '../../activities/training/tune.ts';
 import { costOf } from '../../experiments/tuning/halving.ts';
 import type { TrialMeasurement } from '../../models/contracts/tuning.ts';
-import { table } from '../output.ts';
+import { table, timeLeft } from '../output.ts';
 import { intervalText } from '../report/interval-text.ts';
 
 type Params = Record<string, unknown>;
@@ -78,10 +78,5 @@ export function progressText({ rungs, rung, done, elapsedMs }: { rungs: TuningPl
   const here = rungs[rung] ?? { share: 1, trials: 0 };
   const spent = costOf(rungs.slice(0, rung)) + done * here.share;
   const leftMs = spent === 0 ? undefined : (elapsedMs * (costOf(rungs) - spent)) / spent;
-  return `rung ${rung + 1} of ${rungs.length}: ${done} of ${here.trials} trials${leftMs === undefined ? '' : `, about ${durationText(leftMs)} left`}`;
-}
-
-function durationText(ms: number): string {
-  if (ms < 90_000) return `${Math.ceil(ms / 1000)} s`;
-  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
+  return `rung ${rung + 1} of ${rungs.length}: ${done} of ${here.trials} trials${leftMs === undefined ? '' : `, about ${timeLeft(leftMs)} left`}`;
 }
