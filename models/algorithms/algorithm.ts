@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { RetrievalWay } from '../contracts/artifact.ts';
 import type { Measure } from '../contracts/embedding-set.ts';
 
 /**
@@ -67,8 +68,12 @@ export type Ranked = { items: number[]; scores: number[] };
 export interface Model {
   /** Best first, ties to the lower index, disallowed items absent (so it may be shorter than `count`). */
   recommend(request: ScoreRequest): Ranked;
-  /** `recommend.onnx` by the interface in contracts/artifact.ts. Deterministic bytes. */
-  exportGraph(): Uint8Array;
+  /**
+   * `recommend.onnx` by the interface in contracts/artifact.ts. Deterministic bytes.
+   * @param how of models that score by a product of vectors; absent: by looking at every item in float32
+   * @throws UND-INPUT where a way is none for the model
+   */
+  exportGraph(how?: { retrieval?: RetrievalWay | undefined }): Uint8Array;
   maxHistory: number;
   /** The vectors by which it knows its items, for others to be made over. Of items only: no row of it is a person's. */
   embeddings?(): Embeddings;
@@ -98,6 +103,8 @@ export interface Algorithm<Params = unknown> {
    * get as far.
    */
   warmParams?(params: Params): Params;
+  /** Present: its models score by a product of vectors, and their graphs can find the best in several ways (models/graph/retrieval). */
+  retrieval?: 'product';
   /** `made`: its models have `embeddings`. `given`: it trains over those of another, and cannot do without. */
   embeddings?: 'made' | 'given';
   /**

@@ -83,26 +83,26 @@ export function addNeighbours(scores: Float32Array, { items, similarities, width
   }
 }
 
+/** int64 or int32 [m] and float32 [m]: what the history adds to which items. */
+export type Near = { items: Value; weighted: Value };
+type Graph = { graph: OnnxBuilder; inputs: RecommendInputs; neighbours: Neighbours };
+
 /** The same as nodes. @param scores float32 [itemCount + 1] */
-export function addNeighboursNodes({
-  graph,
-  inputs,
-  neighbours,
-  scores,
-}: {
-  graph: OnnxBuilder;
-  inputs: RecommendInputs;
-  neighbours: Neighbours;
-  scores: Value;
-}): Value {
+export function addNeighboursNodes({ scores, ...of }: Graph & { scores: Value }): Value {
+  return addNearNodes(of.graph, scores, nearNodes(of));
+}
+
+export function nearNodes({ graph, inputs, neighbours }: Graph): Near {
   const { items, similarities, width } = neighbours;
   const shape = [items.length / width, width];
   const flat = graph.int64(-1);
   const nearItems = graph.node('Gather', [graph.constant(items, shape, 'neighbour_items'), inputs.history]);
   const nearSimilarities = graph.node('Gather', [graph.constant(similarities, shape, 'neighbour_similarities'), inputs.history]);
   const weighted = graph.node('Mul', [nearSimilarities, graph.node('Unsqueeze', [inputs.historyWeight, graph.int64(1)])]);
-  return graph.node('ScatterElements', [scores, graph.node('Reshape', [nearItems, flat]), graph.node('Reshape', [weighted, flat])], {
-    axis: { int: 0 },
-    reduction: { string: 'add' },
-  });
+  return { items: graph.node('Reshape', [nearItems, flat]), weighted: graph.node('Reshape', [weighted, flat]) };
+}
+
+/** @param scores float32 [itemCount + 1] */
+export function addNearNodes(graph: OnnxBuilder, scores: Value, { items, weighted }: Near): Value {
+  return graph.node('ScatterElements', [scores, items, weighted], { axis: { int: 0 }, reduction: { string: 'add' } });
 }

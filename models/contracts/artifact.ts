@@ -16,6 +16,24 @@ import { digestString, machineName, surfaceName } from './ids.ts';
  */
 export const recommendGraphInterface = 'understudy.recommend/1';
 
+/**
+ * How a graph finds the best of its items (models/graph/retrieval). `rerank`: so many candidates for each item that is to be answered are scored again in
+ * float32. `probes`: so many cells, of `cellItems` items at most, are looked into.
+ */
+export const retrievalWay = z.discriminatedUnion('way', [
+  z.strictObject({ way: z.literal('exact') }),
+  z.strictObject({ way: z.literal('exact-8bit'), rerank: z.number().int().min(1).max(100) }),
+  z.strictObject({ way: z.literal('exact-4bit'), rerank: z.number().int().min(1).max(100) }),
+  z.strictObject({
+    way: z.literal('inverted-lists'),
+    cellItems: z.number().int().min(2).max(10_000),
+    probes: z.number().int().min(1).max(100_000),
+    seed: z.number().int(),
+  }),
+]);
+export type RetrievalWay = z.infer<typeof retrievalWay>;
+export type WayNamed<Name extends RetrievalWay['way']> = Extract<RetrievalWay, { way: Name }>;
+
 /** The deterministic core. Its canonical JSON's digest is the artifact's digest. Nothing measured stands in here. */
 export const artifactManifest = z.strictObject({
   kind: z.literal('artifact'),

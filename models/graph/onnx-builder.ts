@@ -7,16 +7,20 @@ import protobuf from 'protobufjs/minimal.js';
 
 const irVersion = 9;
 const opsetVersion = 18;
+/** Of every other domain; `com.microsoft` has had this one only. */
+const extraOpsetVersion = 1;
 
 /** As ONNX numbers them: what `Cast` is given. */
-export const elementCodes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const elementCodes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof elementCodes;
 
 /** Fixed sizes, or the names of free dimensions. */
 export type Shape = readonly (number | string)[];
 /** Something a node gives or takes. Only its name matters to ONNX. */
 export type Value = { readonly name: string };
-export type AttributeValue = { int: number } | { ints: readonly number[] } | { float: number } | { string: string };
+export type AttributeValue = { int: number } | { ints: readonly number[] } | { float: number } | { string: string } | { graph: Uint8Array };
+/** int64 is given as plain whole numbers. */
+export type ConstantData = Float32Array | Int32Array | Uint8Array | readonly number[];
 
 type Writer = protobuf.Writer;
 
@@ -25,8 +29,10 @@ export class OnnxBuilder {
   readonly #inputs: Uint8Array[] = [];
   readonly #outputs: Uint8Array[] = [];
   readonly #initializers: Uint8Array[] = [];
-  readonly #nodes: Uint8Array[] = [];
+  #nodes: Uint8Array[] = [];
   readonly #scalars = new Map<string, Value>();
+  /** Of operators that are not ONNX's own, by name. */
+  readonly #domains = new Set<string>();
   #values = 0;
 
   constructor({ name }: { name: string }) {
@@ -44,8 +50,8 @@ export class OnnxBuilder {
     this.#outputs.push(valueInfo(name, type, shape));
   }
 
-  /** An initializer. `data` is in row-major order; for int64 give plain whole numbers. */
-  constant(data: Float32Array | Int32Array | readonly number[], shape: readonly number[], name = this.#nextName()): Value {
+  /** An initializer. `data` is in row-major order. */
+  constant(data: ConstantData, shape: readonly number[], name = this.#nextName()): Value {
     const size = shape.reduce((product, dimension) => product * dimension, 1);
     if (size !== data.length) throw new RangeError(`constant ${name}: ${data.length} numbers do not fill the shape [${shape.join(', ')}]`);
     this.#initializers.push(tensor(name, data, shape));
@@ -62,7 +68,7 @@ export class OnnxBuilder {
     return this.#shared(`f${value}`, () => this.constant(Float32Array.of(value), []));
   }
 
-  /** Adds a node with one output. */
+  /** Adds a node with one output. An operator that is not ONNX's own is named with its domain, `com.microsoft.MatMulNBits`. */
   node(operator: string, inputs: readonly Value[], attributes: Readonly<Record<string, AttributeValue>> = {}): Value {
     return this.nodes(operator, inputs, 1, attributes)[0] as Value;
   }
@@ -70,8 +76,29 @@ export class OnnxBuilder {
   /** Adds a node with several outputs. */
   nodes(operator: string, inputs: readonly Value[], outputs: number, attributes: Readonly<Record<string, AttributeValue>> = {}): Value[] {
     const values = Array.from({ length: outputs }, () => ({ name: this.#nextName() }));
+    const domain = domainOf(operator);
+    if (domain !== '') this.#domains.add(domain);
     this.#nodes.push(node(operator, inputs, values, attributes));
     return values;
+  }
+
+  /**
+   * A branch of `If`: the nodes that `make` adds stand in it, and what it gives is what the branch gives. They may take any value there was before;
+   * constants stand in the whole graph.
+   */
+  branch(make: () => readonly { value: Value; type: ElementType; shape: Shape }[]): AttributeValue {
+    const outside = this.#nodes;
+    this.#nodes = [];
+    try {
+      const outputs = make();
+      const graph = protobuf.Writer.create();
+      for (const bytes of this.#nodes) graph.uint32(tag(1)).bytes(bytes);
+      graph.uint32(tag(2)).string(this.#nextName());
+      for (const { value, type, shape } of outputs) graph.uint32(tag(12)).bytes(valueInfo(value.name, type, shape));
+      return { graph: graph.finish() };
+    } finally {
+      this.#nodes = outside;
+    }
   }
 
   /** The bytes of the ModelProto. */
@@ -88,6 +115,7 @@ export class OnnxBuilder {
     model.uint32(tag(2)).string('understudy');
     model.uint32(tag(7)).bytes(graph.finish());
     model.uint32(tag(8)).fork().uint32(tag(2, 'varint')).int64(opsetVersion).ldelim();
+    for (const domain of this.#domains) model.uint32(tag(8)).fork().uint32(tag(1)).string(domain).uint32(tag(2, 'varint')).int64(extraOpsetVersion).ldelim();
     return Uint8Array.from(model.finish());
   }
 
@@ -113,12 +141,19 @@ function node(operator: string, inputs: readonly Value[], outputs: readonly Valu
   const writer = protobuf.Writer.create();
   for (const input of inputs) writer.uint32(tag(1)).string(input.name);
   for (const output of outputs) writer.uint32(tag(2)).string(output.name);
-  writer.uint32(tag(4)).string(operator);
+  writer.uint32(tag(4)).string(operator.slice(operator.lastIndexOf('.') + 1));
   for (const name of Object.keys(attributes).sort()) attribute(writer.uint32(tag(5)).fork(), name, attributes[name] as AttributeValue).ldelim();
+  const domain = domainOf(operator);
+  if (domain !== '') writer.uint32(tag(7)).string(domain);
   return writer.finish();
 }
 
-const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
+
+/** '' where it is ONNX's own. */
+function domainOf(operator: string): string {
+  return operator.slice(0, Math.max(0, operator.lastIndexOf('.')));
+}
 
 function attribute(writer: Writer, name: string, value: AttributeValue): Writer {
   writer.uint32(tag(1)).string(name);
@@ -132,6 +167,9 @@ function attribute(writer: Writer, name: string, value: AttributeValue): Writer 
   } else if ('string' in value) {
     writer.uint32(tag(4)).string(value.string);
     type = attributeTypes.string;
+  } else if ('graph' in value) {
+    writer.uint32(tag(6)).bytes(value.graph);
+    type = attributeTypes.graph;
   } else {
     for (const one of value.ints) writer.uint32(tag(8, 'varint')).int64(one);
     type = attributeTypes.ints;
@@ -139,8 +177,8 @@ function attribute(writer: Writer, name: string, value: AttributeValue): Writer 
   return writer.uint32(tag(20, 'varint')).int32(type);
 }
 
-function tensor(name: string, data: Float32Array | Int32Array | readonly number[], shape: readonly number[]): Uint8Array {
-  const type: ElementType = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'int64';
+function tensor(name: string, data: ConstantData, shape: readonly number[]): Uint8Array {
+  const type = elementTypeOf(data);
   const writer = protobuf.Writer.create();
   for (const dimension of shape) writer.uint32(tag(1, 'varint')).int64(dimension);
   writer.uint32(tag(2, 'varint')).int32(elementCodes[type]);
@@ -149,9 +187,15 @@ function tensor(name: string, data: Float32Array | Int32Array | readonly number[
   return writer.finish();
 }
 
+function elementTypeOf(data: ConstantData): ElementType {
+  if (data instanceof Float32Array) return 'float32';
+  if (data instanceof Int32Array) return 'int32';
+  return data instanceof Uint8Array ? 'uint8' : 'int64';
+}
+
 /** ONNX asks for little-endian, which is what every platform ONNX Runtime ships for has in memory. */
-function littleEndianBytes(data: Float32Array | Int32Array | readonly number[]): Uint8Array {
-  if (data instanceof Float32Array || data instanceof Int32Array) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+function littleEndianBytes(data: ConstantData): Uint8Array {
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const wide = BigInt64Array.from(data, (value) => BigInt(value));
   return new Uint8Array(wide.buffer);
 }

@@ -3,7 +3,8 @@ import { digestBytes } from '../../contracts/digest.ts';
 import { UnderstudyError } from '../../contracts/problem.ts';
 import { rowLengths } from '../../embeddings/search.ts';
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
-import { declareAnswer, declareInputs } from '../../graph/recommend-interface.ts';
+import { declareInputs } from '../../graph/recommend-interface.ts';
+import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
 import type { Algorithm, Embeddings, Model } from '../algorithm.ts';
 import { packCheckpoint, runFingerprint, unpackCheckpoint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
@@ -40,6 +41,7 @@ const smallest = 1e-30;
  */
 export const embeddingKnn: Algorithm<EmbeddingKnnParams> = {
   name: 'embedding-knn',
+  retrieval: 'product',
   params: embeddingKnnParams,
   embeddings: 'given',
   async train({ interactions, params, seed, embeddings }, hooks = {}) {
@@ -106,7 +108,7 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph() {
+    exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'embedding-knn' });
       const inputs = declareInputs(graph, itemCount);
       const column = (data: Float32Array, name: string) => graph.constant(data, [data.length], name);
@@ -120,11 +122,17 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
       const summed = graph.node('MatMul', [graph.node('Unsqueeze', [weights, zero]), rows]);
       const profile = graph.node('Div', [summed, graph.node('Max', [total, graph.float32(smallest)])]);
       const flat = graph.node('Reshape', [profile, graph.int64(-1)]);
-      const similarity = graph.node('Reshape', [graph.node('MatMul', [itemVectors, graph.node('Unsqueeze', [flat, one])]), graph.int64(-1)]);
-      const say = graph.node('Min', [graph.node('Div', [total, graph.float32(smallest)]), graph.float32(1)]);
-      const missing = graph.node('Mul', [column(absence, 'item_absence'), say]);
-      const scores = graph.node('Add', [graph.node('Sub', [similarity, missing]), column(prior, 'item_prior')]);
-      declareAnswer(graph, inputs, scores, itemCount);
+      declareRetrieval(
+        {
+          ...{ graph, inputs, itemCount, width: dimensions, vectors, table: itemVectors, query: graph.node('Unsqueeze', [flat, one]), productsDecide: true },
+          scoresOf(similarity, rows) {
+            const say = graph.node('Min', [graph.node('Div', [total, graph.float32(smallest)]), graph.float32(1)]);
+            const missing = graph.node('Mul', [rows.column('item_absence', absence), say]);
+            return graph.node('Add', [graph.node('Sub', [similarity, missing]), rows.column('item_prior', prior)]);
+          },
+        },
+        retrieval,
+      );
       return graph.build();
     },
   };

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
-import { declareAnswer, declareInputs } from '../../graph/recommend-interface.ts';
+import { declareInputs } from '../../graph/recommend-interface.ts';
+import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
 import { type Round, TruncatedSvd } from '../../kernels/truncated-svd.ts';
 import type { Algorithm, Interactions, Model } from '../algorithm.ts';
 import { giveWay, packCheckpoint, runFingerprint, unpackCheckpoint } from '../checkpoint.ts';
-import { addNeighbours, addNeighboursNodes, emptyNeighbours, findNeighbours, type Neighbours } from '../neighbours.ts';
+import { addNearNodes, addNeighbours, emptyNeighbours, findNeighbours, type Near, nearNodes, type Neighbours } from '../neighbours.ts';
 import { popularityPrior } from '../prior.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import { accumulate, transpose } from '../sparse.ts';
@@ -39,6 +40,7 @@ export type GfCfParams = z.output<typeof gfCfParams>;
  */
 export const gfCf: Algorithm<GfCfParams> = {
   name: 'gf-cf',
+  retrieval: 'product',
   params: gfCfParams,
   embeddings: 'made',
   async train({ interactions: given, params, seed }, hooks = {}) {
@@ -135,7 +137,7 @@ function gfCfModel({ params, degrees, values, vectors, neighbours: found, prior 
       if (neighbours.width > 0) addNeighbours(scores, neighbours, history);
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph() {
+    exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'gf-cf' });
       const inputs = declareInputs(graph, itemCount);
       const padded = new Float32Array((itemCount + 1) * factors);
@@ -145,10 +147,24 @@ function gfCfModel({ params, degrees, values, vectors, neighbours: found, prior 
       const weights = graph.node('Mul', [inputs.historyWeight, graph.node('Gather', [column(into, 'item_scale_in'), inputs.history])]);
       const summed = graph.node('MatMul', [graph.node('Unsqueeze', [weights, graph.int64(0)]), graph.node('Gather', [itemVectors, inputs.history])]);
       const query = graph.node('Mul', [graph.node('Reshape', [summed, graph.int64(-1)]), column(response, 'response')]);
-      const product = graph.node('Reshape', [graph.node('MatMul', [itemVectors, graph.node('Unsqueeze', [query, graph.int64(1)])]), graph.int64(-1)]);
-      const filtered = graph.node('Add', [graph.node('Mul', [product, column(outOf, 'item_scale_out')]), column(prior, 'item_prior')]);
-      const scores = neighbours.width > 0 ? addNeighboursNodes({ graph, inputs, neighbours, scores: filtered }) : filtered;
-      declareAnswer(graph, inputs, scores, itemCount);
+      let near: Near | undefined;
+      declareRetrieval(
+        {
+          ...{ graph, inputs, itemCount, width: factors, vectors: padded, table: itemVectors, query: graph.node('Unsqueeze', [query, graph.int64(1)]) },
+          // Each item has a scale of its own, and neighbours may lift any.
+          productsDecide: false,
+          scoresOf(products, rows) {
+            const scaled = graph.node('Mul', [products, rows.column('item_scale_out', outOf)]);
+            const filtered = graph.node('Add', [scaled, rows.column('item_prior', prior)]);
+            if (neighbours.width === 0) return filtered;
+            near ??= nearNodes({ graph, inputs, neighbours });
+            if (rows.all) return addNearNodes(graph, filtered, near);
+            const nothing = graph.node('Expand', [graph.float32(0), graph.int64(itemCount + 1)]);
+            return graph.node('Add', [filtered, rows.of(addNearNodes(graph, nothing, near))]);
+          },
+        },
+        retrieval,
+      );
       return graph.build();
     },
   };

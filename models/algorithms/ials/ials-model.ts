@@ -1,5 +1,6 @@
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
-import { declareAnswer, declareInputs } from '../../graph/recommend-interface.ts';
+import { declareInputs } from '../../graph/recommend-interface.ts';
+import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
 import type { Model } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import { type FoldInItems, foldIn, foldInGraph } from './fold-in.ts';
@@ -38,16 +39,20 @@ export function ialsModel({
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph() {
+    exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'ials' });
       const inputs = declareInputs(graph, itemCount);
       const padded = new Float32Array((itemCount + 1) * width);
       padded.set(factors);
       const itemFactors = graph.constant(padded, [itemCount + 1, width], 'item_factors');
-      const user = foldInGraph({ graph, inputs, factors: itemFactors, items });
-      const flat = graph.node('Reshape', [graph.node('MatMul', [itemFactors, user]), graph.int64(-1)]);
-      const scores = graph.node('Add', [flat, graph.constant(prior, [itemCount + 1], 'item_prior')]);
-      declareAnswer(graph, inputs, scores, itemCount);
+      const query = foldInGraph({ graph, inputs, factors: itemFactors, items });
+      declareRetrieval(
+        {
+          ...{ graph, inputs, itemCount, width, vectors: padded, table: itemFactors, query, productsDecide: true },
+          scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
+        },
+        retrieval,
+      );
       return graph.build();
     },
   };

@@ -1,6 +1,7 @@
 import { sum, type TrainedLayers } from '../../neural/trained-layers.ts';
 import { OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
-import { declareAnswer, declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
+import { declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
+import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
 import type { Model } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import type { Shape } from './transformer.ts';
@@ -33,14 +34,19 @@ export function sasrecModel(trained: Trained): Model {
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph() {
+    exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'sasrec' });
       const inputs = declareInputs(graph, itemCount);
       const table = graph.constant(items, [itemCount + 1, shape.width], 'item_vectors');
       const out = lastOutputGraph({ graph, inputs, table, trained });
-      const products = graph.node('MatMul', [table, graph.node('Reshape', [out, graph.constant([shape.width, 1], [2])])]);
-      const scores = graph.node('Add', [graph.node('Reshape', [products, graph.int64(-1)]), graph.constant(prior, [itemCount + 1], 'item_prior')]);
-      declareAnswer(graph, inputs, scores, itemCount);
+      const query = graph.node('Reshape', [out, graph.constant([shape.width, 1], [2])]);
+      declareRetrieval(
+        {
+          ...{ graph, inputs, itemCount, width: shape.width, vectors: items, table, query, productsDecide: true },
+          scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
+        },
+        retrieval,
+      );
       return graph.build();
     },
   };

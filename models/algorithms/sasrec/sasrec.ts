@@ -53,6 +53,7 @@ const mostItemsForSoftmax = 10_000;
  */
 export const sasrec: Algorithm<SasrecParams> = {
   name: 'sasrec',
+  retrieval: 'product',
   params: sasrecParams,
   async train({ interactions, params, seed }, hooks = {}) {
     const fingerprint = runFingerprint({ algorithm: 'sasrec', params, seed, interactions });
