@@ -23,6 +23,7 @@ export function ialsModel({
   maxHistory: number;
 }): Model {
   const { factors, itemCount, width } = items;
+  let padded: Float32Array | undefined;
   return {
     maxHistory,
     keep: () => keepItems({ items: learned, width }),
@@ -42,8 +43,7 @@ export function ialsModel({
     exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'ials' });
       const inputs = declareInputs(graph, itemCount);
-      const padded = new Float32Array((itemCount + 1) * width);
-      padded.set(factors);
+      padded ??= withPaddingRow(factors, width);
       const itemFactors = graph.constant(padded, [itemCount + 1, width], 'item_factors');
       const query = foldInGraph({ graph, inputs, factors: itemFactors, items });
       declareRetrieval(
@@ -56,4 +56,10 @@ export function ialsModel({
       return graph.build();
     },
   };
+}
+
+function withPaddingRow(factors: Float32Array, width: number): Float32Array {
+  const padded = new Float32Array(factors.length + width);
+  padded.set(factors);
+  return padded;
 }

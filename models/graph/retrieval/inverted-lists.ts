@@ -2,7 +2,7 @@ import type { WayNamed } from '../../contracts/artifact.ts';
 import { UnderstudyError } from '../../contracts/problem.ts';
 import { elementCodes, type Value } from '../onnx-builder.ts';
 import { type Answer, allowedScoreFloor, allowedScores, bestOf, disallowedScore } from '../recommend-interface.ts';
-import { cutIntoCells } from './cells.ts';
+import { type Cells, cutIntoCells } from './cells.ts';
 import { byIndex, type ItemScoring, type RowsOf, scoresOfAll, scoresOfSome } from './item-scoring.ts';
 
 /**
@@ -43,12 +43,24 @@ const int32 = ({ graph }: ItemScoring, value: number): Value => graph.constant(I
 /** int32 [probes * cellItems], with padding in between. */
 function itemsOfCells({ graph, itemCount, width, vectors, query, productsDecide }: ItemScoring, way: WayNamed<'inverted-lists'>): Value {
   if (!productsDecide) throw new UnderstudyError('UND-INPUT', 'Inverted lists are for models whose scores are products of vectors and little else');
-  const cells = cutIntoCells({ vectors, width, rows: itemCount, cellItems: way.cellItems, padding: itemCount, seed: way.seed });
+  const cells = cellsOf(vectors, { width, rows: itemCount, cellItems: way.cellItems, padding: itemCount, seed: way.seed });
   const centroids = graph.constant(cells.centroids, [cells.count, width], 'cell_centroids');
   const members = graph.constant(cells.members, [cells.count, way.cellItems], 'cell_items');
   const products = graph.node('Reshape', [graph.node('MatMul', [centroids, query]), graph.int64(-1)]);
   const nearest = bestOf(graph, products, graph.int64(Math.min(way.probes, cells.count)));
   return graph.node('Reshape', [graph.node('Gather', [members, nearest.items]), graph.int64(-1)]);
+}
+
+type Cut = Omit<Parameters<typeof cutIntoCells>[0], 'vectors'>;
+/** Who looks for the right number of probes asks for the same cells again and again. */
+const lastCut = new WeakMap<Float32Array, { cut: Cut; cells: Cells }>();
+
+function cellsOf(vectors: Float32Array, cut: Cut): Cells {
+  const last = lastCut.get(vectors);
+  if (last?.cut.cellItems === cut.cellItems && last.cut.seed === cut.seed) return last.cells;
+  const cells = cutIntoCells({ vectors, ...cut });
+  lastCut.set(vectors, { cut, cells });
+  return cells;
 }
 
 /** As many as are excluded come along, so that these need be looked for among the best alone. */
