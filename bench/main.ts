@@ -6,12 +6,13 @@ import { benchData, printDataBench } from './data.ts';
 import { benchLoop, printLoopBench } from './loop.ts';
 import { benchOpe, printOpeBench } from './ope.ts';
 import { benchRanking, printRankingBench } from './ranking.ts';
+import { benchRetrieval, printRetrievalBench } from './retrieval.ts';
 import { benchServing, printServingBench } from './serving.ts';
 import { benchTraining, printTrainingBench } from './training.ts';
 import { writeQuality } from './write-quality.ts';
 
 /**
- * `npm run bench [-- serving|loop|ope|ranking|data|training] [--json] [--quick]`: ratios against a named peer in the same run, medians of several rounds.
+ * `npm run bench [-- serving|loop|ope|ranking|data|training|retrieval] [--json] [--quick]`: ratios against a named peer in the same run, medians of several rounds.
  * `npm run bench -- quality [--check]`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
  */
 const { values, positionals } = parseArgs({
@@ -19,7 +20,7 @@ const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, check: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'quality'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'quality'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -47,6 +48,8 @@ const data = wanted('data')
 if (data !== undefined) say(printDataBench(data));
 const training = wanted('training') ? await benchTraining({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick }) : undefined;
 if (training !== undefined) say(printTrainingBench(training));
+const retrieval = wanted('retrieval') ? await benchRetrieval({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick }) : undefined;
+if (retrieval !== undefined) say(printRetrievalBench(retrieval));
 if (positionals.includes('quality')) {
   const stale = await writeQuality({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, say });
   say(
@@ -58,4 +61,4 @@ if (positionals.includes('quality')) {
   );
   if (stale.length > 0) process.exitCode = 1;
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training })}\n`);
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval })}\n`);

@@ -8,12 +8,13 @@ export type Cells = {
   count: number;
 };
 
-/** A part is cut into so many at most; the more, the better the cells and the longer it takes. */
-const partsAtMost = 32;
+/** A part is cut into so many at most: with fewer there are more levels, and what one of them cuts apart no later one brings together. */
+const partsAtMost = 128;
 /** Cells are aimed at this share of what they can hold, since parts come out unequal. */
-const aimedFill = 0.6;
-const sweeps = 6;
-const samplesPerPart = 64;
+const aimedFill = 0.7;
+/** More of either takes longer, and finds no better cells to speak of. */
+const sweeps = 3;
+const samplesPerPart = 32;
 
 type Points = { vectors: Float32Array; width: number };
 
@@ -71,14 +72,14 @@ function sampleOf(part: Uint32Array, size: number, random: Random): Uint32Array 
   return Uint32Array.from(places, (place) => part[place] as number).sort();
 }
 
-/** float32 [parts, width]: some of the sample, at random. */
-function startOf({ vectors, width }: Points, sample: Uint32Array, { parts, random }: { parts: number; random: Random }): Float32Array {
-  const centroids = new Float32Array(parts * width);
+/** [parts, width]: some of the sample, at random. */
+function startOf({ vectors, width }: Points, sample: Uint32Array, { parts, random }: { parts: number; random: Random }): Float64Array {
+  const centroids = new Float64Array(parts * width);
   for (const [part, row] of sampleOf(sample, parts, random).entries()) centroids.set(vectors.subarray(row * width, (row + 1) * width), part * width);
   return centroids;
 }
 
-function moveToMeans(points: Points, sample: Uint32Array, centroids: Float32Array): void {
+function moveToMeans(points: Points, sample: Uint32Array, centroids: Float64Array): void {
   const { vectors, width } = points;
   const parts = centroids.length / width;
   const sums = new Float64Array(centroids.length);
@@ -96,33 +97,41 @@ function moveToMeans(points: Points, sample: Uint32Array, centroids: Float32Arra
 }
 
 /** Index of the nearest centroid of each row, by |c|^2 / 2 - x . c; ties to the lower one. */
-function nearestOf({ vectors, width }: Points, rows: Uint32Array, centroids: Float32Array): Uint32Array {
+function nearestOf({ vectors, width }: Points, rows: Uint32Array, centroids: Float64Array): Uint32Array {
   const parts = centroids.length / width;
-  const halves = Float64Array.from({ length: parts }, (_, part) => dot(centroids, part * width, centroids, part * width, width) / 2);
-  return Uint32Array.from(rows, (row) => {
-    let nearest = 0;
+  const halves = Float64Array.from({ length: parts }, (_, part) => {
+    const centroid = centroids.subarray(part * width, (part + 1) * width);
+    return dot(centroid, centroids, part * width) / 2;
+  });
+  // In double precision once, and not again for each centroid.
+  const vector = new Float64Array(width);
+  const nearest = new Uint32Array(rows.length);
+  for (let place = 0; place < rows.length; place += 1) {
+    const from = (rows[place] as number) * width;
+    for (let f = 0; f < width; f += 1) vector[f] = vectors[from + f] as number;
     let least = Number.POSITIVE_INFINITY;
     for (let part = 0; part < parts; part += 1) {
-      const distance = (halves[part] as number) - dot(vectors, row * width, centroids, part * width, width);
+      const distance = (halves[part] as number) - dot(vector, centroids, part * width);
       if (distance >= least) continue;
       least = distance;
-      nearest = part;
+      nearest[place] = part;
     }
-    return nearest;
-  });
+  }
+  return nearest;
 }
 
 /** Four sums side by side: one alone would wait for itself at each step. */
-function dot(left: Float32Array, fromLeft: number, right: Float32Array, fromRight: number, width: number): number {
+function dot(vector: Float64Array, centroids: Float64Array, from: number): number {
+  const width = vector.length;
   const whole = width - (width % 4);
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let f = 0; f < whole; f += 4) {
-    a += (left[fromLeft + f] as number) * (right[fromRight + f] as number);
-    b += (left[fromLeft + f + 1] as number) * (right[fromRight + f + 1] as number);
-    c += (left[fromLeft + f + 2] as number) * (right[fromRight + f + 2] as number);
-    d += (left[fromLeft + f + 3] as number) * (right[fromRight + f + 3] as number);
+    a += (vector[f] as number) * (centroids[from + f] as number);
+    b += (vector[f + 1] as number) * (centroids[from + f + 1] as number);
+    c += (vector[f + 2] as number) * (centroids[from + f + 2] as number);
+    d += (vector[f + 3] as number) * (centroids[from + f + 3] as number);
   }
-  for (let f = whole; f < width; f += 1) a += (left[fromLeft + f] as number) * (right[fromRight + f] as number);
+  for (let f = whole; f < width; f += 1) a += (vector[f] as number) * (centroids[from + f] as number);
   return a + b + (c + d);
 }
 
