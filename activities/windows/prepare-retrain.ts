@@ -141,6 +141,7 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
       ? {}
       : { tune: { grid: tune, ...(search === undefined ? {} : { search }), metric: charter.gates.primaryMetric, judgedBy: judgingOf(charter) } }),
     ...peopleOf(charter),
+    ...(candidate.index === undefined ? {} : { index: candidate.index }),
   };
 }
 

@@ -75,11 +75,22 @@ export interface Model {
    */
   exportGraph(how?: { retrieval?: RetrievalWay | undefined }): Uint8Array;
   maxHistory: number;
+  /** Present where the products of vectors decide its scores: these, for comparison with other indexes. */
+  products?(): Products;
   /** The vectors by which it knows its items, for others to be made over. Of items only: no row of it is a person's. */
   embeddings?(): Embeddings;
   /** What a later training may begin from (`WarmStart.kept`). Of items only: no row of it is a person's. */
   keep?(): Uint8Array;
 }
+
+/** score = vector of the item . vector of the query, but for what tells apart items of about the same product. */
+export type Products = {
+  width: number;
+  /** float32 [itemCount, width] at least */
+  vectors: Float32Array;
+  /** [width] */
+  queryOf(request: ScoreRequest): ArrayLike<number>;
+};
 
 export type Embeddings = {
   dimensions: number;

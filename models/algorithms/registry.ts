@@ -59,7 +59,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
     if (typeof name !== 'string') return [];
     if (name === guest) {
       const folder = memberOf(params, 'folder');
-      const start = ['warmStart', 'embeddings'].flatMap((field) =>
+      const start = ['warmStart', 'embeddings', 'index'].flatMap((field) =>
         memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'a guest comes trained' }],
       );
       return typeof folder === 'string' && folder !== '' ? start : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }, ...start];
@@ -71,6 +71,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
       ...startMistakes(name, candidate, `${at}/warmStart`),
       ...tuneMistakes(name, candidate, `${at}/tune`),
       ...vectorMistakes(name, candidate, { candidates, at: `${at}/embeddings` }),
+      ...indexMistakes(name, candidate, `${at}/index`),
     ];
   });
 }
@@ -126,6 +127,12 @@ function vectorMistakes(name: string, candidate: unknown, { candidates, at }: { 
   const makes = Object.keys(algorithms).filter((one) => algorithmNamed(one).embeddings === 'made');
   if (typeof source !== 'string' || makes.includes(source)) return [];
   return [{ path: `${at}/of`, message: `${source} makes no vectors; there are ${makes.join(', ')} for that` }];
+}
+
+function indexMistakes(name: string, candidate: unknown, at: string): Mistake[] {
+  if (memberOf(candidate, 'index') === undefined || algorithmNamed(name).retrieval === 'product') return [];
+  const products = Object.keys(algorithms).filter((one) => algorithmNamed(one).retrieval === 'product');
+  return [{ path: at, message: `${name} has one way to find the best; those of ${products.join(', ')} can be chosen` }];
 }
 
 const memberOf = (value: unknown, key: string): unknown =>

@@ -34,6 +34,52 @@ export const retrievalWay = z.discriminatedUnion('way', [
 export type RetrievalWay = z.infer<typeof retrievalWay>;
 export type WayNamed<Name extends RetrievalWay['way']> = Extract<RetrievalWay, { way: Name }>;
 
+/** What a charter asks of a candidate's index; the cheapest way that gives it is taken. */
+export const indexConstraint = z.strictObject({
+  /** Of the best 100 by float32, the share that is found. */
+  recallAt100: z.number().gt(0).max(1).default(0.99),
+  /** Of a whole request to the graph, on one thread. */
+  p99Ms: z.number().positive(),
+  /** Of the graph. */
+  memoryMb: z.number().positive(),
+});
+export type IndexConstraint = z.infer<typeof indexConstraint>;
+
+/** `index.json`, of a candidate whose charter has a constraint: how its graph finds the best. */
+export const indexChoice = z.strictObject({ kind: z.literal('index'), retrieval: retrievalWay });
+export type IndexChoice = z.infer<typeof indexChoice>;
+
+const measuredIndex = z.strictObject({
+  /** Null: a library's, for comparison. No graph holds it, so it cannot be chosen. */
+  way: retrievalWay.nullable(),
+  name: z.string(),
+  /** Of what the exact graph answers, the share that is found, of the best 100 and of the best 20. */
+  recallAt100: z.number(),
+  agreementAt20: z.number(),
+  p50Ms: z.number(),
+  p99Ms: z.number(),
+  bytes: z.number().int(),
+  buildSeconds: z.number(),
+  /** Why it was not to be chosen; empty where it could be. */
+  objections: z.array(z.string()),
+});
+export type MeasuredIndex = z.infer<typeof measuredIndex>;
+
+/** Beside the artifact, of the training of a recipe on a window: what was measured, where, and what was chosen by it. A rerun chooses the same. */
+export const indexMeasurements = z.strictObject({
+  kind: z.literal('index-measurements'),
+  window: digestString,
+  recipe: digestString,
+  constraint: indexConstraint,
+  items: z.number().int(),
+  requests: z.number().int(),
+  cpu: z.string(),
+  measured: z.array(measuredIndex).min(1),
+  chosen: retrievalWay,
+  why: z.string(),
+});
+export type IndexMeasurements = z.infer<typeof indexMeasurements>;
+
 /** The deterministic core. Its canonical JSON's digest is the artifact's digest. Nothing measured stands in here. */
 export const artifactManifest = z.strictObject({
   kind: z.literal('artifact'),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { positiveMs, releaseRules, share } from './charter-release.ts';
 import { inconsistencies } from './charter-consistency.ts';
+import { indexConstraint } from './artifact.ts';
 import { charterAssumption } from './assumption.ts';
 import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
@@ -24,6 +25,8 @@ const candidate = z.strictObject({
   tune: tuningSpace.optional(),
   /** How `tune` is searched. */
   search: tuningSearch.optional(),
+  /** Present: how the graph finds its best items is chosen by measurement. Absent: it looks at every item, in float32. */
+  index: indexConstraint.optional(),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { indexConstraint } from './artifact.ts';
 import { eventKinds } from './event.ts';
 import { digestString, machineName, surfaceName } from './ids.ts';
 import { tuningSearch, tuningSpace } from './tuning.ts';
@@ -39,6 +40,8 @@ export const recipe = z.strictObject({
   warmStart: z.strictObject({ from: digestString.nullable(), params: z.record(z.string(), z.json()) }).optional(),
   /** Present: the model is made over the vectors of this set, which a run of the candidate `of` made. */
   embeddings: z.strictObject({ of: machineName, set: digestString }).optional(),
+  /** Present: how the graph finds its best items is chosen by what is measured at the first training, and kept. */
+  index: indexConstraint.optional(),
 });
 export type Recipe = z.infer<typeof recipe>;
 

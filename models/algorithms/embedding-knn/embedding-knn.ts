@@ -5,7 +5,7 @@ import { rowLengths } from '../../embeddings/search.ts';
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
 import { declareInputs } from '../../graph/recommend-interface.ts';
 import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
-import type { Algorithm, Embeddings, Model } from '../algorithm.ts';
+import type { Algorithm, Embeddings, Model, ScoreRequest } from '../algorithm.ts';
 import { packCheckpoint, runFingerprint, unpackCheckpoint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
 import { rankScores } from '../rank.ts';
@@ -85,19 +85,23 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
   const itemCount = prior.length - 1;
   /** [maxHistory] by place from the end of the longest history, the last 1 */
   const decays = Float32Array.from({ length: maxHistory }, (_, place) => decay ** (maxHistory - 1 - place));
+  const profileOf = ({ history, historyWeight }: ScoreRequest): { profile: Float64Array; total: number } => {
+    const profile = new Float64Array(dimensions);
+    let total = 0;
+    for (let entry = Math.max(0, history.length - maxHistory); entry < history.length; entry += 1) {
+      const item = history[entry] as number;
+      if (known[item] !== 1) continue;
+      const weight = Math.fround(historyWeight[entry] as number) * (decays[maxHistory - history.length + entry] as number);
+      total += weight;
+      for (let f = 0; f < dimensions; f += 1) profile[f] = (profile[f] as number) + weight * (vectors[item * dimensions + f] as number);
+    }
+    return { profile, total };
+  };
   return {
     maxHistory,
+    products: () => ({ width: dimensions, vectors, queryOf: (request) => profileOf(request).profile }),
     recommend(request) {
-      const profile = new Float64Array(dimensions);
-      let total = 0;
-      const { history, historyWeight } = request;
-      for (let entry = Math.max(0, history.length - maxHistory); entry < history.length; entry += 1) {
-        const item = history[entry] as number;
-        if (known[item] !== 1) continue;
-        const weight = Math.fround(historyWeight[entry] as number) * (decays[maxHistory - history.length + entry] as number);
-        total += weight;
-        for (let f = 0; f < dimensions; f += 1) profile[f] = (profile[f] as number) + weight * (vectors[item * dimensions + f] as number);
-      }
+      const { profile, total } = profileOf(request);
       const divisor = Math.max(total, smallest);
       const say = Math.min(1, total / smallest);
       const scores = new Float32Array(itemCount);

@@ -1,7 +1,7 @@
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
 import { declareInputs } from '../../graph/recommend-interface.ts';
 import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
-import type { Model } from '../algorithm.ts';
+import type { Model, ScoreRequest } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import { type FoldInItems, foldIn, foldInGraph } from './fold-in.ts';
 import { keepItems } from './warm-items.ts';
@@ -23,6 +23,7 @@ export function ialsModel({
   maxHistory: number;
 }): Model {
   const { factors, itemCount, width } = items;
+  const queryOf = (request: ScoreRequest) => foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
   let padded: Float32Array | undefined;
   return {
     maxHistory,
@@ -30,8 +31,9 @@ export function ialsModel({
     // As they are folded in, their product is the model's own similarity: what one event of the one adds to the score of the other, whoever it is of
     // (Hu, Koren, Volinsky 2008, section 5, without the user's weights). Its size says how sure the model is, so it is not divided out.
     embeddings: () => ({ dimensions: width, measure: 'dot', vectors: factors }),
+    products: () => ({ width, vectors: factors, queryOf }),
     recommend(request) {
-      const user = foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
+      const user = queryOf(request);
       const scores = new Float32Array(itemCount);
       for (let item = 0; item < itemCount; item += 1) {
         let sum = 0;

@@ -2,7 +2,7 @@ import { sum, type TrainedLayers } from '../../neural/trained-layers.ts';
 import { OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
 import { declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
 import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
-import type { Model } from '../algorithm.ts';
+import type { Model, ScoreRequest } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import type { Shape } from './transformer.ts';
 
@@ -21,11 +21,12 @@ export type Trained = {
 /** Recommends by what follows the last place of the history: score = item . output there + popularity prior. */
 export function sasrecModel(trained: Trained): Model {
   const { shape, itemCount, maxHistory, items, prior } = trained;
+  const queryOf = (request: ScoreRequest) => lastOutput(trained, [itemCount, ...recentHistory({ request, maxHistory, itemCount }).map(({ item }) => item)]);
   return {
     maxHistory,
+    products: () => ({ width: shape.width, vectors: items, queryOf }),
     recommend(request) {
-      const sequence = [itemCount, ...recentHistory({ request, maxHistory, itemCount }).map(({ item }) => item)];
-      const out = lastOutput(trained, sequence);
+      const out = queryOf(request);
       const scores = new Float32Array(itemCount);
       for (let item = 0; item < itemCount; item += 1) {
         let sum = 0;
