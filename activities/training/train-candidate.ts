@@ -1,7 +1,14 @@
 import type { Embeddings } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
-import { type ArtifactFiles, type ArtifactManifest, type ParityRecord, recommendGraphInterface } from '../../models/contracts/artifact.ts';
+import {
+  type ArtifactFiles,
+  type ArtifactManifest,
+  indexChoice,
+  type ParityRecord,
+  recommendGraphInterface,
+  type RetrievalWay,
+} from '../../models/contracts/artifact.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
 import { tuning } from '../../models/contracts/tuning.ts';
@@ -19,6 +26,7 @@ import { charterAsOf, readTrain } from '../windows/read-window.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
 import { putMaking } from '../rerun/making.ts';
 import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
+import { chooseIndex, indexFile, listedParity } from './choose-index.ts';
 import { loadGuest } from './guest.ts';
 import { type LearningCurve, withCurve } from './learning-curve.ts';
 import { tryGuest } from './try-guest.ts';
@@ -41,6 +49,8 @@ type Export = {
   start?: TrainingStart | undefined;
   /** What the model knows its items by, where it made that itself. */
   embeddings?: Embeddings | undefined;
+  /** How the graph finds its best items, where that was chosen. */
+  retrieval?: RetrievalWay | undefined;
   /** Digest of the train part; a guest has none. */
   matrix?: string;
 };
@@ -59,11 +69,11 @@ export async function trainCandidate(context: Context, input: TrainRequest, beat
         )
       : await guest(context, recipe);
   // What a replica holds for slates: not what is kept for a later training, nor vectors, which are loaded where they are asked for.
-  const idle: readonly string[] = [warmFile, tuningFile];
+  const idle: readonly string[] = [warmFile, tuningFile, indexFile];
   const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (idle.includes(name) ? sum : sum + file.byteLength), 0);
   const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
-    const { parity } = exported;
+    const parity = await parityOf(graph, exported);
     const checked = await checkParity({ graph, record: parity });
     const manifest: ArtifactManifest = {
       kind: 'artifact',
@@ -107,6 +117,10 @@ async function embeddingsOf(context: Context, { input, recipe, exported }: Made)
   const madeBy = { window: input.window, recipe: input.recipe, seed: recipe.seed };
   return { embeddings: await putEmbeddingSet(context.state.blobs, { surface: input.surface, madeBy, ids: files['vocabulary.json'], ...embeddings }) };
 }
+
+/** Lists alone may leave something out. */
+const parityOf = async (graph: RecommendGraph, { retrieval, parity }: Export): Promise<ParityRecord> =>
+  retrieval?.way === 'inverted-lists' ? listedParity(graph, parity) : parity;
 
 type Training = Beat & { checkpoints: Checkpoints; curve: LearningCurve };
 
@@ -156,12 +170,15 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
     seed: recipe.seed,
     histories: mixedHistories({ interactions, maxHistory: model.maxHistory, seed: recipe.seed, count: 20 }),
   });
+  const asking = { state: context.state, work: input, model, interactions, seed: recipe.seed, beat: () => giveWay().then(() => beat()) };
+  const retrieval = recipe.index && (await chooseIndex({ ...asking, constraint: recipe.index }));
   const kept = recipe.warmStart === undefined ? undefined : model.keep?.();
   return {
     files: {
-      'recommend.onnx': model.exportGraph(),
+      'recommend.onnx': model.exportGraph({ retrieval }),
       'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)),
       ...(kept === undefined ? {} : { [warmFile]: kept }),
+      ...(retrieval === undefined ? {} : { [indexFile]: Buffer.from(canonicalJson(indexChoice.parse({ kind: 'index', retrieval }))) }),
       ...(tuned === undefined ? {} : { [tuningFile]: Buffer.from(canonicalJson(tuned)) }),
     },
     maxHistory: model.maxHistory,
@@ -172,6 +189,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
     params: recipe.params,
     start,
     embeddings: model.embeddings?.(),
+    retrieval,
     matrix: digestTrain({ interactions, vocabulary, attributes }),
   };
 }
