@@ -9,8 +9,8 @@ export type RetrievalData = {
   histories: number[][];
 };
 
-/** How many items share a taste, and how many tastes a genre. */
-const itemsPerTaste = 250;
+/** How many items share a taste at the mean, and how many tastes a genre. Some tastes have many times as many items as others. */
+const itemsPerTaste = 150;
 const tastesPerGenre = 20;
 
 /**
@@ -28,16 +28,23 @@ export function generateRetrievalData({ itemCount, width, queries, seed }: { ite
     centers[place] = (genres[genre * width + (place % width)] as number) + normal();
   }
   const vectors = new Float32Array((itemCount + 1) * width);
+  const itemsOf: number[][] = Array.from({ length: tastes }, () => []);
   for (let item = 0; item < itemCount; item += 1) {
-    const taste = item % tastes;
+    const taste = Math.floor(tastes * random.float() ** 1.5);
+    itemsOf[taste]?.push(item);
     // The first items are the most sought after.
     const length = (0.4 + 0.6 * (1 - item / itemCount) ** 3) / Math.sqrt(width);
     for (let f = 0; f < width; f += 1) vectors[item * width + f] = length * ((centers[taste * width + f] as number) + 0.8 * normal());
   }
-  const ofTaste = (taste: number): number => Math.min(itemCount - 1, taste + tastes * Math.floor((itemCount / tastes) * random.float() ** 3));
   const histories = Array.from({ length: queries }, () => {
-    const liked = Array.from({ length: 2 + random.below(2) }, () => random.below(tastes));
-    return Array.from({ length: 3 + random.below(8) }, () => ofTaste(liked[random.below(liked.length)] as number));
+    const liked = Array.from({ length: 2 + random.below(2) }, () => itemsOf[Math.floor(tastes * random.float() ** 1.5)] ?? []).filter(
+      ({ length }) => length > 0,
+    );
+    // The first of a taste are the most sought after.
+    return Array.from({ length: 3 + random.below(8) }, () => {
+      const items = liked[random.below(liked.length)] ?? [];
+      return items[Math.floor(items.length * random.float() ** 3)] ?? 0;
+    });
   });
   return { itemCount, width, vectors, histories };
 }
