@@ -8,6 +8,8 @@ import { findPeerPython } from '../bench/peer-python.ts';
 import { cacheDirectory } from '../bootstrap/paths.mjs';
 import type { Interactions } from '../models/algorithms/algorithm.ts';
 import { algorithms, parseParams } from '../models/algorithms/registry.ts';
+import type { RetrievalWay } from '../models/contracts/artifact.ts';
+import { exactWay } from '../models/graph/retrieval/declare-retrieval.ts';
 import { createRandom } from '../models/random.ts';
 
 /** Prints a line a graph: its name, and what the checker of ONNX has against it, with the types and shapes of every value worked out. */
@@ -51,13 +53,19 @@ test('every algorithm writes graphs that the checker of ONNX has nothing against
   const interactions = someInteractions(seed);
   const vectors = Float32Array.from({ length: interactions.itemCount * 4 }, (_, cell) => Math.sin(cell));
   const names = Object.keys(algorithms);
+  const paths: string[] = [];
   for (const name of names) {
     const algorithm = algorithms[name] as (typeof algorithms)[string];
     const params = parseParams(algorithm, quick[name] ?? {});
     const model = await algorithm.train({ interactions, params, seed, embeddings: { dimensions: 4, measure: 'cosine', vectors } });
-    await writeFile(join(folder, `${name}.onnx`), model.exportGraph());
+    const ways: RetrievalWay[] =
+      algorithm.retrieval === 'product' ? [exactWay, { way: 'exact-8bit', rerank: 2 }, { way: 'exact-4bit', rerank: 5 }] : [exactWay];
+    if (model.products !== undefined) ways.push({ way: 'inverted-lists', cellItems: 8, probes: 3, seed });
+    for (const retrieval of ways) {
+      paths.push(join(folder, `${name} ${retrieval.way}.onnx`));
+      await writeFile(paths.at(-1) as string, model.exportGraph({ retrieval }));
+    }
   }
-  const paths = names.map((name) => join(folder, `${name}.onnx`));
   const { stdout } = await promisify(execFile)(python, ['-c', checker, ...paths], { env: { PATH: process.env.PATH } });
   expect(stdout.trim().split('\n')).toEqual(paths.map((path) => `${path} fits`));
 });

@@ -14,7 +14,7 @@ import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../m
 import { tuning } from '../../models/contracts/tuning.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
 import { checkParity, makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
-import { openRecommendGraph } from '../../models/graph/session.ts';
+import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { putArtifact } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { putEmbeddingSet } from '../../stores/embedding-sets.ts';
