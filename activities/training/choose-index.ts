@@ -13,6 +13,7 @@ import { digestString } from '../../models/contracts/ids.ts';
 import { asUnderstudyError } from '../../models/contracts/problem.ts';
 import { mixedHistories } from '../../models/graph/parity.ts';
 import { chooseWay, objectionsTo, waysToMeasure } from '../../models/graph/retrieval/choose-way.ts';
+import { cutAhead } from '../../models/graph/retrieval/inverted-lists.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import { z } from 'zod';
@@ -48,7 +49,19 @@ type Input = {
  * The way in which the graph of a model finds its best items: the cheapest that gives what the charter asks, by what is measured where it is trained. The
  * first training of a recipe on a window measures; whoever trains it again, a retry or a rerun, is given what was chosen then, on whatever machine.
  */
-export async function chooseIndex({ state, work, constraint, ...of }: Input): Promise<RetrievalWay> {
+export async function chooseIndex(input: Input): Promise<RetrievalWay> {
+  const way = await recordedChoice(input);
+  await cutCells(input, way);
+  return way;
+}
+
+/** That the graph can then be made in no time. */
+async function cutCells({ model, interactions: { itemCount }, beat }: Pick<Input, 'model' | 'interactions' | 'beat'>, way: RetrievalWay): Promise<void> {
+  const products = model.products?.();
+  if (products !== undefined) await cutAhead({ ...products, itemCount, way }, () => beat?.());
+}
+
+async function recordedChoice({ state, work, constraint, ...of }: Input): Promise<RetrievalWay> {
   const earlier = await findIndexMeasurements(state, work);
   if (earlier !== undefined) return earlier.chosen;
   const measured = await measureIndexes({ ...of, constraint });
@@ -95,6 +108,7 @@ export async function measureIndexes({ constraint, model, interactions, seed, be
   for (const way of waysToMeasure({ itemCount, productsDecide: model.products !== undefined, seed })) {
     await beat?.();
     const startedMs = performance.now();
+    await cutCells({ model, interactions, beat }, way);
     const bytes = model.exportGraph({ retrieval: way });
     // Cells are cut for the first of those that look into them.
     const buildSeconds = Math.max((performance.now() - startedMs) / 1000, way.way === 'inverted-lists' ? cutSeconds : 0);

@@ -86,7 +86,7 @@ export interface Model {
 /** score = vector of the item . vector of the query, but for what tells apart items of about the same product. */
 export type Products = {
   width: number;
-  /** float32 [itemCount, width] at least */
+  /** float32 [itemCount, width] at least; the array that the graph is made of. */
   vectors: Float32Array;
   /** [width] */
   queryOf(request: ScoreRequest): ArrayLike<number>;

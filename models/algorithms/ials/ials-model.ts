@@ -25,13 +25,14 @@ export function ialsModel({
   const { factors, itemCount, width } = items;
   const queryOf = (request: ScoreRequest) => foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
   let padded: Float32Array | undefined;
+  const paddedOf = (): Float32Array => (padded ??= withPaddingRow(factors, width));
   return {
     maxHistory,
     keep: () => keepItems({ items: learned, width }),
     // As they are folded in, their product is the model's own similarity: what one event of the one adds to the score of the other, whoever it is of
     // (Hu, Koren, Volinsky 2008, section 5, without the user's weights). Its size says how sure the model is, so it is not divided out.
     embeddings: () => ({ dimensions: width, measure: 'dot', vectors: factors }),
-    products: () => ({ width, vectors: factors, queryOf }),
+    products: () => ({ width, vectors: paddedOf(), queryOf }),
     recommend(request) {
       const user = queryOf(request);
       const scores = new Float32Array(itemCount);
@@ -45,12 +46,12 @@ export function ialsModel({
     exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'ials' });
       const inputs = declareInputs(graph, itemCount);
-      padded ??= withPaddingRow(factors, width);
-      const itemFactors = graph.constant(padded, [itemCount + 1, width], 'item_factors');
+      const vectors = paddedOf();
+      const itemFactors = graph.constant(vectors, [itemCount + 1, width], 'item_factors');
       const query = foldInGraph({ graph, inputs, factors: itemFactors, items });
       declareRetrieval(
         {
-          ...{ graph, inputs, itemCount, width, vectors: padded, table: itemFactors, query, productsDecide: true },
+          ...{ graph, inputs, itemCount, width, vectors, table: itemFactors, query, productsDecide: true },
           scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
         },
         retrieval,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createRandom } from '../../random.ts';
-import { cutIntoCells } from './cells.ts';
+import { cutIntoCells, cutIntoCellsStepwise } from './cells.ts';
 import { type Bits, quantizeRows } from './quantize-rows.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
@@ -30,6 +30,18 @@ it('every row stands in one cell, none of which is too full or empty, whatever t
     ),
     { seed, numRuns: 60 },
   ));
+
+it('cut step by step, with others having their turn in between, cells are the same', async () => {
+  const random = createRandom(seed);
+  const rows = 120_000;
+  const input = { vectors: Float32Array.from({ length: rows * 2 }, () => random.float()), width: 2, rows, cellItems: 200, padding: rows, seed };
+  let steps = 0;
+  const cells = await cutIntoCellsStepwise(input, () => {
+    steps += 1;
+  });
+  expect(steps).toBeGreaterThan(100);
+  expect(cells).toEqual(cutIntoCells(input));
+});
 
 it('rows of like things come to stand together', () => {
   const random = createRandom(seed);

@@ -19,7 +19,13 @@ const samplesPerPart = 32;
 /** A row is compared with the cells of so many parts. */
 const partsNear = 8;
 
+/** Between two steps; a million rows take tens of seconds. */
+const rowsPerStep = 50_000;
+
+type Input = Points & { rows: number; cellItems: number; padding: number; seed: number };
 type Cutting = Points & { cellItems: number; random: Random; ranker: NearestCentroids };
+/** Stops where others may have their turn. */
+type Steps<T> = Generator<undefined, T, undefined>;
 
 /**
  * Cuts rows into cells of like vectors by k-means of k-means: all rows into parts, each part into smaller ones, until none holds more than `cellItems`. Then
@@ -27,52 +33,87 @@ type Cutting = Points & { cellItems: number; random: Random; ranker: NearestCent
  * again. The same input and seed give the same cells.
  * @param vectors float32 [rows, width] at least
  */
-export function cutIntoCells(input: Points & { rows: number; cellItems: number; padding: number; seed: number }): Cells {
-  const { vectors, width, rows, cellItems, padding, seed } = input;
-  const cutting: Cutting = { vectors, width, cellItems, random: createRandom(seed), ranker: new NearestCentroids({ vectors, width }) };
+export function cutIntoCells(input: Input): Cells {
+  const steps = cutting(input);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** The same, with `onStep` after each bit of work: the place for heartbeats. */
+export async function cutIntoCellsStepwise(input: Input, onStep: () => Promise<void> | void): Promise<Cells> {
+  const steps = cutting(input);
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) await onStep();
+  return step.value;
+}
+
+function* cutting({ vectors, width, rows, cellItems, padding, seed }: Input): Steps<Cells> {
+  const points = { vectors, width };
+  const tools: Cutting = { ...points, cellItems, random: createRandom(seed), ranker: new NearestCentroids(points) };
   const all = Uint32Array.from({ length: rows }, (_, row) => row);
-  const cutUp = (part: Uint32Array): Uint32Array[] => (part.length <= cellItems ? [part] : cut(cutting, part).flatMap(cutUp));
-  const byPart = (rows <= cellItems ? [all] : cut(cutting, all)).map(cutUp);
-  const cells = toNearest(cutting, all, byPart).flatMap(cutUp);
+  const parts = rows <= cellItems ? [all] : yield* cut(tools, all);
+  const byPart: Uint32Array[][] = [];
+  for (const part of parts) byPart.push(yield* cutUp(tools, [part]));
+  const cells = yield* cutUp(tools, yield* toNearest(tools, all, byPart));
   const members = new Int32Array(cells.length * cellItems).fill(padding);
   for (const [cell, part] of cells.entries()) members.set(part, cell * cellItems);
-  return { members, centroids: meansOf(cutting, cells), count: cells.length };
+  return { members, centroids: meansOf(points, cells), count: cells.length };
+}
+
+/** In their order; each that is too full in the place of which stand those that it is cut into. */
+function* cutUp(tools: Cutting, parts: readonly Uint32Array[]): Steps<Uint32Array[]> {
+  const cells: Uint32Array[] = [];
+  for (const part of parts) {
+    if (part.length <= tools.cellItems) cells.push(part);
+    else for (const cell of yield* cutUp(tools, yield* cut(tools, part))) cells.push(cell);
+  }
+  return cells;
 }
 
 /** Each in the order of its rows; none is empty, and there are two at least. */
-function cut(cutting: Cutting, part: Uint32Array): Uint32Array[] {
-  const { ranker, random, cellItems } = cutting;
+function* cut(tools: Cutting, part: Uint32Array): Steps<Uint32Array[]> {
+  const { ranker, random, cellItems } = tools;
   const parts = Math.min(partsAtMost, Math.ceil(part.length / (aimedFill * cellItems)));
   const sample = sampleOf(part, parts * samplesPerPart, random);
   let centroids = meansOf(
-    cutting,
+    tools,
     Array.from(sampleOf(sample, parts, random), (row) => Uint32Array.of(row)),
   );
-  for (let sweep = 0; sweep < sweeps; sweep += 1) centroids = meansOf(cutting, grouped(sample, ranker.nearest(sample, centroids)));
-  const found = grouped(part, ranker.nearest(part, centroids));
+  for (let sweep = 0; sweep < sweeps; sweep += 1) centroids = meansOf(tools, grouped(sample, ranker.nearest(sample, centroids)));
+  const nearest = new Uint32Array(part.length);
+  for (let from = 0; from < part.length; from += rowsPerStep) {
+    nearest.set(ranker.nearest(part.subarray(from, from + rowsPerStep), centroids), from);
+    yield;
+  }
+  const found = grouped(part, nearest);
   // All alike: any half is as good as another.
   return found.length > 1 ? found : [part.slice(0, part.length >> 1), part.slice(part.length >> 1)];
 }
 
 /** Those of each cell that are nearer to it than to any other of the parts near to them. @param byPart cells of each part */
-function toNearest(cutting: Cutting, all: Uint32Array, byPart: readonly Uint32Array[][]): Uint32Array[] {
-  const { ranker } = cutting;
+function* toNearest(tools: Cutting, all: Uint32Array, byPart: readonly Uint32Array[][]): Steps<Uint32Array[]> {
+  const { ranker } = tools;
   const parts = byPart.map((cells) => Uint32Array.from(cells.flatMap((cell) => [...cell])));
+  const middles = meansOf(tools, parts);
   const near: number[][] = parts.map(() => []);
-  ranker.forEach(all, meansOf(cutting, parts), (row, distances) => {
-    for (let taken = 0; taken < Math.min(partsNear, distances.length); taken += 1) {
-      const part = leastOf(distances);
-      near[part]?.push(row);
-      distances[part] = Number.POSITIVE_INFINITY;
-    }
-  });
+  for (let from = 0; from < all.length; from += rowsPerStep) {
+    ranker.forEach(all.subarray(from, from + rowsPerStep), middles, (place, distances) => {
+      for (let taken = 0; taken < Math.min(partsNear, distances.length); taken += 1) {
+        const part = leastOf(distances);
+        near[part]?.push(from + place);
+        distances[part] = Number.POSITIVE_INFINITY;
+      }
+    });
+    yield;
+  }
   const cellOf = new Uint32Array(all.length);
   const least = new Float32Array(all.length).fill(Number.POSITIVE_INFINITY);
   let first = 0;
   for (const [part, cells] of byPart.entries()) {
     const rows = Uint32Array.from(near[part] ?? []);
     const before = first;
-    ranker.forEach(rows, meansOf(cutting, cells), (place, distances) => {
+    ranker.forEach(rows, meansOf(tools, cells), (place, distances) => {
       const row = rows[place] as number;
       const cell = leastOf(distances);
       if ((distances[cell] as number) >= (least[row] as number)) return;
@@ -80,6 +121,7 @@ function toNearest(cutting: Cutting, all: Uint32Array, byPart: readonly Uint32Ar
       cellOf[row] = before + cell;
     });
     first += cells.length;
+    yield;
   }
   return grouped(all, cellOf);
 }

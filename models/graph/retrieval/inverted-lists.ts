@@ -1,8 +1,8 @@
-import type { WayNamed } from '../../contracts/artifact.ts';
+import type { RetrievalWay, WayNamed } from '../../contracts/artifact.ts';
 import { UnderstudyError } from '../../contracts/problem.ts';
 import { elementCodes, type Value } from '../onnx-builder.ts';
 import { type Answer, allowedScoreFloor, allowedScores, bestOf, disallowedScore } from '../recommend-interface.ts';
-import { type Cells, cutIntoCells } from './cells.ts';
+import { type Cells, cutIntoCells, cutIntoCellsStepwise } from './cells.ts';
 import { byIndex, type ItemScoring, type RowsOf, scoresOfAll, scoresOfSome } from './item-scoring.ts';
 
 /**
@@ -52,15 +52,31 @@ function itemsOfCells({ graph, itemCount, width, vectors, query, productsDecide 
 }
 
 type Cut = Omit<Parameters<typeof cutIntoCells>[0], 'vectors'>;
-/** Who looks for the right number of probes asks for the same cells again and again. */
+/** Of some vectors: whoever looks for the right number of probes asks for the same cells again and again. */
 const lastCut = new WeakMap<Float32Array, { cut: Cut; cells: Cells }>();
 
-function cellsOf(vectors: Float32Array, cut: Cut): Cells {
+function knownCells(vectors: Float32Array, cut: Cut): Cells | undefined {
   const last = lastCut.get(vectors);
-  if (last?.cut.cellItems === cut.cellItems && last.cut.seed === cut.seed) return last.cells;
-  const cells = cutIntoCells({ vectors, ...cut });
+  return last?.cut.cellItems === cut.cellItems && last.cut.seed === cut.seed ? last.cells : undefined;
+}
+
+function cellsOf(vectors: Float32Array, cut: Cut): Cells {
+  const cells = knownCells(vectors, cut) ?? cutIntoCells({ vectors, ...cut });
   lastCut.set(vectors, { cut, cells });
   return cells;
+}
+
+/**
+ * Cuts the cells of vectors ahead, so that the graph over the same array need not: of many items that takes longer than a process may be silent for.
+ * @param onStep called between steps: the place for heartbeats
+ */
+export async function cutAhead(
+  { vectors, width, itemCount, way }: Pick<ItemScoring, 'vectors' | 'width' | 'itemCount'> & { way: RetrievalWay },
+  onStep: () => Promise<void> | void,
+): Promise<void> {
+  if (way.way !== 'inverted-lists') return;
+  const cut: Cut = { width, rows: itemCount, cellItems: way.cellItems, padding: itemCount, seed: way.seed };
+  lastCut.set(vectors, { cut, cells: knownCells(vectors, cut) ?? (await cutIntoCellsStepwise({ vectors, ...cut }, onStep)) });
 }
 
 /** As many as are excluded come along, so that these need be looked for among the best alone. */
