@@ -20,7 +20,7 @@ const samplesPerPart = 32;
 const partsNear = 8;
 
 /** Between two steps; a million rows take tens of seconds. */
-const rowsPerStep = 50_000;
+const rowsPerStep = 20_000;
 
 type Input = Points & { rows: number; cellItems: number; padding: number; seed: number };
 type Cutting = Points & { cellItems: number; random: Random; ranker: NearestCentroids };
