@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import protobuf from 'protobufjs/minimal.js';
 import { expect, it, onTestFinished } from 'vitest';
 import { OnnxBuilder, type Value } from '../../models/graph/onnx-builder.ts';
 import { declareAnswer, declareInputs } from '../../models/graph/recommend-interface.ts';
@@ -123,3 +124,30 @@ it('refuses a file that is larger than any graph, without reading it', () =>
       message: expect.stringContaining('larger than 2 GiB'),
     });
   }));
+
+/** The graph of a model, to stand in another one. */
+function graphWithin(model: Uint8Array): Uint8Array {
+  const reader = protobuf.Reader.create(model);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === 7) return reader.bytes();
+    reader.skipType(tag & 7);
+  }
+  throw new Error('There is no graph in it');
+}
+
+it('does not wait for a graph that never ends', async () => {
+  const body = new OnnxBuilder({ name: 'again' });
+  body.input({ name: 'turn', type: 'int64', shape: [] });
+  const goesOn = body.input({ name: 'goes_on', type: 'bool', shape: [] });
+  const sum = body.input({ name: 'sum', type: 'float32', shape: [itemCount + 1] });
+  body.output({ name: 'goes_on_still', type: 'bool', shape: [], value: goesOn });
+  body.output({ name: 'sum_now', type: 'float32', shape: [itemCount + 1], value: sum });
+  const bytes = changed((builder, given) => {
+    const [often, yes] = [builder.constant([Number.MAX_SAFE_INTEGER], []), builder.node('Cast', [builder.constant([1], [])], { to: { int: 9 } })];
+    return builder.node('Loop', [often, yes, given], { body: { graph: graphWithin(body.build()) } });
+  });
+  const startedMs = performance.now();
+  await expect(tryBytes(bytes, 2_000)).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: 'The graph did not answer within 2 s' });
+  expect(performance.now() - startedMs).toBeGreaterThan(1_900);
+});

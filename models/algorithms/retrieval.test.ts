@@ -16,6 +16,7 @@ const quick: Record<string, unknown[]> = {
   'gf-cf': [{ factors: 20 }, { factors: 70, neighbours: 0 }],
   'embedding-knn': [{}, { decay: 0.5 }],
   sasrec: [{ dimensions: 16, epochs: 3, learningRate: 0.01, maxHistory: 20 }],
+  'two-tower': [{ dimensions: 16, hidden: 16, epochs: 3, learningRate: 0.01, maxHistory: 20 }],
 };
 
 /** 100 of the 150 items are candidates, and the lists hold them all: so that each way answers what the trainer does. */
@@ -52,7 +53,7 @@ async function train({ algorithm, params }: (typeof cases)[number]): Promise<Mod
 }
 
 test('models that score by a product say so', () => {
-  expect(products.map(({ name }) => name)).toEqual(expect.arrayContaining(['ials', 'gf-cf', 'embedding-knn', 'sasrec']));
+  expect(products.map(({ name }) => name)).toEqual(expect.arrayContaining(['ials', 'gf-cf', 'embedding-knn', 'sasrec', 'two-tower']));
 });
 
 describe.each(cases)('$name with $params', (one) => {

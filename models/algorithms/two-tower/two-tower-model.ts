@@ -1,7 +1,8 @@
 import { OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
-import { declareAnswer, declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
+import { declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
+import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
 import type { TrainedLayers } from '../../neural/trained-layers.ts';
-import type { Model } from '../algorithm.ts';
+import type { Model, ScoreRequest } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import { userNode, userVector } from './user-tower.ts';
 
@@ -30,15 +31,19 @@ const smallest = 1e-30;
 export function twoTowerModel(trained: Trained): Model {
   const { width, itemCount, maxHistory, decays, vectors, known, layers, prior } = trained;
   const absence = absenceOf(trained);
+  const queryOf = (request: ScoreRequest): Float64Array => {
+    const history = recentHistory({ request, maxHistory, itemCount }).filter(({ item }) => known[item] === 1);
+    const entries = [{ item: itemCount, weight: 1 }, ...history];
+    const means = new Float64Array(decays.length * width);
+    for (const [index, decay] of decays.entries()) means.set(meanOf(trained, entries, powersOf(decay, maxHistory)), index * width);
+    return userVector(layers, means);
+  };
   return {
     maxHistory,
+    products: () => ({ width, vectors, queryOf }),
     embeddings: () => ({ dimensions: width, measure: 'dot', vectors: vectors.slice(0, itemCount * width) }),
     recommend(request) {
-      const history = recentHistory({ request, maxHistory, itemCount }).filter(({ item }) => known[item] === 1);
-      const entries = [{ item: itemCount, weight: 1 }, ...history];
-      const means = new Float64Array(decays.length * width);
-      for (const [index, decay] of decays.entries()) means.set(meanOf(trained, entries, powersOf(decay, maxHistory)), index * width);
-      const user = userVector(layers, means);
+      const user = queryOf(request);
       const scores = new Float32Array(itemCount);
       for (let item = 0; item < itemCount; item += 1) {
         let product = 0;
@@ -47,15 +52,20 @@ export function twoTowerModel(trained: Trained): Model {
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph() {
+    exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'two-tower' });
       const inputs = declareInputs(graph, itemCount);
-      const column = (data: Float32Array, name: string): Value => graph.constant(data, [data.length], name);
-      const items = graph.constant(vectors, [itemCount + 1, width], 'item_vectors');
-      const user = userNode(graph, layers, meansNode({ graph, inputs, items, trained }));
-      const products = graph.node('MatMul', [items, graph.node('Reshape', [user, graph.constant([width, 1], [2])])]);
-      const similar = graph.node('Sub', [graph.node('Reshape', [products, graph.int64(-1)]), column(absence, 'item_absence')]);
-      declareAnswer(graph, inputs, graph.node('Add', [similar, column(prior, 'item_prior')]), itemCount);
+      const table = graph.constant(vectors, [itemCount + 1, width], 'item_vectors');
+      const user = userNode(graph, layers, meansNode({ graph, inputs, items: table, trained }));
+      const query = graph.node('Reshape', [user, graph.constant([width, 1], [2])]);
+      declareRetrieval(
+        {
+          ...{ graph, inputs, itemCount, width, vectors, table, query, productsDecide: true },
+          scoresOf: (products, rows) =>
+            graph.node('Add', [graph.node('Sub', [products, rows.column('item_absence', absence)]), rows.column('item_prior', prior)]),
+        },
+        retrieval,
+      );
       return graph.build();
     },
   };

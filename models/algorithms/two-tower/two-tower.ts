@@ -58,6 +58,7 @@ export const twoTower: Algorithm<TwoTowerParams> = {
   name: 'two-tower',
   params: twoTowerParams,
   embeddings: 'made',
+  retrieval: 'product',
   async train({ interactions, params, seed, attributes }, hooks = {}) {
     const { itemCount } = interactions;
     const width = roundUp(params.dimensions);
