@@ -1,6 +1,7 @@
 import type { AmongDecision, CanaryDecision } from '../models/contracts/canary.ts';
 import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteResult } from '../models/contracts/release.ts';
 import type { TrainingStart } from '../models/contracts/recipe.ts';
+import type { TrainOrder } from '../models/contracts/train-job.ts';
 import type { ReleaseIntent } from '../models/contracts/report.ts';
 import type { PublishResult } from '../stores/deployments.ts';
 
@@ -51,9 +52,14 @@ export type PreparedRetrain = {
   party?: string[];
   /** Parameters are to be chosen; absent where the recipe says all of them, and in work that was prepared before trials were activities. */
   tuned?: boolean;
+  /** A worker of somebody else's trains it, which may wait there so long; absent where it is trained here. */
+  trainer?: { taskQueue: string; waitMs: number };
 };
-/** `tuning`: digest of the choice; where it is absent and the recipe leaves something to choose, training chooses by itself. */
-export type TrainRequest = PreparedRetrain & { tuning?: string };
+/**
+ * `tuning`: digest of the choice; where it is absent and the recipe leaves something to choose, training chooses by itself. `answer`: what the worker said that
+ * trained it, where that was somebody else's.
+ */
+export type TrainRequest = PreparedRetrain & { tuning?: string; answer?: unknown };
 
 /** One trial of a tuning: its place among the trials, and the rung's. */
 export type TrialRequest = { retrain: PreparedRetrain; rung: number; trial: number };
@@ -255,6 +261,8 @@ export interface ControlActivities {
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;
   decideTrials(input: TrialsRequest): Promise<TrialsStep>;
   recordTrials(input: { retrain: PreparedRetrain } & TunedParams): Promise<void>;
+  /** Removes what `openTraining` wrote. */
+  closeTraining(input: PreparedRetrain): Promise<void>;
   sealLog(input: { surface: string }): Promise<SealedLog>;
   registerCandidate(input: Finished): Promise<Registered>;
   recordRun(input: Finished & { registered: Registered }): Promise<RetrainResult>;
@@ -288,7 +296,13 @@ export interface ControlActivities {
   compareRerun(input: { runId: string } & (Finished | { unusable: string })): Promise<RerunResult>;
 }
 
+/** Of a worker of somebody else's, in whatever language. */
+export interface GuestActivities {
+  train(order: TrainOrder): Promise<unknown>;
+}
+
 export interface TrainingActivities {
+  openTraining(input: PreparedRetrain): Promise<TrainOrder>;
   runTrial(input: TrialRequest): Promise<string>;
   trainCandidate(input: TrainRequest): Promise<Trained>;
   evaluateCandidate(input: EvaluateRequest): Promise<Evaluated>;

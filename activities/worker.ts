@@ -25,6 +25,7 @@ import { openRelease } from './release/open-release.ts';
 import { publishSpec } from './release/publish-spec.ts';
 import { recordVote } from './release/record-vote.ts';
 import { sealLog } from './release/seal-log.ts';
+import { closeTraining, openTraining } from './training/open-training.ts';
 import { readRecipe, trainCandidate } from './training/train-candidate.ts';
 import { decideTrials, runTrial } from './training/tune-activities.ts';
 import { prepareRetrain } from './windows/prepare-retrain.ts';
@@ -47,6 +48,7 @@ export function controlActivities(context: Context): ControlActivities {
     findRun: (input) => findRun(context, input),
     decideTrials: (input) => decideTrials(context, input),
     recordTrials: (input) => recordTrials(context, input),
+    closeTraining: (input, beat) => closeTraining(context, input, beat),
     sealLog: (input) => sealLog(context, input),
     registerCandidate: (input) => registerCandidate(context, input),
     recordRun: async (input) => recordRun(context, input, await readRecipe(context, input.retrain.recipe)),
@@ -72,6 +74,7 @@ export function trainingActivities(context: Context): TrainingActivities {
   void ownCode();
   return hosted<TrainingActivities>({
     runTrial: (input, beat) => runTrial(context, input, beat),
+    openTraining: (input, beat) => openTraining(context, input, beat),
     trainCandidate: (input, beat) => trainCandidate(context, input, beat),
     evaluateCandidate: (input, beat) => evaluateCandidate(context, input, beat),
   });

@@ -3,6 +3,7 @@ import { ParentClosePolicy, WorkflowIdReusePolicy, defineQuery, setHandler, star
 import type { PrepareRequest, PreparedRetrain, RerunResult, RetrainResult, TrainRequest, TunedParams } from '../activities/api.ts';
 import { evaluationWorkflowId, retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
+import { train } from './train.ts';
 import { chooseParams } from './tune.ts';
 
 type Where = { phase: string; why: string; candidate: string };
@@ -17,7 +18,7 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
 
   const chosen = input.tuned === true && earlier === null ? await tuned(input, where) : undefined;
   where.phase = 'training';
-  const trained = earlier?.evaluateAgain ?? (await training.trainCandidate(trainRequest(input, chosen)));
+  const trained = earlier?.evaluateAgain ?? (await train(trainRequest(input, chosen)));
   where.phase = 'evaluating';
   const log = await control.sealLog({ surface: input.surface });
   const evaluated = await training.evaluateCandidate({ retrain: input, trained, log, sinceGeneration: 0 });
@@ -88,7 +89,7 @@ export async function rerun(input: { runId: string }): Promise<RerunResult> {
   if (first.unusable !== undefined) return control.compareRerun({ runId: input.runId, unusable: first.unusable });
   const chosen = first.retrain.tuned === true ? await tuned(first.retrain, where) : undefined;
   where.phase = 'training again';
-  const trained = await training.trainCandidate(trainRequest(first.retrain, chosen));
+  const trained = await train(trainRequest(first.retrain, chosen));
   where.phase = 'evaluating again';
   const asOf = first.asOf === undefined ? {} : { asOf: first.asOf };
   const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log, sinceGeneration: 0, ...asOf });

@@ -51,11 +51,13 @@ export type DecayInput = {
  * How the metric of the recipe's models falls with their age, and what each further month of history buys. At several test weeks, models that were trained earlier,
  * on more or less, or from one another, answer the same users, from the histories that these have by then, as in serving. What was measured of a model is kept by
  * the digest of all that went into it: a study that was cut off goes on, and the same study again costs reading.
- * @throws UND-NO-DATA where the days do not suffice, UND-INPUT for a guest, which comes trained
+ * @throws UND-NO-DATA where the days do not suffice, UND-INPUT for what is not trained here
  */
 export async function measureDecay(state: State, input: DecayInput): Promise<DecayStudy> {
   const { data, charter, recipe, seed, now, onStep } = input;
   if (recipe.guest !== null) throw new UnderstudyError('UND-INPUT', `${recipe.candidate} is a guest, which comes trained: its age cannot be studied here`);
+  if (recipe.trainer !== undefined)
+    throw new UnderstudyError('UND-INPUT', `${recipe.candidate} is trained by a worker of its own: its age cannot be studied here`);
   const days = data.slices.filter(({ rows }) => rows > 0).map(({ day }) => day);
   const [first, last] = [days[0], days.at(-1)];
   if (first === undefined || last === undefined) throw new UnderstudyError('UND-NO-DATA', `${data.surface} has no events yet`);

@@ -19,7 +19,7 @@ type OriginInput = OfflineInput & { own: SplitEvidence };
 
 /**
  * The same measurement on the earlier splits that the window has: there the candidate's recipe, and the champion's, are trained on what was known
- * then. What cannot be trained as of then, a guest or what is made over vectors of now, stands on its one split. Undefined where the charter asks for no more than one.
+ * then. What cannot be trained as of then, a guest, what a guest trains or what is made over vectors of now, stands on its one split. Undefined where the charter asks for no more than one.
  */
 export async function measureOrigins(state: State, input: OriginInput): Promise<Origins | undefined> {
   const { window, charter, own } = input;
@@ -49,11 +49,12 @@ export async function measureOrigins(state: State, input: OriginInput): Promise<
 const splitOf = ({ train, test }: WindowManifest, { users, metrics, lift }: SplitEvidence) => ({ train, test, users, metrics, lift });
 
 /** Why a recipe cannot be trained as of an earlier split. */
-const fixedBy = ({ guest, embeddings }: Recipe): 'guest' | 'vectors' | undefined =>
-  guest !== null ? 'guest' : embeddings === undefined ? undefined : 'vectors';
+const fixedBy = ({ guest, trainer, embeddings }: Recipe): 'guest' | 'trainer' | 'vectors' | undefined =>
+  guest !== null ? 'guest' : trainer !== undefined ? 'trainer' : embeddings === undefined ? undefined : 'vectors';
 
 const fixedNotes = {
   guest: ['a guest comes trained', 'the champion is a guest, which comes trained'],
+  trainer: ['a worker of its own trains it once', 'a worker of its own trained the champion'],
   vectors: ['the vectors that it is made over know what came after earlier splits', "the champion's vectors know what came after earlier splits"],
 } as const;
 

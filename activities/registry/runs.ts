@@ -6,7 +6,8 @@ import { report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { latestDeployment, readDeployment } from '../../stores/deployments.ts';
 import type { EvaluatedAsOf, Finished, PreparedRetrain, Registered, RerunResult, RetrainResult, RunInputs, Trained } from '../api.ts';
-import { type Context, openState, type State, readLatest } from '../context.ts';
+import { type Context, openState, readCharter, type State, readLatest } from '../context.ts';
+import { trainerQueue } from '../training/trainer-queue.ts';
 import { checkInputs } from '../rerun/check-inputs.ts';
 import { compareRun } from '../rerun/compare-run.ts';
 
@@ -127,8 +128,10 @@ export async function readRun({ state }: Pick<Context, 'state'>, runId: string):
   const run = await requireRun({ state }, runId);
   const prepared = preparedFrom(run);
   const unusable = await checkInputs(openState(state.root).blobs, prepared);
-  const tuned = unusable === undefined && (await getDocument(state.blobs, run.recipe, recipeSchema)).tune !== undefined;
-  const retrain = tuned ? { ...prepared, tuned } : prepared;
+  const recipe = unusable === undefined ? await getDocument(state.blobs, run.recipe, recipeSchema) : undefined;
+  const charter = recipe?.trainer && (await readCharter(state.blobs, run.charter));
+  const candidate = charter?.candidates.find(({ name }) => name === run.candidate);
+  const retrain = { ...prepared, ...(recipe?.tune === undefined ? {} : { tuned: true }), ...(recipe && trainerQueue(recipe, candidate)) };
   const asOf = await evaluatedAsOf(state, run);
   return { retrain, log: run.log, ...(asOf === undefined ? {} : { asOf }), ...(unusable === undefined ? {} : { unusable }) };
 }

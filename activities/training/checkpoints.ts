@@ -12,7 +12,8 @@ import type { Beat } from '../worker.ts';
 
 /*
  * `<state>/checkpoints/<training>~<life>/`: what a training under way would go on from, and `training.json`, which says whose it is. Factors of people are in
- * them, so they are gone when the training ends. A worker that was killed leaves its folder to the next attempt; where there is none, any later training, and
+ * them, so they are gone when the training ends. `<training>~job.<workflow>/` is what a worker of somebody else's trains in: it is there from one activity of its
+ * workflow to another, whoever runs them, and is over when that is. A worker that was killed leaves its folder to the next attempt; where there is none, any later training, and
  * every erasure, removes it.
  */
 
@@ -31,11 +32,14 @@ export type Checkpoints = {
   get(digest: Digest): Promise<Uint8Array>;
 };
 
+const trainingOf = ({ surface, candidate, window, recipe, charter }: PreparedRetrain): string =>
+  digestJson({ surface, candidate, window, recipe, charter }).slice(7, 23);
+
 /** A folder for the checkpoints of one attempt, there from before anything is read until the training ends. What others left behind is removed. */
 export async function withCheckpoints<T>(context: Context, work: PreparedRetrain, beat: Beat, train: (checkpoints: Checkpoints) => Promise<T>): Promise<T> {
   const { root } = context.state;
-  const { surface, candidate, window, recipe, charter } = work;
-  const training = digestJson({ surface, candidate, window, recipe, charter }).slice(7, 23);
+  const { surface, window } = work;
+  const training = trainingOf(work);
   await clearCheckpoints(context, { except: training });
   const life = beginLife();
   const folder = join(folderOf(root), `${training}~${life.id}`);
@@ -60,6 +64,26 @@ export async function withCheckpoints<T>(context: Context, work: PreparedRetrain
     life.end();
     if (!goesOn) for (const one of await foldersOf({ root })) if (one.training === training && one.isOver === true) await remove(one);
   }
+}
+
+/** Name of the folder of a job, in `checkpoints/`. */
+function jobName(work: PreparedRetrain, { workflowId }: Pick<Beat, 'workflowId'>): string {
+  return `${trainingOf(work)}~job.${digestJson(workflowId ?? null).slice(7, 19)}`;
+}
+
+/** Where the job of a workflow is; nothing needs to be there. */
+export function jobFolder({ root }: State, work: PreparedRetrain, of: Pick<Beat, 'workflowId'>): { name: string; path: string } {
+  const name = jobName(work, of);
+  return { name, path: join(folderOf(root), name) };
+}
+
+/** Makes it, as of this workflow. What others left behind is removed. */
+export async function openJobFolder(context: Context, work: PreparedRetrain, of: Pick<Beat, 'workflowId'>): Promise<{ name: string; path: string }> {
+  const { surface, window } = work;
+  const folder = jobFolder(context.state, work, of);
+  await clearCheckpoints(context, { except: trainingOf(work) });
+  await replaceFile(join(folder.path, ownerFile), JSON.stringify({ surface, window, workflowId: of.workflowId ?? null } satisfies Owner));
+  return folder;
 }
 
 const fileOf = (digest: Digest): string => digest.slice('sha256:'.length);

@@ -29,6 +29,7 @@ import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
 import { chooseIndex, indexFile, listedParity } from './choose-index.ts';
 import { loadGuest } from './guest.ts';
 import { type LearningCurve, withCurve } from './learning-curve.ts';
+import { trainerExport } from './trainer-export.ts';
 import { tryGuest } from './try-guest.ts';
 import { chooseParams, tuningFile } from './tune.ts';
 import { beginning, trainFrom, warmFile } from './warm-start.ts';
@@ -37,7 +38,7 @@ export async function readRecipe(context: Context, digest: string): Promise<Reci
   return getDocument(context.state.blobs, digest, recipeSchema);
 }
 
-type Export = {
+export type Export = {
   files: ArtifactFiles;
   maxHistory: number;
   vocabulary: string[];
@@ -62,12 +63,7 @@ const checkpointEveryMs = 5_000;
 export async function trainCandidate(context: Context, input: TrainRequest, beat: Beat): Promise<Trained & { start?: TrainingStart }> {
   const { blobs, generations } = context.state;
   const recipe = await readRecipe(context, input.recipe);
-  const exported =
-    recipe.guest === null
-      ? await withCheckpoints(context, input, beat, (checkpoints) =>
-          withCurve(context, { work: input, beat }, (curve) => train(context, input, recipe, { ...beat, checkpoints, curve })),
-        )
-      : await guest(context, recipe);
+  const exported = await exportOf(context, input, recipe, beat);
   // What a replica holds for slates: not what is kept for a later training, nor vectors, which are loaded where they are asked for.
   const idle: readonly string[] = [warmFile, tuningFile, indexFile];
   const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (idle.includes(name) ? sum : sum + file.byteLength), 0);
@@ -105,6 +101,14 @@ export async function trainCandidate(context: Context, input: TrainRequest, beat
   } finally {
     await graph.close();
   }
+}
+
+function exportOf(context: Context, input: TrainRequest, recipe: Recipe, beat: Beat): Promise<Export> {
+  if (recipe.trainer !== undefined) return trainerExport(context, input, recipe, beat);
+  if (recipe.guest !== null) return guest(context, recipe);
+  return withCheckpoints(context, input, beat, (checkpoints) =>
+    withCurve(context, { work: input, beat }, (curve) => train(context, input, recipe, { ...beat, checkpoints, curve })),
+  );
 }
 
 type Made = { input: PreparedRetrain; recipe: Recipe; exported: Export };

@@ -15,6 +15,7 @@ import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import { newestSet } from '../embeddings/given-embeddings.ts';
 import { storeGuestFolder } from '../training/guest.ts';
+import { trainerQueue } from '../training/trainer-queue.ts';
 import { earlierRun } from '../training/warm-start.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { appendLedger } from '../../stores/ledger.ts';
@@ -55,6 +56,7 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
       recipe,
       charter: charterDigest,
       ...(given.tune === undefined ? {} : { tuned: true }),
+      ...trainerQueue(given, candidate),
     };
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
     prepared.push(attempt === 1 ? work : { ...work, attempt });
@@ -140,6 +142,7 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
     ...(tune === undefined
       ? {}
       : { tune: { grid: tune, ...(search === undefined ? {} : { search }), metric: charter.gates.primaryMetric, judgedBy: judgingOf(charter) } }),
+    ...(candidate.taskQueue === undefined ? {} : { trainer: { taskQueue: candidate.taskQueue } }),
     ...peopleOf(charter),
     ...(candidate.index === undefined ? {} : { index: candidate.index }),
   };

@@ -53,7 +53,7 @@ async function serving(state: State, surface: string): Promise<string | undefine
   const spec = await latestDeployment(state.generations, surface);
   if (spec === undefined) return undefined;
   const { candidate, algorithm } = await getDocument(state.blobs, spec.champion, artifactManifest);
-  return algorithm === 'guest' ? undefined : candidate;
+  return algorithm === 'guest' || algorithm === 'trainer' ? undefined : candidate;
 }
 
 function chosen({ candidates, surface }: Charter, name: string): CandidateRecipe {

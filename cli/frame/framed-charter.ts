@@ -45,7 +45,7 @@ export function framedCharter({ charter, recommended, measuredAt }: { charter: C
 
 /** Those that are there and are asked for, guests among them, then the families that are missing. */
 function candidatesOf({ candidates }: Charter, families: readonly string[]): NonNullable<CharterInput['candidates']> {
-  const kept = candidates.filter(({ algorithm }) => families.includes(algorithm) || (algorithm === 'guest' && families.length > 1));
+  const kept = candidates.filter(({ algorithm }) => families.includes(algorithm) || (['guest', 'trainer'].includes(algorithm) && families.length > 1));
   const missing = families.filter((family) => !kept.some(({ algorithm }) => algorithm === family));
   return [
     ...kept.map(({ params, ...candidate }) => (Object.keys(params).length === 0 ? candidate : { ...candidate, params })),

@@ -1,4 +1,5 @@
 import { inputError, type Mistake, UnderstudyError } from '../contracts/problem.ts';
+import { taskQueues } from '../contracts/messages.ts';
 import { combinations, gridAtMost, type TuningSpace, tuningSpace } from '../contracts/tuning.ts';
 import type { Algorithm } from './algorithm.ts';
 import { ease } from './ease/ease.ts';
@@ -43,8 +44,8 @@ export function parseParams<Params>(algorithm: Algorithm<Params>, params: unknow
   return parsed.data;
 }
 
-/** Not trained here: a folder with a graph of its own. */
-const guest = 'guest';
+/** Not trained here: a folder with a graph of its own, and what a worker of somebody else's trains. */
+const [guest, trainer] = ['guest', 'trainer'];
 
 /**
  * What a charter's candidates name that is not there, and parameters that their algorithm does not take: found when the charter comes in
@@ -57,16 +58,24 @@ export function checkCandidates(charter: unknown): Mistake[] {
     const [name, params = {}] = [memberOf(candidate, 'algorithm'), memberOf(candidate, 'params')];
     const at = `/candidates/${index}`;
     if (typeof name !== 'string') return [];
+    if (name === trainer) return trainerMistakes(candidate, at);
+    const queued = ['taskQueue', 'waitMs'].flatMap((field) =>
+      memberOf(candidate, field) === undefined
+        ? []
+        : [{ path: `${at}/${field}`, message: `${name} is not trained by a worker of its own; algorithm: 'trainer' is` }],
+    );
     if (name === guest) {
       const folder = memberOf(params, 'folder');
       const start = ['warmStart', 'embeddings', 'index'].flatMap((field) =>
         memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'a guest comes trained' }],
       );
-      return typeof folder === 'string' && folder !== '' ? start : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }, ...start];
+      const missing = typeof folder === 'string' && folder !== '' ? [] : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }];
+      return [...missing, ...start, ...queued];
     }
     if (!Object.hasOwn(algorithms, name))
-      return [{ path: `${at}/algorithm`, message: `there is no algorithm '${name}'; there are ${[...Object.keys(algorithms), guest].join(', ')}` }];
+      return [{ path: `${at}/algorithm`, message: `there is no algorithm '${name}'; there are ${[...Object.keys(algorithms), guest, trainer].join(', ')}` }];
     return [
+      ...queued,
       ...paramMistakes(name, params, `${at}/params`),
       ...startMistakes(name, candidate, `${at}/warmStart`),
       ...tuneMistakes(name, candidate, `${at}/tune`),
@@ -74,6 +83,17 @@ export function checkCandidates(charter: unknown): Mistake[] {
       ...indexMistakes(name, candidate, `${at}/index`),
     ];
   });
+}
+
+/** Its parameters are its worker's affair. */
+function trainerMistakes(candidate: unknown, at: string): Mistake[] {
+  const queue = memberOf(candidate, 'taskQueue');
+  const own: readonly unknown[] = Object.values(taskQueues);
+  const mistakes = ['tune', 'warmStart', 'embeddings'].flatMap((field) =>
+    memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'is not for a trainer of your own yet' }],
+  );
+  if (queue === undefined) return [{ path: `${at}/taskQueue`, message: 'a trainer needs the task queue that its worker serves' }, ...mistakes];
+  return own.includes(queue) ? [{ path: `${at}/taskQueue`, message: `${queue} is served by workers of Understudy's own` }, ...mistakes] : mistakes;
 }
 
 function paramMistakes(name: string, params: unknown, at: string): Mistake[] {

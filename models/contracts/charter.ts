@@ -10,11 +10,12 @@ import { type Mistake, inputError } from './problem.ts';
 import { recordRuleChoices } from './record-rules.ts';
 import { sessionRules } from './session.ts';
 import { tournamentCosts } from './tournament.ts';
+import { guestTaskQueue } from './train-job.ts';
 import { tuningSearch, tuningSpace } from './tuning.ts';
 
 const candidate = z.strictObject({
   name: machineName,
-  /** `popularity`, `item-knn`, `ials`, `embedding-knn`, or `guest` (a folder of your own, `params.folder`). */
+  /** `popularity`, `item-knn`, `ials`, `embedding-knn`; `guest` (a model folder of your own, `params.folder`); or `trainer` (a worker of your own, `taskQueue`). */
   algorithm: machineName,
   params: z.record(z.string(), z.json()).default({}),
   /** Present: training begins from the newest earlier run of the same recipe, where there is one, with these parameters in place of those above. */
@@ -27,6 +28,15 @@ const candidate = z.strictObject({
   search: tuningSearch.optional(),
   /** Present: how the graph finds its best items is chosen by measurement. Absent: it looks at every item, in float32. */
   index: indexConstraint.optional(),
+  /** Of a `trainer`: the queue that its worker serves, to which `params` go as they are. */
+  taskQueue: guestTaskQueue.optional(),
+  /** How long a training may wait there until a worker takes it, an hour where nobody says. */
+  waitMs: z
+    .number()
+    .int()
+    .min(1_000)
+    .max(7 * 86_400_000)
+    .optional(),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
 

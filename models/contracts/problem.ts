@@ -73,6 +73,21 @@ export const problems = {
     title: 'Training diverged',
     remedy: 'Nothing was registered. Lower the learning rate or raise the regularization, and look at the events for weights that are out of all proportion.',
   },
+  'UND-TRAINER-MISSING': {
+    status: 503,
+    exit: 7,
+    retryable: false,
+    title: 'No worker took the training',
+    remedy:
+      'Start a worker on the task queue that is named (examples/guest-trainer), or more of them, or let the candidate wait longer (`waitMs`); then retrain again.',
+  },
+  'UND-TRAINER-FAILED': {
+    status: 422,
+    exit: 4,
+    retryable: false,
+    title: 'A trainer of your own failed',
+    remedy: "Read what it said, and its worker's log; mend it and retrain again.",
+  },
   'UND-CONSERVATION': {
     status: 500,
     exit: 4,
@@ -107,7 +122,8 @@ export const problems = {
     exit: 4,
     retryable: false,
     title: 'The artifact cannot be used',
-    remedy: 'Check the graph, the vocabulary and the manifest against examples/bring-your-own/README.md.',
+    remedy:
+      'Check the graph, the vocabulary and the manifest against examples/bring-your-own/README.md; what a trainer wrote against examples/guest-trainer/README.md.',
   },
   'UND-PARITY': {
     status: 422,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { indexConstraint } from './artifact.ts';
 import { eventKinds } from './event.ts';
 import { digestString, machineName, surfaceName } from './ids.ts';
+import { guestTaskQueue } from './train-job.ts';
 import { tuningSearch, tuningSpace } from './tuning.ts';
 
 /**
@@ -42,6 +43,8 @@ export const recipe = z.strictObject({
   embeddings: z.strictObject({ of: machineName, set: digestString }).optional(),
   /** Present: how the graph finds its best items is chosen by what is measured at the first training, and kept. */
   index: indexConstraint.optional(),
+  /** Present: a worker of somebody else's trains it. */
+  trainer: z.strictObject({ taskQueue: guestTaskQueue }).optional(),
 });
 export type Recipe = z.infer<typeof recipe>;
 

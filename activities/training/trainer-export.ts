@@ -1,0 +1,98 @@
+import type { z } from 'zod';
+import type { ArtifactFiles, ParityRecord } from '../../models/contracts/artifact.ts';
+import { inputError, UnderstudyError } from '../../models/contracts/problem.ts';
+import type { Recipe } from '../../models/contracts/recipe.ts';
+import { factorsManifest, trainAnswer } from '../../models/contracts/train-job.ts';
+import { windowManifest } from '../../models/contracts/window.ts';
+import { modelOverFactors } from '../../models/algorithms/ials/given-factors.ts';
+import { makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import type { TrainRequest } from '../api.ts';
+import { type Context, readCharter } from '../context.ts';
+import { digestTrain } from '../rerun/digest-parts.ts';
+import { charterAsOf, readTrain, type TrainData } from '../windows/read-window.ts';
+import type { Beat } from '../worker.ts';
+import { jobFolder } from './checkpoints.ts';
+import { guestManifest } from './guest.ts';
+import type { Export } from './train-candidate.ts';
+import { isThere, outFolder, readOwnFile } from './trainer-files.ts';
+import { tryGuest } from './try-guest.ts';
+
+/** What one protobuf message may be, and one reading of a file. */
+const maxBytes = 2 ** 31 - 1;
+const maxManifestBytes = 64 * 1024;
+/** As iALS by itself. */
+const foldInSteps = 8;
+
+type Made = { files: Pick<ArtifactFiles, 'recommend.onnx'>; parity: ParityRecord; maxHistory: number };
+
+/**
+ * What a worker of somebody else's left in its job's `out/`: a graph, which is tried in a process of its own as a guest's is, or vectors of items, over which the
+ * graph of iALS is made here.
+ * @throws UND-ARTIFACT naming what is missing or wrong
+ */
+export async function trainerExport(context: Context, input: TrainRequest, recipe: Recipe, { signal, ...of }: Beat): Promise<Export> {
+  const { blobs } = context.state;
+  const { name, path } = jobFolder(context.state, input, of);
+  const answer = checked(trainAnswer.safeParse(input.answer), 'What the trainer answered');
+  if (answer.folder !== name) throw new UnderstudyError('UND-ARTIFACT', `The trainer answered of the folder ${answer.folder}; its job's is ${name}`);
+  const window = await getDocument(blobs, input.window, windowManifest);
+  const charter = charterAsOf(await readCharter(blobs, input.charter), recipe);
+  // Not as it stands in the folder: there it may be another one by now.
+  const train = await readTrain({ window, blobs, charter, signal });
+  const out = await outFolder(path);
+  const isGraph = await isThere(out, 'recommend.onnx');
+  if (isGraph && (await isThere(out, 'factors.f32')))
+    throw new UnderstudyError('UND-ARTIFACT', 'out/ holds recommend.onnx and factors.f32: one of the two is the model');
+  const made = isGraph ? await graphOf(context, { out, train }) : await graphOverFactors(context, { out, train, seed: recipe.seed });
+  return {
+    files: { ...made.files, 'vocabulary.json': Buffer.from(JSON.stringify(train.vocabulary)) },
+    maxHistory: made.maxHistory,
+    vocabulary: train.vocabulary,
+    parity: made.parity,
+    trainSeconds: answer.seconds,
+    resumedFrom: answer.resumedFrom,
+    params: recipe.params,
+    matrix: digestTrain(train),
+  };
+}
+
+type Left = { out: string; train: TrainData };
+
+async function graphOf({ state: { blobs } }: Context, { out, train: { vocabulary } }: Left): Promise<Made> {
+  const { maxHistory } = await manifestOf(out, guestManifest);
+  const bytes = await readOwnFile(out, 'recommend.onnx', { maxBytes });
+  // What is tried is what is kept, whatever becomes of the file.
+  const path = await blobs.localPath(await blobs.put(bytes));
+  return { files: { 'recommend.onnx': bytes }, maxHistory, parity: await tryGuest({ path, itemCount: vocabulary.length, maxHistory }) };
+}
+
+async function graphOverFactors({ trainingThreads: threads }: Context, { out, train: { interactions }, seed }: Left & { seed: number }): Promise<Made> {
+  if (!(await isThere(out, 'factors.f32'))) throw new UnderstudyError('UND-ARTIFACT', 'out/ lacks recommend.onnx or factors.f32');
+  const { dimensions, alpha, lambda, frequencyScaling, maxHistory } = await manifestOf(out, factorsManifest);
+  const { itemCount } = interactions;
+  const bytes = { count: 4 * itemCount * dimensions, why: `${itemCount} items of ${dimensions} float32` };
+  const read = await readOwnFile(out, 'factors.f32', { maxBytes, bytes });
+  const numbers = new DataView(read.buffer, read.byteOffset, read.byteLength);
+  const factors = Float32Array.from({ length: itemCount * dimensions }, (_, place) => numbers.getFloat32(4 * place, true));
+  const settings = { alpha, lambda, frequencyScaling, foldInSteps };
+  const model = await modelOverFactors({ factors, dimensions, settings, maxHistory, interactions, threads });
+  const histories = mixedHistories({ interactions, maxHistory, seed, count: 20 });
+  return { files: { 'recommend.onnx': model.exportGraph() }, maxHistory, parity: makeParityRecord({ model, itemCount, maxHistory, seed, histories }) };
+}
+
+async function manifestOf<T>(out: string, schema: z.ZodType<T>): Promise<T> {
+  const bytes = await readOwnFile(out, 'guest.json', { maxBytes: maxManifestBytes });
+  let document: unknown;
+  try {
+    document = JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw new UnderstudyError('UND-ARTIFACT', 'out/guest.json is not JSON', { cause });
+  }
+  return checked(schema.safeParse(document), 'out/guest.json');
+}
+
+function checked<T>(parsed: { success: true; data: T } | { success: false; error: z.ZodError }, what: string): T {
+  if (!parsed.success) throw inputError('UND-ARTIFACT', what, parsed.error.issues);
+  return parsed.data;
+}
