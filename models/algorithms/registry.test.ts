@@ -14,6 +14,7 @@ describe("a charter's candidates", () => {
         { name: 'e', algorithm: 'embedding-knn', embeddings: { of: 'd' } },
         // Whom it names, the charter itself looks at.
         { name: 'f', algorithm: 'embedding-knn', embeddings: { of: 'nobody' } },
+        { name: 'g', algorithm: 'trainer', params: { deep: { as: ['you', 'like'] } }, taskQueue: 'training-pytorch', waitMs: 60_000 },
       ),
     ).toEqual([]);
   });
@@ -32,6 +33,12 @@ describe("a charter's candidates", () => {
         { name: 'i', algorithm: 'embedding-knn' },
         { name: 'j', algorithm: 'embedding-knn', embeddings: { of: 'g' } },
         { name: 'k', algorithm: 'ials', embeddings: { of: 'f' } },
+        { name: 'l', algorithm: 'trainer' },
+        { name: 'm', algorithm: 'trainer', taskQueue: 'understudy-training' },
+        { name: 'n', algorithm: 'trainer', taskQueue: 'mine', tune: { rate: [1, 2] }, warmStart: {}, embeddings: { of: 'f' } },
+        { name: 'o', algorithm: 'ials', taskQueue: 'mine', waitMs: 60_000 },
+        { name: 'p', algorithm: 'guest', params: { folder: './model' }, taskQueue: 'mine' },
+        { name: 'q', algorithm: 'embedding-knn', embeddings: { of: 'n' } },
       ),
     ).toEqual([
       '/candidates/0/algorithm',
@@ -48,9 +55,18 @@ describe("a charter's candidates", () => {
       '/candidates/8/embeddings',
       '/candidates/9/embeddings/of',
       '/candidates/10/embeddings',
+      '/candidates/11/taskQueue',
+      '/candidates/12/taskQueue',
+      '/candidates/13/tune',
+      '/candidates/13/warmStart',
+      '/candidates/13/embeddings',
+      '/candidates/14/taskQueue',
+      '/candidates/14/waitMs',
+      '/candidates/15/taskQueue',
+      '/candidates/16/embeddings/of',
     ]);
     expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain(
-      'popularity, item-knn, ials, gf-cf, ease, embedding-knn, session-knn, sasrec, two-tower, guest',
+      'popularity, item-knn, ials, gf-cf, ease, embedding-knn, session-knn, sasrec, two-tower, guest, trainer',
     );
   });
 
