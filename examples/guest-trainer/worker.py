@@ -12,6 +12,7 @@ import asyncio
 import base64
 import concurrent.futures
 import dataclasses
+import datetime
 import importlib
 import json
 import os
@@ -119,7 +120,11 @@ async def main():
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         activities = [activity_of(trainer, checkpoints, executor)]
-        async with Worker(client, task_queue=options.queue, activities=activities, max_concurrent_activities=1):
+        # Heartbeats leave so often: progress is seen then, and a cancellation heard.
+        often = datetime.timedelta(seconds=3)
+        async with Worker(
+            client, task_queue=options.queue, activities=activities, max_concurrent_activities=1, max_heartbeat_throttle_interval=often
+        ):
             print(f"{options.trainer} serves {options.queue}", flush=True)
             await stopping.wait()
 
