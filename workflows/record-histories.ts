@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { currentCharter } from '../activities/registry/charters.ts';
 import { prepareTuning } from '../activities/training/tune-prepare.ts';
 import { openRequest } from '../activities/privacy/erasure-files.ts';
@@ -18,11 +19,12 @@ import {
   tuneWorkflowId,
   workflowNames,
 } from '../models/contracts/messages.ts';
+import { factorsInterface, trainJob, type TrainOrder } from '../models/contracts/train-job.ts';
 import { findServers } from '../test/servers.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 
 /*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned]`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
@@ -49,6 +51,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   rivals: recordRivals,
   people: recordPeople,
   tuned: recordTuned,
+  trainer: recordTrainer,
 };
 
 async function recordStory(options: Options): Promise<void> {
@@ -205,6 +208,45 @@ async function recordTuned(options: Options): Promise<void> {
   } finally {
     await tuned.close();
   }
+}
+
+/** A worker of somebody else's trains, and again in the run's rerun; and nobody does. */
+async function recordTrainer(options: Options): Promise<void> {
+  const mine = { name: 'mine', algorithm: 'trainer', taskQueue: 'training-mine' };
+  const candidates = [mine, { ...mine, name: 'alone', taskQueue: 'training-nobody', waitMs: 1_000 }];
+  const world = await openWorld({ ...options, charter: { candidates, bootstrap: 'mine' } });
+  const connection = await NativeConnection.connect({ address: world.command.env.TEMPORAL_ADDRESS ?? '' });
+  const worker = await Worker.create({ connection, taskQueue: mine.taskQueue, activities: { train: (order: TrainOrder) => leaveFactors(world, order) } });
+  const working = worker.run();
+  try {
+    await world.ingest();
+    const [run] = await world.retrain();
+    const runId = run?.runId ?? '';
+    await record(world, 'retrain-by-a-guest', runId);
+    const rerunId = rerunWorkflowId(runId);
+    await world.client.workflow.execute(workflowNames.rerun, { workflowId: rerunId, taskQueue: taskQueues.control, args: [{ runId }] });
+    await record(world, 'rerun-by-a-guest', rerunId);
+    await world.closing(runId);
+    await world.retrain('alone').catch(() => undefined);
+    for await (const { workflowId } of world.client.workflow.list({ query: `WorkflowType = '${workflowNames.retrain}' AND ExecutionStatus = 'Failed'` }))
+      await record(world, 'retrain-by-nobody', workflowId);
+  } finally {
+    worker.shutdown();
+    await working;
+    await connection.close();
+    await world.close();
+  }
+}
+
+async function leaveFactors({ stateDir }: World, { contract, folder }: TrainOrder): Promise<unknown> {
+  const job = join(stateDir, 'checkpoints', folder);
+  const { counts } = trainJob.parse(JSON.parse(await readFile(join(job, 'job.json'), 'utf8')));
+  const dimensions = 4;
+  const factors = Float32Array.from({ length: counts.items * dimensions }, (_, place) => Math.sin(place * place));
+  await writeFile(join(job, 'out', 'factors.f32'), factors);
+  const manifest = { interface: factorsInterface, name: 'mine', dimensions, alpha: 1, lambda: 1, frequencyScaling: 0 };
+  await writeFile(join(job, 'out', 'guest.json'), JSON.stringify(manifest));
+  return { contract, folder, seconds: 0, resumedFrom: 0 };
 }
 
 const wanted = process.argv.slice(2);

@@ -91,58 +91,62 @@ async function open() {
 const jobsLeft = async ({ stateDir }: World) => readdir(join(stateDir, 'checkpoints')).catch(() => []);
 
 /** Of the retraining of a candidate that goes on. */
-async function heartbeatOf({ client }: World, candidateName: string): Promise<unknown> {
+async function heartbeatOf({ client }: World, candidateName: string): Promise<{ workflowId: string; details: unknown } | undefined> {
   for await (const { workflowId } of client.workflow.list({ query: `WorkflowType = '${workflowNames.retrain}' AND ExecutionStatus = 'Running'` })) {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
     for (const { activityType, heartbeatDetails } of raw.pendingActivities ?? []) {
       const [payload] = await createPayloadCodec(payloadKey).decode(heartbeatDetails?.payloads ?? []);
       const where = await client.workflow.getHandle(workflowId).query<{ candidate: string }>('status');
-      if (activityType?.name === 'train' && payload !== undefined && where.candidate === candidateName) return defaultPayloadConverter.fromPayload(payload);
+      if (activityType?.name === 'train' && payload !== undefined && where.candidate === candidateName)
+        return { workflowId, details: defaultPayloadConverter.fromPayload(payload) };
     }
   }
   return undefined;
 }
 
-it('a worker in Python trains a candidate, goes on where it was killed, and its model passes through the same gates', async () => {
-  const { world, start, lines, allow, modules } = await open();
+type Opened = Awaited<ReturnType<typeof open>>;
+
+async function othersFail({ world }: Opened): Promise<void> {
+  await Promise.all([
+    expect(world.retrain('alone')).rejects.toMatchObject({
+      code: 'UND-TRAINER-MISSING',
+      message: expect.stringMatching(/^Nobody took the training of alone from the task queue training-nobody within 1 s/),
+    }),
+    expect(world.retrain('failing')).rejects.toMatchObject({
+      code: 'UND-TRAINER-FAILED',
+      message: expect.stringContaining('failed: ValueError: this trainer knows no rates below 0'),
+    }),
+    expect(world.retrain('empty')).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: 'out/ lacks recommend.onnx or factors.f32' }),
+  ]);
+}
+
+async function anotherIsCancelled({ world, modules }: Opened): Promise<void> {
+  const retraining = world.retrain('cancelled').catch((error: unknown) => error);
+  await expect.poll(async () => (await heartbeatOf(world, 'cancelled'))?.details, { timeout: 30_000 }).toMatchObject({ done: 3 });
+  await world.client.workflow.getHandle((await heartbeatOf(world, 'cancelled'))?.workflowId ?? '').cancel();
+  expect(await retraining).toMatchObject({ message: expect.stringMatching(/cancel/i) });
+  expect(await readdir(modules)).toContain('cancel-cancelled');
+}
+
+it('a worker in Python trains a candidate: killed it goes on, cancelled it stops, and its model passes through the same gates', async () => {
+  const opened = await open();
+  const { world, start, lines, allow, modules } = opened;
   const [doomed, , champion] = await Promise.all([start('training-python'), start('training-other'), world.bootstrapped()]);
   const retraining = world.retrain('mine');
-  await expect.poll(() => heartbeatOf(world, 'mine'), { timeout: 30_000 }).toEqual({ done: 3, total: 6, note: 'items from 40' });
+  await expect.poll(async () => (await heartbeatOf(world, 'mine'))?.details, { timeout: 30_000 }).toEqual({ done: 3, total: 6, note: 'items from 40' });
   doomed.kill('SIGKILL');
   await allow('held');
   await start('training-python');
-
-  // Meanwhile, until it is missed: what else may become of a training.
-  await expect(world.retrain('alone')).rejects.toMatchObject({
-    code: 'UND-TRAINER-MISSING',
-    message: expect.stringMatching(/^Nobody took the training of alone from the task queue training-nobody within 1 s/),
-  });
-  await expect(world.retrain('failing')).rejects.toMatchObject({
-    code: 'UND-TRAINER-FAILED',
-    message: expect.stringContaining('failed: ValueError: this trainer knows no rates below 0'),
-  });
-  await expect(world.retrain('empty')).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: 'out/ lacks recommend.onnx or factors.f32' });
+  // Until it is missed.
+  await Promise.all([othersFail(opened), anotherIsCancelled(opened)]);
 
   const [run] = await retraining;
   expect(run).toMatchObject({ candidate: 'mine', passed: true });
   expect(run?.artifact).not.toBe(champion);
   // Each block was done once, by the one worker or by the other.
   expect(await lines('held-steps')).toEqual(['1', '2', '3', '4', '5', '6']);
+  expect(await readdir(modules)).not.toContain('held-cancelled');
   await world.until('approval', (now) => now.phase === 'approval' && now.candidate === 'mine');
   expect(await runRerun(world.command, world.stateDir, run?.runId ?? '')).toMatchObject({ equal: true, firstDifference: null });
-  expect(await jobsLeft(world)).toEqual([]);
-  expect(await readdir(modules)).not.toContain('held-cancelled');
-});
-
-it('a cancellation reaches the worker, and nothing of the job is left', async () => {
-  const { world, start, modules } = await open();
-  await Promise.all([start('training-other'), world.bootstrapped()]);
-  const retraining = world.retrain('cancelled').catch((error: unknown) => error);
-  await expect.poll(() => heartbeatOf(world, 'cancelled'), { timeout: 30_000 }).toMatchObject({ done: 3 });
-  expect(await jobsLeft(world)).toHaveLength(1);
-  for await (const { workflowId } of world.client.workflow.list({ query: `WorkflowType = '${workflowNames.retrain}' AND ExecutionStatus = 'Running'` }))
-    await world.client.workflow.getHandle(workflowId).cancel();
-  expect(await retraining).toBeInstanceOf(Error);
-  expect(await readdir(modules)).toContain('cancel-cancelled');
   expect(await jobsLeft(world)).toEqual([]);
 });
