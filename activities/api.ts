@@ -55,10 +55,7 @@ export type PreparedRetrain = {
   /** A worker of somebody else's trains it, which may wait there so long; absent where it is trained here. */
   trainer?: { taskQueue: string; waitMs: number };
 };
-/**
- * `tuning`: digest of the choice; where it is absent and the recipe leaves something to choose, training chooses by itself. `answer`: what the worker said that
- * trained it, where that was somebody else's.
- */
+/** `tuning`: digest of the choice; absent where there is none, or training chooses by itself. `answer`: what a worker of somebody else's said that trained it. */
 export type TrainRequest = PreparedRetrain & { tuning?: string; answer?: unknown };
 
 /** One trial of a tuning: its place among the trials, and the rung's. */
@@ -261,7 +258,6 @@ export interface ControlActivities {
   findRun(input: PreparedRetrain): Promise<(RetrainResult & { evaluateAgain?: Trained }) | null>;
   decideTrials(input: TrialsRequest): Promise<TrialsStep>;
   recordTrials(input: { retrain: PreparedRetrain } & TunedParams): Promise<void>;
-  /** Removes what `openTraining` wrote. */
   closeTraining(input: PreparedRetrain): Promise<void>;
   sealLog(input: { surface: string }): Promise<SealedLog>;
   registerCandidate(input: Finished): Promise<Registered>;
@@ -294,11 +290,6 @@ export interface ControlActivities {
   closeRelease(input: CloseRequest): Promise<void>;
   readRun(input: { runId: string }): Promise<RunInputs>;
   compareRerun(input: { runId: string } & (Finished | { unusable: string })): Promise<RerunResult>;
-}
-
-/** Of a worker of somebody else's, in whatever language. */
-export interface GuestActivities {
-  train(order: TrainOrder): Promise<unknown>;
 }
 
 export interface TrainingActivities {

@@ -1,6 +1,7 @@
 import { ActivityCancellationType, type ActivityInterfaceFor, proxyActivities } from '@temporalio/workflow';
-import type { ControlActivities, GuestActivities, PreparedRetrain, TrainingActivities } from '../activities/api.ts';
+import type { ControlActivities, PreparedRetrain, TrainingActivities } from '../activities/api.ts';
 import { taskQueues } from '../models/contracts/messages.ts';
+import type { GuestActivities } from '../models/contracts/train-job.ts';
 
 const retry = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '20 s' } as const;
 

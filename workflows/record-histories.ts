@@ -33,9 +33,9 @@ const folder = new URL('./histories/', import.meta.url);
 async function record(world: World, name: string, workflowId: string, runId?: string): Promise<void> {
   const history = await world.client.workflow.getHandle(workflowId, runId).fetchHistory();
   await mkdir(folder, { recursive: true });
-  // Who worked is no matter of replay, and names a machine.
+  // Who worked, and where the code lay, is no matter of replay, and names a machine.
   const anonymous = JSON.parse(historyToJSON(history), (key, value) =>
-    key === 'identity' ? 'recorder' : typeof value === 'string' ? value.replace(/^\d+@.*-(?=[0-9a-f]{32}$)/, 'recorder-') : value,
+    key === 'identity' ? 'recorder' : key === 'stackTrace' ? '' : typeof value === 'string' ? value.replace(/^\d+@.*-(?=[0-9a-f]{32}$)/, 'recorder-') : value,
   );
   await writeFile(new URL(`${name}.json`, folder), `${JSON.stringify(anonymous, null, 1)}\n`);
   process.stdout.write(`${name}: ${history.events?.length} events\n`);

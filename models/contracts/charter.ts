@@ -31,12 +31,7 @@ const candidate = z.strictObject({
   /** Of a `trainer`: the queue that its worker serves, to which `params` go as they are. */
   taskQueue: guestTaskQueue.optional(),
   /** How long a training may wait there until a worker takes it, an hour where nobody says. */
-  waitMs: z
-    .number()
-    .int()
-    .min(1_000)
-    .max(7 * 86_400_000)
-    .optional(),
+  waitMs: z.number().int().min(1_000).max(604_800_000).optional(),
 });
 export type CandidateRecipe = z.infer<typeof candidate>;
 

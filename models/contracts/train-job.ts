@@ -20,6 +20,11 @@ export type TrainOrder = {
   candidate: string;
 };
 
+/** What such a worker serves, in whatever language. */
+export interface GuestActivities {
+  train(order: TrainOrder): Promise<unknown>;
+}
+
 /** Its result. */
 export const trainAnswer = z.strictObject({
   contract: z.literal(trainContract),
