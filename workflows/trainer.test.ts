@@ -8,6 +8,7 @@ import { createPayloadCodec } from '../activities/payload-codec.ts';
 import { findPeerPython } from '../bench/peer-python.ts';
 import { cacheDirectory } from '../bootstrap/paths.mjs';
 import { runRerun } from '../cli/commands/rerun.ts';
+import { runRetrain } from '../cli/commands/retrain.ts';
 import { workflowNames } from '../models/contracts/messages.ts';
 import { openWorld, type World } from './testing.ts';
 
@@ -132,7 +133,9 @@ it('a worker in Python trains a candidate: killed it goes on, cancelled it stops
   const opened = await open();
   const { world, start, lines, allow, modules } = opened;
   const [doomed, , champion] = await Promise.all([start('training-python'), start('training-other'), world.bootstrapped()]);
-  const retraining = world.retrain('mine');
+  const notes: string[] = [];
+  const asked = { stateDir: world.stateDir, surface: world.surface, candidates: ['mine'], guest: null };
+  const retraining = runRetrain(world.command, asked, (note) => void notes.push(note));
   await expect.poll(async () => (await heartbeatOf(world, 'mine'))?.details, { timeout: 30_000 }).toEqual({ done: 3, total: 6, note: 'items from 40' });
   doomed.kill('SIGKILL');
   await allow('held');
@@ -142,6 +145,7 @@ it('a worker in Python trains a candidate: killed it goes on, cancelled it stops
 
   const [run] = await retraining;
   expect(run).toMatchObject({ candidate: 'mine', passed: true });
+  expect(notes).toContain('50 % (items from 40)');
   expect(run?.artifact).not.toBe(champion);
   // Each block was done once, by the one worker or by the other.
   expect(await lines('held-steps')).toEqual(['1', '2', '3', '4', '5', '6']);

@@ -29,7 +29,7 @@ class Job:
         self.seed = self.document["seed"]
         self.items = self.document["counts"]["items"]
         self.users = self.document["counts"]["users"]
-        self.said = {"done": 0, "total": 0, "note": "reading the job"}
+        self.said = {"done": 0, "total": 1, "note": "reading the job"}
         self._cancelled = threading.Event()
         self._then = []
         # What an attempt that died had begun to write is no result.

@@ -89,7 +89,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
 function trainerMistakes(candidate: unknown, at: string): Mistake[] {
   const queue = memberOf(candidate, 'taskQueue');
   const own: readonly unknown[] = Object.values(taskQueues);
-  const mistakes = ['tune', 'warmStart', 'embeddings'].flatMap((field) =>
+  const mistakes = ['tune', 'warmStart', 'embeddings', 'index'].flatMap((field) =>
     memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'is not for a trainer of your own yet' }],
   );
   if (queue === undefined) return [{ path: `${at}/taskQueue`, message: 'a trainer needs the task queue that its worker serves' }, ...mistakes];

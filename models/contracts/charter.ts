@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { positiveMs, releaseRules, share } from './charter-release.ts';
 import { inconsistencies } from './charter-consistency.ts';
-import { indexConstraint } from './artifact.ts';
+import { candidate } from './charter-candidate.ts';
 import { charterAssumption } from './assumption.ts';
 import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
@@ -10,29 +10,7 @@ import { type Mistake, inputError } from './problem.ts';
 import { recordRuleChoices } from './record-rules.ts';
 import { sessionRules } from './session.ts';
 import { tournamentCosts } from './tournament.ts';
-import { guestTaskQueue } from './train-job.ts';
-import { tuningSearch, tuningSpace } from './tuning.ts';
 
-const candidate = z.strictObject({
-  name: machineName,
-  /** `popularity`, `item-knn`, `ials`, `embedding-knn`; `guest` (a model folder of your own, `params.folder`); or `trainer` (a worker of your own, `taskQueue`). */
-  algorithm: machineName,
-  params: z.record(z.string(), z.json()).default({}),
-  /** Present: training begins from the newest earlier run of the same recipe, where there is one, with these parameters in place of those above. */
-  warmStart: z.record(z.string(), z.json()).optional(),
-  /** Present: the model is made over the vectors that the newest run of another candidate made. */
-  embeddings: z.strictObject({ of: machineName }).optional(),
-  /** Parameters to choose: on the window's validation part, by the gates' primary metric. Of lists of values all combinations are tried, unless `search` says less. */
-  tune: tuningSpace.optional(),
-  /** How `tune` is searched. */
-  search: tuningSearch.optional(),
-  /** Present: how the graph finds its best items is chosen by measurement. Absent: it looks at every item, in float32. */
-  index: indexConstraint.optional(),
-  /** Of a `trainer`: the queue that its worker serves, to which `params` go as they are. */
-  taskQueue: guestTaskQueue.optional(),
-  /** How long a training may wait there until a worker takes it, an hour where nobody says. */
-  waitMs: z.number().int().min(1_000).max(604_800_000).optional(),
-});
 export type CandidateRecipe = z.infer<typeof candidate>;
 
 /**

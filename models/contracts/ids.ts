@@ -22,3 +22,6 @@ export const epochMs = z.number().int().min(0).max(8.64e15);
 
 /** A calendar day in the surface's time zone. */
 export const dayString = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'YYYY-MM-DD');
+
+/** A queue of Temporal that somebody's worker serves. */
+export const taskQueueName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}$/, 'letters, digits, and . _ : / - between them, at most 200');

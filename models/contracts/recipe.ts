@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { indexConstraint } from './artifact.ts';
 import { eventKinds } from './event.ts';
-import { digestString, machineName, surfaceName } from './ids.ts';
-import { guestTaskQueue } from './train-job.ts';
+import { digestString, machineName, surfaceName, taskQueueName } from './ids.ts';
 import { tuningSearch, tuningSpace } from './tuning.ts';
 
 /**
@@ -44,7 +43,7 @@ export const recipe = z.strictObject({
   /** Present: how the graph finds its best items is chosen by what is measured at the first training, and kept. */
   index: indexConstraint.optional(),
   /** Present: a worker of somebody else's trains it. */
-  trainer: z.strictObject({ taskQueue: guestTaskQueue }).optional(),
+  trainer: z.strictObject({ taskQueue: taskQueueName }).optional(),
 });
 export type Recipe = z.infer<typeof recipe>;
 

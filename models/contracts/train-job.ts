@@ -5,9 +5,6 @@ import { dayString, machineName, surfaceName } from './ids.ts';
 /** What a worker of somebody else's is asked by, and answers by: examples/guest-trainer/README.md has it as tables. */
 export const trainContract = 'understudy.train/1';
 
-/** A queue of Temporal that somebody else's worker serves; ours are not among them (registry.ts). */
-export const guestTaskQueue = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}$/, 'letters, digits, and . _ : / - between them, at most 200');
-
 /** Where nobody says how long a training may wait for a worker: one that is busy may need the time, one that is not there is told of on the same morning. */
 export const usualWaitMs = 3_600_000;
 
