@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { artifactCommand } from './commands/artifact.ts';
 import { decisionCommands } from './commands/decide.ts';
 import { featuresCommand } from './features/command.ts';
 import { ingestCommand } from './commands/ingest.ts';
@@ -52,6 +53,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     ...decisionCommands(context),
     statusCommand(context),
     runsCommand(context),
+    artifactCommand(context),
     reportCommand(context),
     agreementCommand(context),
     rerunCommand(context),

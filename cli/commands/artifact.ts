@@ -1,0 +1,120 @@
+import { Command } from 'commander';
+import { openState, type State } from '../../activities/context.ts';
+import { currentCharter } from '../../activities/registry/charters.ts';
+import { listRuns } from '../../activities/registry/runs.ts';
+import { findIndexMeasurements } from '../../activities/training/choose-index.ts';
+import { artifactManifest, type IndexMeasurements } from '../../models/contracts/artifact.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { type GraphWeight, graphWeights } from '../../models/graph/graph-weights.ts';
+import { getDocument } from '../../stores/blobs.ts';
+import { latestDeployment } from '../../stores/deployments.ts';
+import { type CommandContext, stateDirectory } from '../environment.ts';
+import { digest, someText, surface as surfaceArgument } from '../option-values.ts';
+import { emit, table } from '../output.ts';
+
+type Options = { run?: string; artifact?: string; state?: string; json?: boolean };
+
+/** Smaller ones are named together. */
+const shownFrom = 0.01;
+
+/** `understudy artifact`: what a model is made of, how large its parts are, and how its graph came to find the best items as it does. */
+export function artifactCommand(context: CommandContext): Command {
+  return new Command('artifact')
+    .description('what a model is made of and how large that is, and how its index was chosen; of the champion, else of the newest run')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
+    .option('--run <run>', 'of this run of `understudy runs`', someText)
+    .option('--artifact <digest>', 'this one', digest)
+    .option('--state <dir>', 'state directory', someText)
+    .option('--json', 'one JSON document on stdout')
+    .action(async (surface: string, options: Options) => {
+      const state = openState(stateDirectory(context, options.state));
+      const document = await describeArtifact(state, await choose(state, surface, options));
+      emit({ json: options.json === true, document, text: textOf(document) });
+    });
+}
+
+async function choose(state: State, surface: string, { run, artifact }: Options): Promise<string> {
+  await currentCharter(state, surface);
+  if (artifact !== undefined) return artifact;
+  const runs = await listRuns(state, surface);
+  const found = run === undefined ? runs.at(-1) : runs.find(({ runId }) => runId === run);
+  if (run !== undefined && found === undefined)
+    throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${run}. \`understudy runs ${surface}\` lists them.`);
+  const champion = run === undefined ? (await latestDeployment(state.generations, surface))?.champion : undefined;
+  const chosen = champion ?? found?.artifact;
+  if (chosen === undefined) throw new UnderstudyError('UND-NOT-FOUND', `${surface} has no model yet: \`understudy retrain ${surface}\` makes one`);
+  return chosen;
+}
+
+type Described = {
+  artifact: string;
+  candidate: string;
+  algorithm: string;
+  items: number;
+  files: { name: string; bytes: number }[];
+  /** Of `recommend.onnx`. */
+  weights: GraphWeight[];
+  index: IndexMeasurements | null;
+};
+
+async function describeArtifact(state: State, artifact: string): Promise<Described> {
+  const { blobs } = state;
+  const manifest = await getDocument(blobs, artifact, artifactManifest);
+  const files: Described['files'] = [];
+  let weights: GraphWeight[] = [];
+  for (const [name, file] of Object.entries(manifest.files)) {
+    const bytes = await blobs.get(file);
+    files.push({ name, bytes: bytes.length });
+    if (name === 'recommend.onnx') weights = graphWeights(bytes);
+  }
+  const { candidate, algorithm, itemCount: items } = manifest;
+  return { artifact, candidate, algorithm, items, files, weights, index: (await findIndexMeasurements(state, manifest)) ?? null };
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(3)} MB`;
+
+function textOf({ artifact, candidate, algorithm, items, files, weights, index }: Described): string {
+  const all = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const large = weights.filter(({ bytes }) => bytes >= shownFrom * all).sort((a, b) => b.bytes - a.bytes);
+  const small = weights.filter((one) => !large.includes(one));
+  const rest = small.reduce((sum, { bytes }) => sum + bytes, 0);
+  const share = (bytes: number) => `${((100 * bytes) / all).toFixed(1)} %`;
+  return [
+    `${candidate} (${algorithm}), ${items} items, ${megabytes(all)}: ${artifact}`,
+    '',
+    table(
+      ['file', 'size', 'share'],
+      files.map(({ name, bytes }) => [name, megabytes(bytes), share(bytes)]),
+    ),
+    '',
+    table(
+      ['in recommend.onnx', 'type', 'shape', 'size', 'share'],
+      [
+        ...large.map(({ name, type, shape, bytes }) => [name, type, shape.join(' x '), megabytes(bytes), share(bytes)]),
+        ...(small.length === 0 ? [] : [[`${small.length} smaller ones`, '', '', megabytes(rest), share(rest)]]),
+      ],
+    ),
+    ...(index === null ? [] : ['', indexText(index)]),
+  ].join('\n');
+}
+
+/** What was measured, and what is against each. */
+function indexText({ measured, chosen, constraint, requests, cpu, why }: IndexMeasurements): string {
+  const { recallAt100, p99Ms, memoryMb } = constraint;
+  const rows = measured.map((one) => [
+    one.name,
+    one.recallAt100.toFixed(4),
+    one.agreementAt20.toFixed(4),
+    one.p50Ms.toFixed(2),
+    one.p99Ms.toFixed(2),
+    megabytes(one.bytes),
+    JSON.stringify(one.way) === JSON.stringify(chosen) ? 'chosen' : one.objections.join('; '),
+  ]);
+  return [
+    `asked: recall@100 of ${recallAt100}, ${p99Ms} ms at the 99th percentile, ${memoryMb} MB; measured with ${requests} requests on ${cpu}`,
+    '',
+    table(['way', 'recall@100', 'same best 20', 'p50 ms', 'p99 ms', 'size', ''], rows),
+    '',
+    why,
+  ].join('\n');
+}
