@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { digestJson } from '../../models/contracts/digest.ts';
 import { type Digest, digestString } from '../../models/contracts/ids.ts';
 import { type BlobStore, putDocument } from '../../stores/blobs.ts';
 import { host, readHost } from './read-host.ts';
@@ -50,6 +51,12 @@ let own: Promise<Code> | undefined;
 export function ownCode(): Promise<Code> {
   own ??= readCode(ownRoot);
   return own;
+}
+
+/** Names the files and libraries by which this process trains. */
+export async function ownCodeDigest(): Promise<Digest> {
+  const { files, libraries } = await ownCode();
+  return digestJson({ files, libraries });
 }
 
 /** Null without git, and where the folder is not the top of a checkout: what lies above it is not its version. */

@@ -105,6 +105,14 @@ it('an attempt that another one follows leaves it what it had; the end takes it 
   }
 });
 
+it('what other code has begun is begun anew: the same training goes on by the same code alone', async () => {
+  const { train } = await open();
+  const whole = await train();
+  const cut = await train({ stop: 4, error: new CancelledFailure('WORKER_SHUTDOWN') });
+  const resume = { ...cut.seen.at(-1)?.details, code: digestJson('another version') };
+  expect((await train({ resume })).outcome).toMatchObject({ artifact: whole.outcome.artifact, resumedFrom: 0 });
+});
+
 it('what a killed worker leaves goes with the next training, but not while its own may go on', async () => {
   const { context, train, left, work } = await open();
   await train({ stop: 4, error: new CancelledFailure('WORKER_SHUTDOWN') });

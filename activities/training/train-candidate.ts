@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Embeddings } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
@@ -24,7 +25,7 @@ import type { Beat } from '../worker.ts';
 import { givenEmbeddings } from '../embeddings/given-embeddings.ts';
 import { charterAsOf, readTrain } from '../windows/read-window.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
-import { putMaking } from '../rerun/making.ts';
+import { ownCodeDigest, putMaking } from '../rerun/making.ts';
 import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
 import { chooseIndex, indexFile, listedParity } from './choose-index.ts';
 import { loadGuest } from './guest.ts';
@@ -141,7 +142,8 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
   const embeddings = recipe.embeddings && (await givenEmbeddings(context.state, { ...recipe.embeddings, vocabulary }));
   const begun = await beginning(context.state, { algorithm, recipe, interactions, vocabulary });
   const from = begun.warm === undefined ? null : (recipe.warmStart?.from ?? null);
-  const { resume, checkpoint } = await usableCheckpoint({ context, checkpoints, details: resumeDetails, from });
+  const code = await ownCodeDigest();
+  const { resume, checkpoint } = await usableCheckpoint({ context, checkpoints, details: resumeDetails, from, code });
   const startedMs = context.now();
   let savedMs = startedMs;
   const { model, start } = await trainFrom({
@@ -161,7 +163,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
             savedMs = context.now();
             const { done, total, note } = step;
             const leftMs = Math.round(((savedMs - startedMs) * (total - done)) / (done - (resume?.done ?? 0)));
-            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done, total, note, leftMs, from, measurements: chosen?.measurements });
+            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done, total, note, leftMs, from, code, measurements: chosen?.measurements });
           },
         },
       ),
@@ -198,20 +200,26 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
   };
 }
 
-/** A checkpoint that cannot be read, or of a training that began elsewhere, costs time, not the training: it begins anew. */
+/** A checkpoint that cannot be read, of a training that began elsewhere, or made by other code, costs time, not the training: it begins anew. */
 async function usableCheckpoint({
   context,
   checkpoints,
   details,
   from,
+  code,
 }: {
   context: Context;
   checkpoints: Checkpoints;
   details: unknown;
   from: string | null;
+  code: string;
 }): Promise<{ resume?: { done: number }; checkpoint?: Uint8Array | undefined }> {
   const resume = checkpointOf(details);
   if (resume === undefined || resume.from !== from) return {};
+  if (resume.code !== code) {
+    context.log(`the checkpoint at step ${resume.done} was made by other code, training begins anew`);
+    return {};
+  }
   try {
     return { resume, checkpoint: await checkpoints.get(resume.checkpoint) };
   } catch (error) {
@@ -220,14 +228,14 @@ async function usableCheckpoint({
   }
 }
 
-function checkpointOf(details: unknown): { checkpoint: string; done: number; from: string | null } | undefined {
-  if (typeof details !== 'object' || details === null || !('checkpoint' in details) || typeof details.checkpoint !== 'string') return undefined;
-  return {
-    checkpoint: details.checkpoint,
-    done: 'done' in details && typeof details.done === 'number' ? details.done : 0,
-    from: 'from' in details && typeof details.from === 'string' ? details.from : null,
-  };
-}
+const saidBefore = z.looseObject({
+  checkpoint: z.string(),
+  done: z.number().default(0),
+  from: z.string().nullable().default(null),
+  code: z.string().optional(),
+});
+
+const checkpointOf = (details: unknown): z.infer<typeof saidBefore> | undefined => saidBefore.safeParse(details).data;
 
 async function guest(context: Context, recipe: Recipe): Promise<Export> {
   const { files, vocabulary, graphPath, manifest } = await loadGuest(context.state.blobs, recipe.guest ?? '');
