@@ -20,8 +20,9 @@ const withServers = [
   'test/*.test.ts',
   'workflows/**/*.test.ts',
   'stores/mlflow/**/*.test.ts',
-  'test/story/*.test.ts',
 ];
+/** Alone: it needs both cores for itself. */
+const story = ['test/story/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -33,7 +34,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...never, ...withServers],
+          exclude: [...never, ...withServers, ...story],
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -43,14 +44,22 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'system',
-          // They wait for each other more than they compute.
-          maxWorkers: 3,
           include: withServers,
           exclude: never,
           globalSetup: ['test/servers.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'story',
+          include: story,
+          exclude: never,
+          globalSetup: ['test/servers.ts'],
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -33,7 +33,7 @@ const surface = 'tiny';
 /** Slow enough to be killed twice between its start and its end. */
 const slowTraining = { factors: 256, sweeps: 160 };
 
-it('whatever is killed, the loop ends with the same artifact, one live version and every acknowledged event', { timeout: 300_000 }, async () => {
+it('whatever is killed, the loop ends with the same artifact, one live version and every acknowledged event', { timeout: 480_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'understudy-crash-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const stateDir = join(folder, 'state');
