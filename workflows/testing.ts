@@ -166,12 +166,15 @@ export async function openWorld(options: Options) {
   }
 }
 
+/** A canary beside others on a busy machine takes this long; whoever waits in vain is told. */
+const patienceMs = 80_000;
+
 /** Asks until there is an answer. */
 async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
-  for (const deadlineMs = Date.now() + 40_000; ; await delay(50)) {
+  for (const deadlineMs = Date.now() + patienceMs; ; await delay(50)) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (Date.now() > deadlineMs) throw new Error(`waited 40 s for ${what}`);
+    if (Date.now() > deadlineMs) throw new Error(`waited ${patienceMs / 1000} s for ${what}`);
   }
 }
 
