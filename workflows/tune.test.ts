@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { defaultPayloadConverter } from '@temporalio/client';
-import { expect, inject, it, onTestFinished, vi } from 'vitest';
+import { expect, inject, it, onTestFinished } from 'vitest';
 import type { PreparedRetrain } from '../activities/api.ts';
 import { registerCandidate } from '../activities/registry/register-candidate.ts';
 import { findRunRecord } from '../activities/registry/runs.ts';
 import { tuneCommand } from '../cli/commands/tune.ts';
+import { writtenBy } from '../cli/testing.ts';
 import { runRerun } from '../cli/commands/rerun.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startWorker } from '../cli/system/start-own.ts';
@@ -129,22 +130,8 @@ async function finishedOf({ client }: World, workflowId: string): Promise<Parame
 }
 
 /** What `understudy tune` writes. */
-async function ask(world: World, ...argv: string[]): Promise<string> {
-  let written = '';
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-      written += String(text);
-      return true;
-    }),
-    vi.spyOn(process.stderr, 'write').mockImplementation(() => true),
-  ];
-  try {
-    await tuneCommand(world.command).parseAsync([world.surface, ...argv, '--state', world.stateDir], { from: 'user' });
-    return written;
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
+const ask = (world: World, ...argv: string[]) =>
+  writtenBy(() => tuneCommand(world.command).parseAsync([world.surface, ...argv, '--state', world.stateDir], { from: 'user' }));
 
 it('`understudy tune` says what it would try, tries it, and ends with the line for the charter; nothing is trained, registered or released', async () => {
   const params = { factors: 8, sweeps: 3 };

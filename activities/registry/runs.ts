@@ -120,6 +120,13 @@ export async function requireRun(context: Pick<Context, 'state'>, runId: string)
   return run;
 }
 
+/** The same of a surface's own. @throws UND-NOT-FOUND */
+export async function requireRunOf(state: State, surface: string, runId: string): Promise<RunRecord> {
+  const run = (await listRuns(state, surface)).find((one) => one.runId === runId);
+  if (run === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${runId}. \`understudy runs ${surface}\` lists them.`);
+  return run;
+}
+
 /**
  * What is needed to make a run again, once it is known to be what it was.
  * @throws UND-NOT-FOUND; UND-ERASED naming the certificate

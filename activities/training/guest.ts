@@ -19,7 +19,7 @@ export type GuestManifest = z.infer<typeof guestManifest>;
 const guestFiles = z.strictObject({ kind: z.literal('guest'), manifest: guestManifest, files: z.record(z.string(), digestString) });
 const needed = ['recommend.onnx', 'vocabulary.json'] as const;
 /** What one protobuf message may be, and one reading of a file. */
-const maxBytes = 2 ** 31 - 1;
+export const maxGraphBytes = 2 ** 31 - 1;
 
 /**
  * Takes a folder of your own (`recommend.onnx`, `vocabulary.json`, `guest.json`) into the blob store.
@@ -32,11 +32,11 @@ export async function storeGuestFolder(blobs: BlobStore, params: unknown): Promi
   });
   const missing = [...needed, 'guest.json'].filter((name) => !names.includes(name));
   if (missing.length > 0) throw new UnderstudyError('UND-ARTIFACT', `${folder} lacks ${missing.join(', ')}`);
-  const manifest = checked(guestManifest.safeParse(parse(await readFile(join(folder, 'guest.json'), 'utf8'), 'guest.json')), 'guest.json');
+  const manifest = checked(guestManifest.safeParse(parseJson(await readFile(join(folder, 'guest.json'), 'utf8'), 'guest.json')), 'guest.json');
   const files: Record<string, string> = {};
   for (const name of needed) {
     const { size } = await stat(join(folder, name));
-    if (size === 0 || size > maxBytes) throw new UnderstudyError('UND-ARTIFACT', `${join(folder, name)} is empty or larger than 2 GiB`);
+    if (size === 0 || size > maxGraphBytes) throw new UnderstudyError('UND-ARTIFACT', `${join(folder, name)} is empty or larger than 2 GiB`);
     files[name] = await blobs.put(await readFile(join(folder, name)));
   }
   return putDocument(blobs, { kind: 'guest', manifest, files });
@@ -54,7 +54,7 @@ export async function loadGuest(
     z
       .array(externalId)
       .min(1)
-      .safeParse(parse(Buffer.from(vocabularyBytes).toString('utf8'), 'vocabulary.json')),
+      .safeParse(parseJson(Buffer.from(vocabularyBytes).toString('utf8'), 'vocabulary.json')),
     'vocabulary.json',
   );
   if (new Set(vocabulary).size !== vocabulary.length) throw new UnderstudyError('UND-ARTIFACT', 'vocabulary.json names an item twice');
@@ -62,12 +62,12 @@ export async function loadGuest(
   return { manifest: stored.manifest, files: { 'recommend.onnx': graph, 'vocabulary.json': vocabularyBytes }, vocabulary, graphPath };
 }
 
-function checked<T>(parsed: { success: true; data: T } | { success: false; error: z.ZodError }, what: string): T {
+export function checked<T>(parsed: { success: true; data: T } | { success: false; error: z.ZodError }, what: string): T {
   if (!parsed.success) throw inputError('UND-ARTIFACT', what, parsed.error.issues);
   return parsed.data;
 }
 
-function parse(text: string, what: string): unknown {
+export function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

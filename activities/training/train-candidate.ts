@@ -153,7 +153,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
       algorithm.train(
         { interactions, params, seed: recipe.seed, warm, embeddings, attributes },
         {
-          threads: context.trainingThreads,
+          threads,
           resumeFrom: begun.warm === warm ? checkpoint : undefined,
           onStep: async (step) => {
             // The event loop gets its turn here: heartbeats leave, a cancellation arrives.

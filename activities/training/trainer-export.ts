@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ArtifactFiles, ParityRecord } from '../../models/contracts/artifact.ts';
-import { inputError, UnderstudyError } from '../../models/contracts/problem.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Recipe } from '../../models/contracts/recipe.ts';
 import { factorsManifest, trainAnswer } from '../../models/contracts/train-job.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
@@ -13,13 +13,11 @@ import { digestTrain } from '../rerun/digest-parts.ts';
 import { charterAsOf, readTrain, type TrainData } from '../windows/read-window.ts';
 import type { Beat } from '../worker.ts';
 import { jobFolder } from './checkpoints.ts';
-import { guestManifest } from './guest.ts';
+import { checked, guestManifest, maxGraphBytes, parseJson } from './guest.ts';
 import type { Export } from './train-candidate.ts';
 import { isThere, outFolder, readOwnFile } from './trainer-files.ts';
 import { tryGuest } from './try-guest.ts';
 
-/** What one protobuf message may be, and one reading of a file. */
-const maxBytes = 2 ** 31 - 1;
 const maxManifestBytes = 64 * 1024;
 /** As iALS by itself. */
 const foldInSteps = 8;
@@ -61,7 +59,7 @@ type Left = { out: string; train: TrainData };
 
 async function graphOf({ state: { blobs } }: Context, { out, train: { vocabulary } }: Left): Promise<Made> {
   const { maxHistory } = await manifestOf(out, guestManifest);
-  const bytes = await readOwnFile(out, 'recommend.onnx', { maxBytes });
+  const bytes = await readOwnFile(out, 'recommend.onnx', { maxBytes: maxGraphBytes });
   // What is tried is what is kept, whatever becomes of the file.
   const path = await blobs.localPath(await blobs.put(bytes));
   return { files: { 'recommend.onnx': bytes }, maxHistory, parity: await tryGuest({ path, itemCount: vocabulary.length, maxHistory }) };
@@ -72,7 +70,7 @@ async function graphOverFactors({ trainingThreads: threads }: Context, { out, tr
   const { dimensions, alpha, lambda, frequencyScaling, maxHistory } = await manifestOf(out, factorsManifest);
   const { itemCount } = interactions;
   const bytes = { count: 4 * itemCount * dimensions, why: `${itemCount} items of ${dimensions} float32` };
-  const read = await readOwnFile(out, 'factors.f32', { maxBytes, bytes });
+  const read = await readOwnFile(out, 'factors.f32', { maxBytes: maxGraphBytes, bytes });
   const numbers = new DataView(read.buffer, read.byteOffset, read.byteLength);
   const factors = Float32Array.from({ length: itemCount * dimensions }, (_, place) => numbers.getFloat32(4 * place, true));
   const settings = { alpha, lambda, frequencyScaling, foldInSteps };
@@ -83,16 +81,5 @@ async function graphOverFactors({ trainingThreads: threads }: Context, { out, tr
 
 async function manifestOf<T>(out: string, schema: z.ZodType<T>): Promise<T> {
   const bytes = await readOwnFile(out, 'guest.json', { maxBytes: maxManifestBytes });
-  let document: unknown;
-  try {
-    document = JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new UnderstudyError('UND-ARTIFACT', 'out/guest.json is not JSON', { cause });
-  }
-  return checked(schema.safeParse(document), 'out/guest.json');
-}
-
-function checked<T>(parsed: { success: true; data: T } | { success: false; error: z.ZodError }, what: string): T {
-  if (!parsed.success) throw inputError('UND-ARTIFACT', what, parsed.error.issues);
-  return parsed.data;
+  return checked(schema.safeParse(parseJson(bytes.toString('utf8'), 'out/guest.json')), 'out/guest.json');
 }

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { quietBeat } from '../../activities/events/testing.ts';
 import { openEvidence } from '../../activities/evidence/testing.ts';
 import { registerCharter } from '../../activities/registry/charters.ts';
@@ -7,6 +7,7 @@ import { freezeRecipe } from '../../activities/windows/prepare-retrain.ts';
 import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { putDocument } from '../../stores/blobs.ts';
 import { readEnvironment } from '../environment.ts';
+import { writtenBy } from '../testing.ts';
 import { artifactCommand } from './artifact.ts';
 
 test('says how large the parts of a model are, and what was measured of the ways to find its best items', async () => {
@@ -26,16 +27,12 @@ test('says how large the parts of a model are, and what was measured of the ways
   const work = { window: await putDocument(blobs, window), recipe: await putDocument(blobs, recipe), charter: await putDocument(blobs, charter) };
   const { artifact } = await trainCandidate(context, { surface: 'home', candidate: 'ials', ...work }, quietBeat);
 
-  const written: string[] = [];
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-  onTestFinished(() => write.mockRestore());
-  const run = async (...args: string[]): Promise<string> => {
-    written.length = 0;
-    await artifactCommand({ env: readEnvironment({}), cwd: root, now: Date.now })
-      .exitOverride()
-      .parseAsync(['home', '--state', root, '--artifact', artifact, ...args], { from: 'user' });
-    return written.join('');
-  };
+  const run = (...args: string[]) =>
+    writtenBy(() =>
+      artifactCommand({ env: readEnvironment({}), cwd: root, now: Date.now })
+        .exitOverride()
+        .parseAsync(['home', '--state', root, '--artifact', artifact, ...args], { from: 'user' }),
+    );
   const { files, weights, index: measured, items } = JSON.parse(await run('--json'));
   expect(files.map(({ name }: { name: string }) => name).sort()).toEqual(['index.json', 'recommend.onnx', 'vocabulary.json']);
   const { bytes: graph } = files.find(({ name }: { name: string }) => name === 'recommend.onnx');

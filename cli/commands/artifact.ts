@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
-import { listRuns } from '../../activities/registry/runs.ts';
+import { listRuns, requireRunOf } from '../../activities/registry/runs.ts';
 import { findIndexMeasurements } from '../../activities/training/choose-index.ts';
 import { artifactManifest, type IndexMeasurements } from '../../models/contracts/artifact.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
@@ -36,12 +36,8 @@ export function artifactCommand(context: CommandContext): Command {
 async function choose(state: State, surface: string, { run, artifact }: Options): Promise<string> {
   await currentCharter(state, surface);
   if (artifact !== undefined) return artifact;
-  const runs = await listRuns(state, surface);
-  const found = run === undefined ? runs.at(-1) : runs.find(({ runId }) => runId === run);
-  if (run !== undefined && found === undefined)
-    throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${run}. \`understudy runs ${surface}\` lists them.`);
-  const champion = run === undefined ? (await latestDeployment(state.generations, surface))?.champion : undefined;
-  const chosen = champion ?? found?.artifact;
+  if (run !== undefined) return (await requireRunOf(state, surface, run)).artifact;
+  const chosen = (await latestDeployment(state.generations, surface))?.champion ?? (await listRuns(state, surface)).at(-1)?.artifact;
   if (chosen === undefined) throw new UnderstudyError('UND-NOT-FOUND', `${surface} has no model yet: \`understudy retrain ${surface}\` makes one`);
   return chosen;
 }

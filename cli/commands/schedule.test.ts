@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { expect, inject, it, onTestFinished, vi } from 'vitest';
+import { expect, inject, it, onTestFinished } from 'vitest';
 import { openState } from '../../activities/context.ts';
 import { registerCharter } from '../../activities/registry/charters.ts';
 import { makeTinySurface } from '../../test/tiny-surface/make-tiny-surface.ts';
 import { readEnvironment } from '../environment.ts';
+import { writtenBy } from '../testing.ts';
 import type { ScheduleStatus } from '../schedules.ts';
 import { loadSurfaceConfig } from '../surface-config.ts';
 import { retrainCommand } from './retrain.ts';
@@ -29,16 +30,8 @@ async function open() {
   const { config } = await makeTinySurface({ folder, seed: 1, people: 12, charter: { surface } });
   await registerCharter(openState(state), (await loadSurfaceConfig(config)).input, Date.now());
   const context = { env: readEnvironment({ TEMPORAL_ADDRESS: address }), cwd: folder, now: Date.now };
-  const run = async (command: typeof retrainCommand, ...args: string[]): Promise<string> => {
-    const written: string[] = [];
-    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-    try {
-      await command(context).parseAsync([...args, '--state', state], { from: 'user' });
-      return written.join('');
-    } finally {
-      write.mockRestore();
-    }
-  };
+  const run = (command: typeof retrainCommand, ...args: string[]) =>
+    writtenBy(() => command(context).parseAsync([...args, '--state', state], { from: 'user' }));
   const retrain = (...args: string[]) => run(retrainCommand, surface, ...args);
   const status = async () =>
     (JSON.parse(await run(statusCommand, surface, '--json')) as { surfaces: { schedule: ScheduleStatus | null }[] }).surfaces[0]?.schedule;

@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { readEnvironment } from '../environment.ts';
+import { writtenBy } from '../testing.ts';
 import { readInteractions } from '../evaluate/read-interactions.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import { splitRows } from '../evaluate/split-rows.ts';
@@ -21,24 +22,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function run(...argv: string[]): Promise<string> {
-  let written = '';
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-      written += String(text);
-      return true;
-    }),
-    vi.spyOn(process.stderr, 'write').mockImplementation(() => true),
-  ];
-  try {
-    await tuneCommand({ env: readEnvironment({}), cwd: folder, now: Date.now })
+const run = (...argv: string[]) =>
+  writtenBy(() =>
+    tuneCommand({ env: readEnvironment({}), cwd: folder, now: Date.now })
       .exitOverride()
-      .parseAsync(argv, { from: 'user' });
-    return written;
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
+      .parseAsync(argv, { from: 'user' }),
+  );
 
 const space = JSON.stringify({ lambda: { min: 1e-3, max: 1e6, scale: 'log' }, factors: [8, 16] });
 const asked = [

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
-import { listRuns } from '../../activities/registry/runs.ts';
+import { listRuns, requireRunOf } from '../../activities/registry/runs.ts';
 import { frontierPlot } from '../../experiments/pictures/frontier-plot.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
@@ -66,14 +66,9 @@ async function choose(context: CommandContext, input: { state: State; stateDir: 
   const { state, stateDir, surface, options } = input;
   await currentCharter(state, surface);
   if (options.evidence !== undefined) return options.evidence;
-  const runs = await listRuns(state, surface);
-  if (options.run !== undefined) {
-    const found = runs.find(({ runId }) => runId === options.run);
-    if (found === undefined) throw new UnderstudyError('UND-NOT-FOUND', `There is no run ${options.run}. \`understudy runs ${surface}\` lists them.`);
-    return found.report;
-  }
+  if (options.run !== undefined) return (await requireRunOf(state, surface, options.run)).report;
   const { release } = await surfaceStatus(context, stateDir, surface);
-  const newest = release?.evidence ?? runs.at(-1)?.report;
+  const newest = release?.evidence ?? (await listRuns(state, surface)).at(-1)?.report;
   if (newest === undefined) throw new UnderstudyError('UND-NOT-FOUND', `${surface} has no report yet: \`understudy retrain ${surface}\` makes one`);
   return newest;
 }

@@ -1,4 +1,5 @@
 import type { CatalogItem } from '../contracts/catalog-item.ts';
+import { wordsOf } from '../slate/item-words.ts';
 import type { ItemAttributes } from './algorithm.ts';
 
 /** Prices are told apart by which twentieth of the catalog's they fall into. */
@@ -42,12 +43,10 @@ export function itemAttributes({ catalog, vocabulary }: { catalog: readonly Cata
   return { indptr, attributes: Uint32Array.from(attributes), fields: attributeFields, fieldOf: Uint8Array.from(fieldOf) };
 }
 
-const wordsOf = (title: string): Set<string> => new Set(title.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);
-
 /** The words of most titles, of equals the first in the alphabet. */
 function commonWords(titles: readonly string[]): Set<string> {
   const counts = new Map<string, number>();
-  for (const title of titles) for (const word of wordsOf(title)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  for (const title of titles) for (const word of new Set(wordsOf(title))) counts.set(word, (counts.get(word) ?? 0) + 1);
   const common = [...counts].filter(([, count]) => count >= leastItemsOfWord);
   common.sort(([one, ones], [other, others]) => others - ones || (one < other ? -1 : 1));
   return new Set(common.slice(0, mostWords).map(([word]) => word));

@@ -3,6 +3,9 @@ import type { CatalogItem } from '../contracts/catalog-item.ts';
 /** Item id → the words of its title, category and brand, as numbers that rise. An item without words has none here. */
 export type ItemWords = ReadonlyMap<string, Uint32Array>;
 
+/** The words of a text, as they come. */
+export const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+
 /** What is known of the items' content, in a form that is quick to compare. */
 export function itemWords(items: readonly Pick<CatalogItem, 'itemId' | 'title' | 'category' | 'brand'>[]): ItemWords {
   const numbers = new Map<string, number>();
@@ -13,7 +16,7 @@ export function itemWords(items: readonly Pick<CatalogItem, 'itemId' | 'title' |
   };
   const words = new Map<string, Uint32Array>();
   for (const { itemId, title, category, brand } of items) {
-    const own = [title, category, brand].flatMap((text) => text?.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);
+    const own = [title, category, brand].flatMap((text) => (text ? wordsOf(text) : []));
     if (own.length > 0) words.set(itemId, Uint32Array.from(new Set(own.map(numberOf))).sort());
   }
   return words;

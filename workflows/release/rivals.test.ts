@@ -1,8 +1,9 @@
-import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { findRunRecord } from '../../activities/registry/runs.ts';
 import { modelName } from '../../activities/registry/register-candidate.ts';
 import { statusCommand } from '../../cli/commands/status.ts';
 import { summarizeReport } from '../../cli/summarize-report.ts';
+import { writtenBy } from '../../cli/testing.ts';
 import { canaryRecord } from '../../models/contracts/canary-record.ts';
 import { lineup } from '../../models/contracts/lineup.ts';
 import { report as reportSchema } from '../../models/contracts/report.ts';
@@ -104,13 +105,8 @@ describe('candidates that the charter compares by cost too', () => {
     expect(taken?.trainSeconds).toBe(Math.min(...near));
     const other = runs.find((one) => one.artifact !== artifact)?.runId ?? '';
     expect(await world.closing(other)).toMatchObject({ action: 'release-refused', detail: { why: expect.stringContaining(message) } });
-    const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-    try {
-      await statusCommand(world.command).parseAsync([world.surface, '--state', world.stateDir], { from: 'user' });
-      expect(write.mock.calls.map(([text]) => String(text)).join('')).toContain(`compared    ${message}`);
-    } finally {
-      write.mockRestore();
-    }
+    const status = await writtenBy(() => statusCommand(world.command).parseAsync([world.surface, '--state', world.stateDir], { from: 'user' }));
+    expect(status).toContain(`compared    ${message}`);
   });
 });
 
