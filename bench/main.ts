@@ -12,12 +12,18 @@ import { benchTraining, printTrainingBench } from './training.ts';
 import { writeQuality } from './write-quality.ts';
 
 /**
- * `npm run bench [-- serving|loop|ope|ranking|data|training|retrieval] [--json] [--quick]`: ratios against a named peer in the same run, medians of several rounds.
+ * `npm run bench [-- serving|loop|ope|ranking|data|training|retrieval] [--json] [--quick] [--torch]`: ratios against a named peer in the same run, medians of several rounds.
  * `npm run bench -- quality [--check]`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
-  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, check: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    // 6 GB are not downloaded unasked.
+    torch: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'quality'] as const;
@@ -46,7 +52,9 @@ const data = wanted('data')
   ? await benchData({ rows: values.quick ? 1_000_000 : 20_000_000, cache: cacheDirectory(process.env), env: process.env })
   : undefined;
 if (data !== undefined) say(printDataBench(data));
-const training = wanted('training') ? await benchTraining({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick }) : undefined;
+const training = wanted('training')
+  ? await benchTraining({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick, withTorch: values.torch })
+  : undefined;
 if (training !== undefined) say(printTrainingBench(training));
 const retrieval = wanted('retrieval') ? await benchRetrieval({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick }) : undefined;
 if (retrieval !== undefined) say(printRetrievalBench(retrieval));

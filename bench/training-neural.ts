@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Interactions, ItemAttributes, TrainHooks } from '../models/algorithms/algorithm.ts';
 import { sasrec } from '../models/algorithms/sasrec/sasrec.ts';
@@ -17,7 +19,10 @@ export type TrainingNeuralBench = {
   softmaxMs: number;
   gigaflops: number;
   peer: { name: string; softmaxMs: number };
-  steps: ({ loss: string } & Steps)[];
+  /** `peerMs`: of PyTorch, where it was asked for. */
+  steps: ({ loss: string; peerMs: number | null } & Steps)[];
+  /** Version of PyTorch. */
+  torch: string | null;
   /** The same events over catalogs of different sizes, each item with three attributes. */
   twoTower: (Steps & { takenMb: number })[];
 };
@@ -26,12 +31,15 @@ type Steps = { items: number; ms: number; stepsPerGrowth: number; grownMb: numbe
 const entries = 3264;
 const items = 12_000;
 const width = 64;
+/** Of a history, its first row included. */
+const length = 51;
 
 /**
  * In processor time, so that what else runs counts for less. Loss and gradients of a full softmax, which is most of a step, against ONNX Runtime over the same products on one thread: scores, softmax, and the two
- * products back. It stands for what a framework with such matrix products would take.
+ * products back. Whole steps against PyTorch's on one thread, where there is one.
+ * @param python an interpreter that has torch
  */
-export async function benchTrainingNeural({ rounds = 7 }: { rounds?: number } = {}): Promise<TrainingNeuralBench> {
+export async function benchTrainingNeural({ rounds = 7, python }: { rounds?: number; python?: string | undefined } = {}): Promise<TrainingNeuralBench> {
   const ours = softmaxStep();
   const theirs = await peerStep();
   const [mine, peer]: [number[], number[]] = [[], []];
@@ -41,25 +49,29 @@ export async function benchTrainingNeural({ rounds = 7 }: { rounds?: number } = 
   }
   const softmaxMs = least(mine);
   const steps = [];
+  let torch: string | null = null;
   for (const [loss, of] of [
     ['softmax', items],
     ['sampled-softmax', items],
     ['gbce', 200_000],
-  ] as const)
-    steps.push(await trainingStep({ loss, items: of }));
+  ] as const) {
+    const theirStep = python === undefined || loss === 'gbce' ? undefined : torchSteps(python, { loss, items: of });
+    torch = theirStep?.version ?? torch;
+    steps.push({ ...(await trainingStep({ loss, items: of })), peerMs: theirStep === undefined ? null : least(theirStep.milliseconds) });
+  }
   const towers = [];
   for (const size of [10_000, 1_000_000]) towers.push(await twoTowerStep(size));
   const gigaflops = (6 * entries * items * width) / softmaxMs / 1e6;
-  return { entries, items, width, softmaxMs, gigaflops, peer: { name: 'ONNX Runtime, one thread', softmaxMs: least(peer) }, steps, twoTower: towers };
+  return { entries, items, width, softmaxMs, gigaflops, peer: { name: 'ONNX Runtime, one thread', softmaxMs: least(peer) }, steps, torch, twoTower: towers };
 }
 
-export function printTrainingNeuralBench({ softmaxMs, gigaflops, peer, steps, twoTower: towers }: TrainingNeuralBench): string {
+export function printTrainingNeuralBench({ softmaxMs, gigaflops, peer, steps, torch, twoTower: towers }: TrainingNeuralBench): string {
   return [
     `full softmax, ${entries} entries, ${items} items, ${width} dimensions, forward and back: ${softmaxMs.toFixed(0)} ms (${gigaflops.toFixed(1)} GFLOP/s)`,
     `${peer.name}: ${peer.softmaxMs.toFixed(0)} ms; ratio ${(softmaxMs / peer.softmaxMs).toFixed(2)}`,
     ...steps.map(
-      ({ loss, items: of, ms, grownMb, stepsPerGrowth }) =>
-        `whole step, ${loss}, ${of} items: ${ms.toFixed(0)} ms; memory grown over ${stepsPerGrowth} steps: ${grownMb.toFixed(1)} MB`,
+      ({ loss, items: of, ms, grownMb, stepsPerGrowth, peerMs }) =>
+        `whole step, ${loss}, ${of} items: ${ms.toFixed(0)} ms${peerMs === null ? '' : `, PyTorch ${torch} ${peerMs.toFixed(0)} ms, ratio ${(ms / peerMs).toFixed(2)} (promised: 2, ${ms <= 2 * peerMs ? 'held' : 'missed'})`}; memory grown over ${stepsPerGrowth} steps: ${grownMb.toFixed(1)} MB`,
     ),
     ...towers.map(
       ({ items: of, ms, grownMb, stepsPerGrowth, takenMb }) =>
@@ -112,6 +124,18 @@ async function trainingStep({ loss, items: itemCount }: { loss: 'softmax' | 'sam
   return { loss, items: itemCount, ...(await measuredSteps((hooks) => sasrec.train({ interactions: drawnHistories(itemCount), params, seed: 1 }, hooks))) };
 }
 
+type TorchSteps = { version: string; milliseconds: number[] };
+
+/** As many rows of the same network with the same loss; those that are sampled, 1024 a step, are drawn uniformly. */
+function torchSteps(python: string, { loss, items: itemCount }: { loss: 'softmax' | 'sampled-softmax'; items: number }): TorchSteps {
+  const { heads, blocks, dropout, negatives } = sasrec.params.parse({});
+  const shape = { items: itemCount, users: entries / length, length, width, heads, blocks, dropout, negatives: loss === 'softmax' ? 0 : negatives, steps: 20 };
+  const script = fileURLToPath(new URL('./torch_training.py', import.meta.url));
+  const run = spawnSync(python, [script, JSON.stringify(shape)], { encoding: 'utf8' });
+  if (run.status !== 0) throw new Error(`PyTorch's steps failed: ${run.stderr.slice(-500)}`);
+  return JSON.parse(run.stdout) as TorchSteps;
+}
+
 async function twoTowerStep(itemCount: number) {
   const [perItem, values] = [3, 2000];
   const random = createRandom(4);
@@ -135,7 +159,7 @@ async function twoTowerStep(itemCount: number) {
 
 function drawnHistories(itemCount: number): Interactions {
   const random = createRandom(3);
-  const [userCount, length] = [640, 51];
+  const userCount = 640;
   const count = userCount * length;
   return {
     ...{ userCount, itemCount, indptr: Uint32Array.from({ length: userCount + 1 }, (_, user) => user * length) },

@@ -30,14 +30,21 @@ const sweeps = 6;
 const plainSteps = 3;
 const betterSteps = 2;
 
-/** iALS beside implicit, each on one thread and in turn, so that what else the machine does meets both; medians of the rounds. */
-export async function benchTraining({ cache, env, quick }: { cache: string; env: NodeJS.ProcessEnv; quick: boolean }): Promise<TrainingBench> {
+type Wanted = { cache: string; env: NodeJS.ProcessEnv; quick: boolean; withTorch: boolean };
+
+/**
+ * iALS beside implicit, each on one thread and in turn, so that what else the machine does meets both; medians of the rounds.
+ * @param withTorch networks beside PyTorch as well: it takes 6 GB
+ */
+export async function benchTraining({ cache, env, quick, withTorch }: Wanted): Promise<TrainingBench> {
   const python = await findPeerPython({ requirements: ['implicit==0.7.2', 'threadpoolctl==3.6.0'], cache, env });
   const ials: AtFactors[] = [];
   for (const [factors, entries] of [[64, 6_000_000] as const, [128, 3_000_000] as const])
     ials.push(await atFactors(python, factors, quick ? entries / 10 : entries));
   const large = quick ? null : await measuredInChild<Large>({ file: fileURLToPath(import.meta.url), argument: '100000000' });
-  return { ials, spectral: await spectral(quick ? 64 : 512), large, neural: await benchTrainingNeural(quick ? { rounds: 1 } : {}) };
+  const torch = withTorch ? await findPeerPython({ requirements: ['torch==2.15.0', 'numpy'], cache, env }) : undefined;
+  const neural = await benchTrainingNeural({ python: torch, ...(quick ? { rounds: 1 } : {}) });
+  return { ials, spectral: await spectral(quick ? 64 : 512), large, neural };
 }
 
 async function atFactors(python: string | undefined, factors: number, wanted: number): Promise<AtFactors> {

@@ -1,28 +1,50 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { z } from 'zod';
+import { statusQuery } from '../models/contracts/messages.ts';
 import { timeLeft } from './output.ts';
+
+type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
 /** What a training says of itself with its heartbeats (activities/training/train-candidate.ts). */
 const trainingDetails = z.looseObject({ done: z.number(), total: z.number(), note: z.string(), leftMs: z.number().optional() });
 
-/** How far the trainings of these workflows are, in a line; those that say nothing of themselves are left out. */
+/** What a `retrain` answers to a question about itself. */
+const whereAnswer = z.looseObject({ phase: z.string(), why: z.string(), candidate: z.string() });
+
+/** How far these workflows are, in a line. Where a training says nothing of itself, the step that its workflow is at. */
 async function trainingText(client: Client, workflowIds: readonly string[]): Promise<string> {
-  const texts: string[] = [];
-  for (const workflowId of workflowIds) {
-    const { raw } = await client.workflow.getHandle(workflowId).describe();
-    for (const { heartbeatDetails } of raw.pendingActivities ?? []) {
-      const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
-      let payloads = heartbeatDetails?.payloads ?? [];
-      for (const codec of payloadCodecs) payloads = await codec.decode(payloads);
-      const [payload] = payloads;
-      const details = payload === undefined ? undefined : trainingDetails.safeParse(payloadConverter.fromPayload(payload)).data;
-      if (details === undefined) continue;
-      const { done, total, note, leftMs } = details;
-      texts.push(`${Math.floor((100 * done) / total)} % (${note}${leftMs === undefined ? '' : `, at most ${timeLeft(leftMs)} left`})`);
-    }
+  const texts = await Promise.all(
+    workflowIds.map(async (workflowId) => {
+      const handle = client.workflow.getHandle(workflowId);
+      const { raw, status } = await handle.describe();
+      if (status.name !== 'RUNNING') return [];
+      const { phase, why, candidate } = whereAnswer.parse(await handle.query(statusQuery));
+      const details = await detailsOf(client, raw.pendingActivities ?? []);
+      // Of trials there are several at a time: what the workflow says of them is more than what one says of itself.
+      const step = details === undefined || why !== '' ? [phase, why].filter((text) => text !== '').join(', ') : progressText(details);
+      return [`${candidate}: ${step}`];
+    }),
+  );
+  return texts.flat().join('; ');
+}
+
+async function detailsOf(client: Client, pending: readonly Pending[]): Promise<z.infer<typeof trainingDetails> | undefined> {
+  const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
+  for (const { heartbeatDetails } of pending) {
+    let payloads = heartbeatDetails?.payloads ?? [];
+    for (const codec of payloadCodecs) payloads = await codec.decode(payloads);
+    const [payload] = payloads;
+    const details = payload === undefined ? undefined : trainingDetails.safeParse(payloadConverter.fromPayload(payload)).data;
+    if (details !== undefined) return details;
   }
-  return texts.join('; ');
+  return undefined;
+}
+
+/** @param total 0 where nobody knows */
+export function progressText({ done, total, note, leftMs }: z.infer<typeof trainingDetails>): string {
+  const left = leftMs === undefined ? '' : `, at most ${timeLeft(leftMs)} left`;
+  return `${total > 0 ? `${Math.floor((100 * done) / total)} %` : `${done} steps`} (${note}${left})`;
 }
 
 /** Waits for the results, and notes every other second how far the trainings are. */

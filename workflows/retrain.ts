@@ -17,7 +17,7 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
   if (earlier !== null && earlier.evaluateAgain === undefined) return earlier;
 
   const chosen = input.tuned === true && earlier === null ? await tuned(input, where) : undefined;
-  where.phase = 'training';
+  Object.assign(where, { phase: 'training', why: '' });
   const trained = earlier?.evaluateAgain ?? (await train(trainRequest(input, chosen)));
   where.phase = 'evaluating';
   const log = await control.sealLog({ surface: input.surface });

@@ -145,7 +145,7 @@ it('a worker in Python trains a candidate: killed it goes on, cancelled it stops
 
   const [run] = await retraining;
   expect(run).toMatchObject({ candidate: 'mine', passed: true });
-  expect(notes).toContain('50 % (items from 40)');
+  expect(notes).toContain('mine: 50 % (items from 40)');
   expect(run?.artifact).not.toBe(champion);
   // Each block was done once, by the one worker or by the other.
   expect(await lines('held-steps')).toEqual(['1', '2', '3', '4', '5', '6']);

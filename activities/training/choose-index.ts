@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { quantile } from '../../experiments/ranking/grouped-means.ts';
 import type { Interactions, Model, Ranked, ScoreRequest } from '../../models/algorithms/algorithm.ts';
 import {
   type IndexConstraint,
@@ -183,16 +184,14 @@ async function askAll(ask: Ask, requests: readonly ScoreRequest[], beat: Input['
 
 /** Medians over the rounds, so that what else the machine did in one of them counts for little. */
 function percentiles(times: readonly number[][]): { p50Ms: number; p99Ms: number } {
+  const quantileOf = (values: readonly number[], share: number) => quantile(Float64Array.from(values).sort(), share);
   const at = (share: number) =>
-    quantile(
-      times.map((took) => quantile(took, share)),
+    quantileOf(
+      times.map((took) => quantileOf(took, share)),
       0.5,
     );
   return { p50Ms: at(0.5), p99Ms: at(0.99) };
 }
-
-const quantile = (values: readonly number[], share: number): number =>
-  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))] ?? 0;
 
 /** Mean share of the best that was found. */
 function overlap(truth: readonly Ranked[], found: readonly (readonly number[])[], count: number): number {

@@ -33,6 +33,7 @@ const limits: Readonly<Record<string, Loosens>> = {
   '/gates/minCoverage': lower,
   '/gates/minUsers': lower,
   '/gates/maxArtifactMb': higher,
+  '/gates/tournament/margin': higher,
   '/gates/minEffectiveSampleSize': lower,
   '/gates/maxForeknowledge': higher,
   '/gates/maxDiversityLoss': higher,

@@ -1,3 +1,4 @@
+import type { NetworkKernels } from '../kernels/team.ts';
 import { createRandom } from '../random.ts';
 import type { Loss, Targets } from './full-softmax.ts';
 import { type Flow, type Network, transposeInto } from './network.ts';
@@ -6,30 +7,48 @@ import { at } from './workspace.ts';
 
 const bytesPerFloat = 4;
 /** Rows that share the same negatives: as many products at the price of one gathering. */
-const rowsPerDraw = 32;
+const rowsPerDraw = 128;
 
-/** The loss of a row's target and negatives, and its derivative with respect to each score. */
-export type SampledLoss = (own: number, drawn: Float32Array, first: number, count: number) => { loss: number; own: number };
+/** Some rows' scores, on the way to their derivatives. All but the numbers is in the memory of the kernels. */
+export type SampledPart = {
+  kernels: NetworkKernels;
+  rows: number;
+  negatives: number;
+  /** [rows] the target's score; becomes the loss's derivative with respect to it. */
+  own: Float32Array;
+  /** [rows, negatives] the others' scores; become the derivatives with respect to them, but for `scale`. */
+  scores: Float32Array;
+  /** [rows] by which those of a row are still to be multiplied. */
+  scale: Float32Array;
+  /** [rows] room to work in */
+  largest: Float32Array;
+  /** [rows] */
+  losses: Float32Array;
+};
+export type SampledLoss = (part: SampledPart) => void;
 
 /**
  * What a full softmax would say, estimated: the negatives stand for all other items. Drawn uniformly, each is one of (items - 1) / negatives, so that
  * log of it is added to its score. Jean et al., "On using very large target vocabulary" (2015), eq. 8.
- * `drawn` becomes the derivatives.
  */
-export function sampledSoftmax({ items, negatives }: { items: number; negatives: number }): SampledLoss {
-  const correction = Math.log((items - 1) / negatives);
-  return (own, drawn, first, count) => {
-    let largest = own;
-    for (let cell = first; cell < first + count; cell += 1) largest = Math.max(largest, (drawn[cell] as number) + correction);
-    const mine = Math.exp(own - largest);
-    let sum = mine;
-    for (let cell = first; cell < first + count; cell += 1) {
-      const share = Math.exp((drawn[cell] as number) + correction - largest);
-      drawn[cell] = share;
-      sum += share;
+export function sampledSoftmax({ items, negatives: count }: { items: number; negatives: number }): SampledLoss {
+  const correction = Math.log((items - 1) / count);
+  return ({ kernels, rows, negatives, own, scores, scale, largest, losses }) => {
+    const scoreRow = negatives * bytesPerFloat;
+    // Taken off the one instead of added to all others.
+    for (let r = 0; r < rows; r += 1) largest[r] = own[r] = (own[r] as number) - correction;
+    kernels.rowMax(at(scores), scoreRow, rows, negatives, at(largest));
+    for (let r = 0; r < rows; r += 1) {
+      losses[r] = (largest[r] as number) - (own[r] as number);
+      own[r] = scale[r] = Math.exp(-(losses[r] as number));
     }
-    for (let cell = first; cell < first + count; cell += 1) drawn[cell] = (drawn[cell] as number) / sum;
-    return { loss: Math.log(sum) + largest - own, own: mine / sum - 1 };
+    kernels.rowExp(at(scores), scoreRow, rows, negatives, at(largest), at(scale));
+    for (let r = 0; r < rows; r += 1) {
+      const sum = scale[r] as number;
+      losses[r] = (losses[r] as number) + Math.log(sum);
+      own[r] = (own[r] as number) / sum - 1;
+      scale[r] = 1 / sum;
+    }
   };
 }
 
@@ -37,17 +56,22 @@ export function sampledSoftmax({ items, negatives }: { items: number; negatives:
  * Binary cross entropy whose target counts `beta` times, so that scores do not come out too sure of themselves although most negatives are never seen.
  * Petrov and Macdonald, "gSASRec" (2023), eq. 9 and 13: beta = alpha (t (1 - 1 / alpha) + 1 / alpha), alpha = negatives / (items - 1).
  */
-export function generalizedBce({ items, negatives, calibration }: { items: number; negatives: number; calibration: number }): SampledLoss {
-  const alpha = Math.min(1, negatives / (items - 1));
+export function generalizedBce({ items, negatives: count, calibration }: { items: number; negatives: number; calibration: number }): SampledLoss {
+  const alpha = Math.min(1, count / (items - 1));
   const beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha);
-  return (own, drawn, first, count) => {
-    let loss = beta * softplus(-own);
-    for (let cell = first; cell < first + count; cell += 1) {
-      const score = drawn[cell] as number;
-      loss += softplus(score);
-      drawn[cell] = sigmoid(score);
+  return ({ rows, negatives, own, scores, scale, losses }) => {
+    for (let r = 0; r < rows; r += 1) {
+      let loss = beta * softplus(-(own[r] as number));
+      for (let cell = r * negatives; cell < (r + 1) * negatives; cell += 1) {
+        const score = scores[cell] as number;
+        const power = Math.exp(-Math.abs(score));
+        loss += Math.max(score, 0) + Math.log1p(power);
+        scores[cell] = (score > 0 ? 1 : power) / (1 + power);
+      }
+      losses[r] = loss;
+      own[r] = beta * (sigmoid(own[r] as number) - 1);
+      scale[r] = 1;
     }
-    return { loss, own: beta * (sigmoid(own) - 1) };
   };
 }
 
@@ -58,8 +82,37 @@ const nothing = -1e30;
 /** How many rows of the table a batch can touch by its targets and negatives. */
 export const mostSampled = (rows: number, negatives: number): number => rows + Math.ceil(rows / rowsPerDraw) * negatives;
 
+/** Negatives of a part, and which of them are a given item. */
+class Drawn {
+  readonly items: Int32Array;
+  /** By item, the last place where it was drawn; by place, the one before of the same item. */
+  readonly #last: Int32Array;
+  readonly #before: Int32Array;
+
+  constructor({ items, negatives }: { items: number; negatives: number }) {
+    this.items = new Int32Array(negatives);
+    this.#last = new Int32Array(items).fill(-1);
+    this.#before = new Int32Array(negatives);
+  }
+
+  draw(below: () => number): void {
+    for (const item of this.items) this.#last[item] = -1;
+    for (let place = 0; place < this.items.length; place += 1) {
+      const item = below();
+      this.items[place] = item;
+      this.#before[place] = this.#last[item] as number;
+      this.#last[item] = place;
+    }
+  }
+
+  hide(item: number, scores: Float32Array, first: number): void {
+    for (let place = this.#last[item] as number; place >= 0; place = this.#before[place] as number) scores[first + place] = nothing;
+  }
+}
+
 /**
- * A loss over each row's target and `negatives` items drawn uniformly, 32 rows at a time sharing them; where the target is drawn, it is no negative.
+ * A loss over each row's target and `negatives` items drawn uniformly, 128 rows at a time sharing them; where the target is drawn, it is no negative.
+ * @param negatives multiple of 8
  * @param key of the step at hand: the same key draws the same
  */
 export function sampledLoss(
@@ -68,47 +121,58 @@ export function sampledLoss(
 ): Loss {
   const { workspace } = network;
   const { width } = table;
-  const drawn = new Int32Array(negatives);
+  const drawn = new Drawn({ items, negatives });
   const vectors = workspace.floats(negatives * width);
   const turned = workspace.floats(negatives * width);
   const grads = workspace.floats(negatives * width);
   const scores = workspace.floats(rowsPerDraw * negatives);
+  const scaled = workspace.floats(rowsPerDraw * width);
+  const [own, scale, largest, losses] = [0, 1, 2, 3].map(() => workspace.floats(rowsPerDraw)) as [Float32Array, Float32Array, Float32Array, Float32Array];
   const [row, scoreRow] = [width * bytesPerFloat, negatives * bytesPerFloat];
 
   const gather = (random: ReturnType<typeof createRandom>): void => {
+    drawn.draw(() => random.below(items));
     for (let place = 0; place < negatives; place += 1) {
-      const item = random.below(items);
-      drawn[place] = item;
-      vectors.set(table.value.subarray(item * width, (item + 1) * width), place * width);
+      const item = (drawn.items[place] as number) * width;
+      for (let f = 0; f < width; f += 1) vectors[place * width + f] = table.value[item + f] as number;
     }
     transposeInto(vectors, turned, negatives, width);
   };
   const part = (targets: Targets, first: number, rows: number, total: number): number => {
-    const { matmul } = workspace.kernels;
+    const { kernels } = workspace;
+    const { matmul } = kernels;
     const begin = first * width;
     matmul(at(from.value, begin), row, bytesPerFloat, at(turned), scoreRow, at(scores), scoreRow, rows, negatives, width, 1);
-    let loss = 0;
     for (let r = 0; r < rows; r += 1) {
       const target = targets.items[first + r] as number;
+      let score = 0;
+      for (let f = 0; f < width; f += 1) score += (from.value[begin + r * width + f] as number) * (table.value[target * width + f] as number);
+      own[r] = score;
+      drawn.hide(target, scores, r * negatives);
+    }
+    of({ kernels, rows, negatives, own, scores, scale, largest, losses });
+    for (let r = 0; r < rows; r += 1) {
+      const factor = ((targets.weights[first + r] as number) / total) * (scale[r] as number);
+      for (let f = 0; f < width; f += 1) scaled[r * width + f] = (from.value[begin + r * width + f] as number) * factor;
+    }
+    matmul(at(scores), bytesPerFloat, scoreRow, at(scaled), row, at(grads), row, negatives, width, rows, 1);
+    // The scaled rows have done their part; what takes their place is the products with the negatives.
+    matmul(at(scores), scoreRow, bytesPerFloat, at(vectors), row, at(scaled), row, rows, width, negatives, 1);
+    let loss = 0;
+    for (let r = 0; r < rows; r += 1) {
+      const target = (targets.items[first + r] as number) * width;
       const weight = (targets.weights[first + r] as number) / total;
-      let own = 0;
-      for (let f = 0; f < width; f += 1) own += (from.value[begin + r * width + f] as number) * (table.value[target * width + f] as number);
-      for (let place = 0; place < negatives; place += 1) if (drawn[place] === target) scores[r * negatives + place] = nothing;
-      const result = of(own, scores, r * negatives, negatives);
-      loss += weight * result.loss;
-      for (let cell = r * negatives; cell < (r + 1) * negatives; cell += 1) scores[cell] = (scores[cell] as number) * weight;
-      const slope = result.own * weight;
-      const grad = table.gradOf(target);
+      const [slope, factor] = [weight * (own[r] as number), weight * (scale[r] as number)];
+      const grad = table.gradOf(targets.items[first + r] as number);
+      loss += weight * (losses[r] as number);
       for (let f = 0; f < width; f += 1) {
         const cell = begin + r * width + f;
-        from.grad[cell] = (from.grad[cell] as number) + slope * (table.value[target * width + f] as number);
+        from.grad[cell] = (from.grad[cell] as number) + factor * (scaled[r * width + f] as number) + slope * (table.value[target + f] as number);
         table.grad[grad + f] = (table.grad[grad + f] as number) + slope * (from.value[cell] as number);
       }
     }
-    matmul(at(scores), scoreRow, bytesPerFloat, at(vectors), row, at(from.grad, begin), row, rows, width, negatives, 0);
-    matmul(at(scores), bytesPerFloat, scoreRow, at(from.value, begin), row, at(grads), row, negatives, width, rows, 1);
     for (let place = 0; place < negatives; place += 1) {
-      const grad = table.gradOf(drawn[place] as number);
+      const grad = table.gradOf(drawn.items[place] as number);
       for (let f = 0; f < width; f += 1) table.grad[grad + f] = (table.grad[grad + f] as number) + (grads[place * width + f] as number);
     }
     return loss;
