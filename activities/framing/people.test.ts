@@ -56,6 +56,8 @@ describe('what is measured of people and items', () => {
     ['returning-share', { withinDays: 7 }, 4 / 7],
     ['history-length', { ...of, quantile: 0.5 }, 2],
     ['history-length', { ...of, quantile: 0.6 }, 8],
+    // Of a1 to a4 each: seven behind the first, two of which came at one time; f1's two did as well.
+    ['ordered-share', of, (4 * 6) / (4 * 7 + 1)],
     ['session-length', { quantile: 0.5 }, 1],
     ['session-length', { quantile: 0.9 }, 2],
     // 28 sessions of a1 to a4, one more for the skip, three, one and two; two items in five of them.

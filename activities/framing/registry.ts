@@ -17,6 +17,7 @@ import { knownUserShare } from './checks/known-user-share.ts';
 import { metadataCoverage } from './checks/metadata-coverage.ts';
 import { metricMean } from './checks/metric-mean.ts';
 import { nullUserShare } from './checks/null-user-share.ts';
+import { orderedShare } from './checks/ordered-share.ts';
 import { popularSlateShare } from './checks/popular-slate-share.ts';
 import { repeatPurchaseShare } from './checks/repeat-purchase-share.ts';
 import { returningShare } from './checks/returning-share.ts';
@@ -48,6 +49,7 @@ export const checks: Readonly<Record<CheckName, Check<any>>> = {
   'metadata-coverage': metadataCoverage,
   'metric-mean': metricMean,
   'null-user-share': nullUserShare,
+  'ordered-share': orderedShare,
   'popular-slate-share': popularSlateShare,
   'repeat-purchase-share': repeatPurchaseShare,
   'returning-share': returningShare,

@@ -63,6 +63,7 @@ function measuresText({ basics, arrivalDelay, testUsers, traffic }: FramingFacts
     ['users who come again within 28 days', basics.returning],
     ['history of a known user, median', basics.historyMedian],
     ['history of a known user, 90 %', basics.historyLong],
+    ["a known user's events after the one before, not with it", basics.ordered],
     ['session, median', basics.sessionMedian],
     ['sessions with two items or more', basics.sessionContext],
     ['later visits by somebody with a history', basics.knownHistory],

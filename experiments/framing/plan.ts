@@ -34,6 +34,7 @@ export function planBasics({ window, kinds }: { window: Window; kinds: readonly 
     returning: ask('returning-share', { withinDays: identity.returningDays }),
     historyMedian: ask('history-length', { ...of, quantile: 0.5 }),
     historyLong: ask('history-length', { ...of, quantile: 0.9 }),
+    ordered: ask('ordered-share', of),
     sessionMedian: ask('session-length', { quantile: 0.5 }),
     sessionContext: ask('session-context-share', { ...of, minItems: 2 }),
     knownHistory: ask('known-history-share', { ...split, minEvents: identity.historyEvents }),

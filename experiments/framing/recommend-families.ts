@@ -10,8 +10,20 @@ type Asked = { measured: Measurement; bound: number; above: string; below: strin
 /** Of the ways to a family one is enough; of what a way asks, all must be so. */
 type Family = { family: string; is: string; ways: (basics: Basics) => Asked[][] };
 
-const { itemUnits, minItemSupport, minHistory, minUsers, minSequence, minSessionContext, manyItems, maxPairedItems, sparseBelow, minMetadata, minColdItems } =
-  families;
+const {
+  itemUnits,
+  minItemSupport,
+  minHistory,
+  minUsers,
+  minSequence,
+  minOrdered,
+  minSessionContext,
+  manyItems,
+  maxPairedItems,
+  sparseBelow,
+  minMetadata,
+  minColdItems,
+} = families;
 
 const severalOf = ({ severalItems }: Basics): Asked => ({
   measured: severalItems,
@@ -113,7 +125,22 @@ const known: readonly Family[] = [
       ],
     ],
   },
-  { family: 'sasrec', is: 'the order of what a user did', ways: (basics) => [[historyOf(minSequence, 'their order to matter')(basics), usersOf(basics)]] },
+  {
+    family: 'sasrec',
+    is: 'the order of what a user did',
+    ways: (basics) => [
+      [
+        historyOf(minSequence, 'their order to matter')(basics),
+        usersOf(basics),
+        {
+          measured: basics.ordered,
+          bound: minOrdered,
+          above: 'most events of a user have a time of their own',
+          below: 'most events of a user have the time of another: their order is not known',
+        },
+      ],
+    ],
+  },
   {
     family: 'two-tower',
     is: 'vectors of users and items from what is known of them',

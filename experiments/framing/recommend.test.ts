@@ -128,6 +128,11 @@ describe('model families', () => {
     ['session-knn', { sessionContext: families.minSessionContext }, { sessionContext: families.minSessionContext - 1e-6 }],
     ['session-knn', { knownHistory: identity.longTermFrom - 1e-6 }, { knownHistory: identity.longTermFrom }],
     ['sasrec', { historyMedian: families.minSequence }, { historyMedian: families.minSequence - 1 }],
+    [
+      'sasrec',
+      { historyMedian: families.minSequence, ordered: families.minOrdered },
+      { historyMedian: families.minSequence, ordered: families.minOrdered - 1e-6 },
+    ],
     ['two-tower', { coldItems: families.minColdItems }, { coldItems: families.minColdItems - 1e-6 }],
     ['two-tower', { items: families.manyItems }, { items: families.manyItems - 1 }],
     ['ncf', { category: families.minMetadata }, { category: families.minMetadata - 1e-6 }],

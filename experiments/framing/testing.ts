@@ -24,6 +24,7 @@ const usual: Record<keyof Basics, number | null> = {
   returning: 0.4,
   historyMedian: 7,
   historyLong: 60,
+  ordered: 0.9,
   sessionMedian: 4,
   sessionContext: 0.5,
   knownHistory: 0.5,

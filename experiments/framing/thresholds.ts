@@ -66,6 +66,8 @@ export const families = {
   /** Median events of a known user from which order has room to matter; self-attention gains most on long histories (Kang and McAuley, "Self-attentive
    * sequential recommendation", ICDM 2018). */
   minSequence: 10,
+  /** Share of a user's events that came after the one before: of what is mostly bought at one time, the order is that of the file. */
+  minOrdered: 0.5,
   /** Share of visits with two different items or more: a session that has one says what it is about, and not where it goes. */
   minSessionContext: 0.2,
   /** Items from which a softmax over all of them is too dear. */

@@ -24,6 +24,7 @@ export const checkNames = [
   'metadata-coverage',
   'metric-mean',
   'null-user-share',
+  'ordered-share',
   'popular-slate-share',
   'repeat-purchase-share',
   'returning-share',
