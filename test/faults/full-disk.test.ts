@@ -2,11 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { quietBeat } from '../../activities/events/testing.ts';
+import { openTrainings } from '../../activities/training/testing.ts';
+import { trainCandidate } from '../../activities/training/train-candidate.ts';
+import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import { openState, readLatest } from '../../activities/context.ts';
 import { withDuck } from '../../activities/events/duckdb.ts';
 import { digestSource } from '../../activities/events/source-bytes.ts';
 import { ingestSource } from '../../activities/events/ingest-source.ts';
-import { quietBeat } from '../../activities/events/testing.ts';
 import { cutWindow } from '../../activities/windows/cut-window.ts';
 import { codedError } from '../../cli/coded-error.ts';
 import { parseStoredCharter } from '../../models/contracts/charter.ts';
@@ -81,6 +84,53 @@ it.each(Object.entries(disks))(
     for (const one of seen) expect([good, next]).toContainEqual(one);
   },
 );
+
+it('a disk that fills while a model trains is said by its code; what was kept before is gone on from when there is room again, to the same model', async () => {
+  const startMs = Date.UTC(2026, 0, 5);
+  const dayMs = 86_400_000;
+  const seed = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;
+  const happenings = happeningsOf(drawPurchases({ users: 60, items: 30, tastes: 3, faith: 0.9, perUser: 10, days: 10, zipf: 0.5, fresh: 0, seed }), startMs);
+  const candidates = [{ name: 'ials', algorithm: 'ials', params: { factors: 4, sweeps: 12 } }];
+  const charter = { window: { trainDays: 6, gapDays: 1, testDays: 2 }, bootstrap: 'ials', candidates };
+  const { context, until, prepareAll } = await openTrainings({ happenings, charter, nowMs: startMs + 11 * dayMs });
+  await until(0);
+  const [work] = await prepareAll();
+  if (work === undefined) throw new Error('nothing to train');
+  // Every step is long enough for a checkpoint.
+  let nowMs = startMs;
+  context.now = () => (nowMs += 6_000);
+  /** @param room for so many checkpoints and what they are written with */
+  const train = async (room: number, resume?: unknown) => {
+    let left = room;
+    let last: unknown;
+    refuseWhere(({ op, path }) => {
+      if (!['create', 'write', 'link'].includes(op) || !path.includes('/checkpoints/')) return undefined;
+      left -= 1;
+      return left < 0 ? refusal('ENOSPC', path) : undefined;
+    });
+    const beat = (details?: unknown): void => {
+      if (details !== undefined) last = details;
+    };
+    const outcome = await trainCandidate(context, work, { ...quietBeat, resumeDetails: resume, beat }).catch(codedError);
+    refuseWhere(() => undefined);
+    return { outcome, last };
+  };
+  await recorded(context.state.root, async () => {
+    const whole = await train(Number.POSITIVE_INFINITY);
+    expect(whole.outcome).toMatchObject({ parityPassed: true, resumedFrom: 0 });
+    const random = createRandom(seed);
+    for (const room of [0, 1 + random.below(12), 20]) {
+      const cut = await train(room);
+      expect(cut.outcome).toMatchObject({ code: 'UND-STATE', message: expect.stringContaining('ENOSPC') });
+      const again = await train(Number.POSITIVE_INFINITY, cut.last);
+      expect(again.outcome).toEqual({
+        ...whole.outcome,
+        trainSeconds: expect.any(Number),
+        resumedFrom: (cut.last as { done?: number } | undefined)?.done ?? 0,
+      });
+    }
+  });
+});
 
 it('a log on a disk that is full refuses what it cannot keep, and takes it when there is room again', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'understudy-disk-'));
