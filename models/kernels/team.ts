@@ -22,6 +22,8 @@ export type NetworkKernels = {
   rowMax(x: number, xRow: number, rows: number, columns: number, largest: number): void;
   /** x becomes exp(x - shift [row]); what a row then sums to is added to `sums` [row]. */
   rowExp(x: number, xRow: number, rows: number, columns: number, shift: number, sums: number): void;
+  /** The last `missing` of a row's columns become -1e30. */
+  hide(x: number, xRow: number, rows: number, columns: number, missing: number): void;
 };
 
 /** Below come the kernels' own constants. */
@@ -123,8 +125,13 @@ function compiled(fused: boolean): WebAssembly.Module {
 }
 
 /** Those that work alone, over a memory of the caller's. */
-export function exactKernelsOver(memory: WebAssembly.Memory): NetworkKernels {
-  return new WebAssembly.Instance(compiled(false), { env: { memory } }).exports as NetworkKernels;
+export const exactKernelsOver = (memory: WebAssembly.Memory): NetworkKernels => kernelsOver(exactSetup(memory));
+
+/** For a thread over the same memory. */
+export const exactSetup = (memory: WebAssembly.Memory): Setup => ({ module: compiled(false), memory });
+
+export function kernelsOver({ module, memory }: Setup): NetworkKernels {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as NetworkKernels;
 }
 
 export function kernelsOf({ module, memory }: Setup): Kernels {

@@ -1,4 +1,5 @@
-import { type ItemVectors, type Panels, panelItems } from './full-softmax.ts';
+import { panelItems } from '../kernels/softmax-jobs.ts';
+import type { ItemVectors, Panels } from './full-softmax.ts';
 import type { Flow, Network } from './network.ts';
 import type { Batch, Histories } from './histories.ts';
 

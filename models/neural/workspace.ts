@@ -1,20 +1,29 @@
-import { exactKernelsOver, Layout, type NetworkKernels } from '../kernels/team.ts';
+import { Layout, type NetworkKernels } from '../kernels/team.ts';
+import { Together } from '../kernels/together.ts';
 
 const alignmentFloats = 4;
 const bytesPerFloat = 4;
 
 /** The memory of one training: everything that the kernels work on is laid out in it once, before the first step, and used again in every step. */
 export class Workspace {
-  readonly #opened: { kernels: NetworkKernels; buffer: SharedArrayBuffer; from: number } | undefined;
+  readonly #opened: { together: Together; buffer: SharedArrayBuffer; from: number } | undefined;
   #used = 0;
 
-  /** @throws UND-TRAINING-MEMORY where it takes more than there is */
-  constructor(bytes?: number) {
+  /**
+   * @param bytes absent: it only measures
+   * @throws UND-TRAINING-MEMORY where it takes more than there is
+   */
+  constructor({ bytes, threads = 1 }: { bytes?: number; threads?: number } = {}) {
     if (bytes === undefined) return;
     const layout = new Layout();
     const from = layout.reserve(bytes);
     const memory = layout.memory();
-    this.#opened = { kernels: exactKernelsOver(memory), buffer: memory.buffer, from };
+    this.#opened = { together: new Together({ memory, threads }), buffer: memory.buffer, from };
+  }
+
+  /** Ends its threads. */
+  async close(): Promise<void> {
+    await this.#opened?.together.close();
   }
 
   get usedBytes(): number {
@@ -22,8 +31,13 @@ export class Workspace {
   }
 
   get kernels(): NetworkKernels {
+    return this.together.kernels;
+  }
+
+  /** Of several threads. */
+  get together(): Together {
     if (this.#opened === undefined) throw new Error('A workspace that only measures has no kernels');
-    return this.#opened.kernels;
+    return this.#opened.together;
   }
 
   /** All 0. While measuring, nothing. */
@@ -36,12 +50,13 @@ export class Workspace {
 
 /**
  * Calls `build` twice: to learn how much memory it asks for, then with the memory.
+ * @param threads that compute at once, to the same bits; with more than one, the workspace is to be closed
  * @throws UND-TRAINING-MEMORY where that is more than there is
  */
-export function inWorkspace<T>(build: (workspace: Workspace) => T): T {
+export function inWorkspace<T>(build: (workspace: Workspace) => T, { threads = 1 }: { threads?: number } = {}): T {
   const measured = new Workspace();
   build(measured);
-  return build(new Workspace(measured.usedBytes));
+  return build(new Workspace({ bytes: measured.usedBytes, threads }));
 }
 
 /** Where an element of an array in a workspace stands, for the kernels. */

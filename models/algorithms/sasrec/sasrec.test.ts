@@ -32,6 +32,14 @@ test.each(['softmax', 'sampled-softmax', 'gbce'])('by %s it learns what only the
   expect(hitsOf(await train(popularity, interactions))).toBeLessThan(0.3);
 });
 
+test('is the same to the bit for any number of threads', async () => {
+  const interactions = interactionsOf(walks(100, seed), ring);
+  const params = sasrec.params.parse({ ...small, epochs: 3 });
+  const graphs = [1, 2, 3].map(async (threads) => Buffer.from((await sasrec.train({ interactions, params, seed }, { threads })).exportGraph()));
+  const [one, ...others] = await Promise.all(graphs);
+  for (const other of others) expect(other.equals(one as Buffer)).toBe(true);
+});
+
 test('what happens at the same time has no order', async () => {
   // Baskets of three, always listed by number, of which the next basket is another third of the items.
   const random = createRandom(seed);

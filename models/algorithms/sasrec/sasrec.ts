@@ -57,9 +57,13 @@ export const sasrec: Algorithm<SasrecParams> = {
   params: sasrecParams,
   async train({ interactions, params, seed }, hooks = {}) {
     const fingerprint = runFingerprint({ algorithm: 'sasrec', params, seed, interactions });
-    const { trainee, parameters, table, shape } = prepare({ interactions, params, seed });
+    const { workspace, trainee, parameters, table, shape } = prepare({ interactions, params, seed, threads: hooks.threads });
     const { learningRate, epochs, patience } = params;
-    await trainNetwork({ trainee, schedule: { learningRate, epochs, patience }, fingerprint, hooks });
+    try {
+      await trainNetwork({ trainee, schedule: { learningRate, epochs, patience }, fingerprint, hooks });
+    } finally {
+      await workspace.close();
+    }
     return sasrecModel({
       shape,
       itemCount: interactions.itemCount,
@@ -71,9 +75,9 @@ export const sasrec: Algorithm<SasrecParams> = {
   },
 };
 
-type Input = { interactions: Interactions; params: SasrecParams; seed: number };
+type Input = { interactions: Interactions; params: SasrecParams; seed: number; threads: number | undefined };
 
-function prepare({ interactions, params, seed }: Input) {
+function prepare({ interactions, params, seed, threads }: Input) {
   const { itemCount } = interactions;
   const { heads, blocks, maxHistory } = params;
   const width = Math.ceil(params.dimensions / (8 * heads)) * 8 * heads;
@@ -82,15 +86,18 @@ function prepare({ interactions, params, seed }: Input) {
   const histories = new Histories({ interactions, maxHistory, seed, heldOutShare: params.heldOutShare, batchEntries: params.batchEntries });
   const batch = histories.emptyBatch();
   let step = 0;
-  const built = inWorkspace((workspace) => {
-    const network = new Network({ workspace, mostRows: histories.mostRows });
-    const table = tableFor({ workspace, itemCount, width, params, rows: histories.mostRows });
-    const { out, masks } = transformer(network, { items: table, shape, dropout: params.dropout, batch, mostLength: maxHistory + 1 });
-    const panels = new Panels({ workspace, table, items: itemCount });
-    const loss = lossOf({ network, from: out, table, panels, params, key: () => deriveSeed(seed, 4, step) });
-    const heldOut = new HeldOutRanks({ network, from: out, table, panels });
-    return { network, table, masks, loss, heldOut };
-  });
+  const built = inWorkspace(
+    (workspace) => {
+      const network = new Network({ workspace, mostRows: histories.mostRows });
+      const table = tableFor({ workspace, itemCount, width, params, rows: histories.mostRows });
+      const { out, masks } = transformer(network, { items: table, shape, dropout: params.dropout, batch, mostLength: maxHistory + 1 });
+      const panels = new Panels({ workspace, table, items: itemCount });
+      const loss = lossOf({ network, from: out, table, panels, params, key: () => deriveSeed(seed, 4, step) });
+      const heldOut = new HeldOutRanks({ network, from: out, table, panels });
+      return { network, table, masks, loss, heldOut };
+    },
+    threads === undefined ? {} : { threads },
+  );
   const { network, table, masks, loss, heldOut } = built;
   drawWeights({ vectors: [table.value.subarray(0, (itemCount + 1) * width)], parameters: network.parameters, seed: deriveSeed(seed, 0) });
   const trainee: Trainee = {
@@ -109,7 +116,7 @@ function prepare({ interactions, params, seed }: Input) {
     },
     evaluate: () => heldOut.score(histories, batch),
   };
-  return { trainee, parameters: network.parameters, table, shape };
+  return { workspace: network.workspace, trainee, parameters: network.parameters, table, shape };
 }
 
 const samples = ({ loss }: SasrecParams, itemCount: number): boolean => (loss === 'auto' ? itemCount > mostItemsForSoftmax : loss !== 'softmax');

@@ -79,3 +79,11 @@ export function rowExp(x: usize, xRow: usize, rows: i32, columns: i32, shift: us
     sums += 4;
   }
 }
+
+/** The last `missing` of a row's columns become what no score is below. */
+export function hide(x: usize, xRow: usize, rows: i32, columns: i32, missing: i32): void {
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = columns - missing; column < columns; column += 1) store<f32>(x + ((<usize>column) << 2), -1e30);
+    x += xRow;
+  }
+}
