@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import type { RetrievalWay } from '../contracts/artifact.ts';
 import type { Measure } from '../contracts/embedding-set.ts';
+import type { OnnxBuilder } from '../graph/onnx-builder.ts';
+import type { RecommendInputs } from '../graph/recommend-interface.ts';
+import type { ItemScoring } from '../graph/retrieval/item-scoring.ts';
 
 /**
  * User by item interactions as compressed rows: user u's entries are `indptr[u] .. indptr[u+1]`, ordered by time and then by
@@ -77,6 +80,8 @@ export interface Model {
   maxHistory: number;
   /** Present where the products of vectors decide its scores: these, for comparison with other indexes. */
   products?(): Products;
+  /** The same as nodes, for a way of retrieval to go on from, or a second stage. */
+  declareItems?(graph: OnnxBuilder, inputs: RecommendInputs): ItemScoring;
   /** The vectors by which it knows its items, for others to be made over. Of items only: no row of it is a person's. */
   embeddings?(): Embeddings;
   /** What a later training may begin from (`WarmStart.kept`). Of items only: no row of it is a person's. */

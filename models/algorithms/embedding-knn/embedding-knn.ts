@@ -97,8 +97,30 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
     }
     return { profile, total };
   };
+  const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
+    const column = (data: Float32Array, name: string) => graph.constant(data, [data.length], name);
+    const itemVectors = graph.constant(vectors, [itemCount + 1, dimensions], 'item_vectors');
+    const [zero, one] = [graph.int64(0), graph.int64(1)];
+    const from = graph.node('Sub', [graph.int64(maxHistory), graph.node('Shape', [inputs.history])]);
+    const decayed = graph.node('Mul', [inputs.historyWeight, graph.node('Slice', [column(decays, 'decays'), from, graph.int64(maxHistory), zero])]);
+    const weights = graph.node('Mul', [decayed, graph.node('Gather', [column(known, 'item_known'), inputs.history])]);
+    const total = graph.node('ReduceSum', [weights], { keepdims: { int: 1 } });
+    const rows = graph.node('Gather', [itemVectors, inputs.history]);
+    const summed = graph.node('MatMul', [graph.node('Unsqueeze', [weights, zero]), rows]);
+    const profile = graph.node('Div', [summed, graph.node('Max', [total, graph.float32(smallest)])]);
+    const flat = graph.node('Reshape', [profile, graph.int64(-1)]);
+    return {
+      ...{ graph, inputs, itemCount, width: dimensions, vectors, table: itemVectors, query: graph.node('Unsqueeze', [flat, one]), productsDecide: true },
+      scoresOf(similarity, of) {
+        const say = graph.node('Min', [graph.node('Div', [total, graph.float32(smallest)]), graph.float32(1)]);
+        const missing = graph.node('Mul', [of.column('item_absence', absence), say]);
+        return graph.node('Add', [graph.node('Sub', [similarity, missing]), of.column('item_prior', prior)]);
+      },
+    };
+  };
   return {
     maxHistory,
+    declareItems,
     products: () => ({ width: dimensions, vectors, queryOf: (request) => profileOf(request).profile }),
     recommend(request) {
       const { profile, total } = profileOf(request);
@@ -114,29 +136,7 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
     },
     exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'embedding-knn' });
-      const inputs = declareInputs(graph, itemCount);
-      const column = (data: Float32Array, name: string) => graph.constant(data, [data.length], name);
-      const itemVectors = graph.constant(vectors, [itemCount + 1, dimensions], 'item_vectors');
-      const [zero, one] = [graph.int64(0), graph.int64(1)];
-      const from = graph.node('Sub', [graph.int64(maxHistory), graph.node('Shape', [inputs.history])]);
-      const decayed = graph.node('Mul', [inputs.historyWeight, graph.node('Slice', [column(decays, 'decays'), from, graph.int64(maxHistory), zero])]);
-      const weights = graph.node('Mul', [decayed, graph.node('Gather', [column(known, 'item_known'), inputs.history])]);
-      const total = graph.node('ReduceSum', [weights], { keepdims: { int: 1 } });
-      const rows = graph.node('Gather', [itemVectors, inputs.history]);
-      const summed = graph.node('MatMul', [graph.node('Unsqueeze', [weights, zero]), rows]);
-      const profile = graph.node('Div', [summed, graph.node('Max', [total, graph.float32(smallest)])]);
-      const flat = graph.node('Reshape', [profile, graph.int64(-1)]);
-      declareRetrieval(
-        {
-          ...{ graph, inputs, itemCount, width: dimensions, vectors, table: itemVectors, query: graph.node('Unsqueeze', [flat, one]), productsDecide: true },
-          scoresOf(similarity, rows) {
-            const say = graph.node('Min', [graph.node('Div', [total, graph.float32(smallest)]), graph.float32(1)]);
-            const missing = graph.node('Mul', [rows.column('item_absence', absence), say]);
-            return graph.node('Add', [graph.node('Sub', [similarity, missing]), rows.column('item_prior', prior)]);
-          },
-        },
-        retrieval,
-      );
+      declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();
     },
   };

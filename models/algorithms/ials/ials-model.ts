@@ -26,12 +26,22 @@ export function ialsModel({
   const queryOf = (request: ScoreRequest) => foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
   let padded: Float32Array | undefined;
   const paddedOf = (): Float32Array => (padded ??= withPaddingRow(factors, width));
+  const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
+    const vectors = paddedOf();
+    const table = graph.constant(vectors, [itemCount + 1, width], 'item_factors');
+    return {
+      ...{ graph, inputs, itemCount, width, vectors, table, productsDecide: true },
+      query: foldInGraph({ graph, inputs, factors: table, items }),
+      scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
+    };
+  };
   return {
     maxHistory,
     keep: () => keepItems({ items: learned, width }),
     // As they are folded in, their product is the model's own similarity: what one event of the one adds to the score of the other, whoever it is of
     // (Hu, Koren, Volinsky 2008, section 5, without the user's weights). Its size says how sure the model is, so it is not divided out.
     embeddings: () => ({ dimensions: width, measure: 'dot', vectors: factors }),
+    declareItems,
     products: () => ({ width, vectors: paddedOf(), queryOf }),
     recommend(request) {
       const user = queryOf(request);
@@ -45,17 +55,7 @@ export function ialsModel({
     },
     exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'ials' });
-      const inputs = declareInputs(graph, itemCount);
-      const vectors = paddedOf();
-      const itemFactors = graph.constant(vectors, [itemCount + 1, width], 'item_factors');
-      const query = foldInGraph({ graph, inputs, factors: itemFactors, items });
-      declareRetrieval(
-        {
-          ...{ graph, inputs, itemCount, width, vectors, table: itemFactors, query, productsDecide: true },
-          scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
-        },
-        retrieval,
-      );
+      declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();
     },
   };

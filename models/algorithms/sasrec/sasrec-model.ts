@@ -22,8 +22,18 @@ export type Trained = {
 export function sasrecModel(trained: Trained): Model {
   const { shape, itemCount, maxHistory, items, prior } = trained;
   const queryOf = (request: ScoreRequest) => lastOutput(trained, [itemCount, ...recentHistory({ request, maxHistory, itemCount }).map(({ item }) => item)]);
+  const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
+    const table = graph.constant(items, [itemCount + 1, shape.width], 'item_vectors');
+    const out = lastOutputGraph({ graph, inputs, table, trained });
+    return {
+      ...{ graph, inputs, itemCount, width: shape.width, vectors: items, table, productsDecide: true },
+      query: graph.node('Reshape', [out, graph.constant([shape.width, 1], [2])]),
+      scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
+    };
+  };
   return {
     maxHistory,
+    declareItems,
     products: () => ({ width: shape.width, vectors: items, queryOf }),
     recommend(request) {
       const out = queryOf(request);
@@ -37,17 +47,7 @@ export function sasrecModel(trained: Trained): Model {
     },
     exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'sasrec' });
-      const inputs = declareInputs(graph, itemCount);
-      const table = graph.constant(items, [itemCount + 1, shape.width], 'item_vectors');
-      const out = lastOutputGraph({ graph, inputs, table, trained });
-      const query = graph.node('Reshape', [out, graph.constant([shape.width, 1], [2])]);
-      declareRetrieval(
-        {
-          ...{ graph, inputs, itemCount, width: shape.width, vectors: items, table, query, productsDecide: true },
-          scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
-        },
-        retrieval,
-      );
+      declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();
     },
   };

@@ -38,8 +38,18 @@ export function twoTowerModel(trained: Trained): Model {
     for (const [index, decay] of decays.entries()) means.set(meanOf(trained, entries, powersOf(decay, maxHistory)), index * width);
     return userVector(layers, means);
   };
+  const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
+    const table = graph.constant(vectors, [itemCount + 1, width], 'item_vectors');
+    const user = userNode(graph, layers, meansNode({ graph, inputs, items: table, trained }));
+    return {
+      ...{ graph, inputs, itemCount, width, vectors, table, productsDecide: true },
+      query: graph.node('Reshape', [user, graph.constant([width, 1], [2])]),
+      scoresOf: (products, rows) => graph.node('Add', [graph.node('Sub', [products, rows.column('item_absence', absence)]), rows.column('item_prior', prior)]),
+    };
+  };
   return {
     maxHistory,
+    declareItems,
     products: () => ({ width, vectors, queryOf }),
     embeddings: () => ({ dimensions: width, measure: 'dot', vectors: vectors.slice(0, itemCount * width) }),
     recommend(request) {
@@ -54,18 +64,7 @@ export function twoTowerModel(trained: Trained): Model {
     },
     exportGraph({ retrieval = exactWay } = {}) {
       const graph = new OnnxBuilder({ name: 'two-tower' });
-      const inputs = declareInputs(graph, itemCount);
-      const table = graph.constant(vectors, [itemCount + 1, width], 'item_vectors');
-      const user = userNode(graph, layers, meansNode({ graph, inputs, items: table, trained }));
-      const query = graph.node('Reshape', [user, graph.constant([width, 1], [2])]);
-      declareRetrieval(
-        {
-          ...{ graph, inputs, itemCount, width, vectors, table, query, productsDecide: true },
-          scoresOf: (products, rows) =>
-            graph.node('Add', [graph.node('Sub', [products, rows.column('item_absence', absence)]), rows.column('item_prior', prior)]),
-        },
-        retrieval,
-      );
+      declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();
     },
   };

@@ -18,7 +18,8 @@ export function declareRetrieval(items: ItemScoring, way: RetrievalWay): void {
   declareOutputs(items.graph, answerOf(items, rowsOf(items.graph), way));
 }
 
-function answerOf(items: ItemScoring, rows: RowsOf, way: RetrievalWay): Answer {
+/** The same without naming it as the graph's answer. */
+export function answerOf(items: ItemScoring, rows: RowsOf, way: RetrievalWay): Answer {
   switch (way.way) {
     case 'exact':
       return bestOf(items.graph, allowedScores(items.graph, items.inputs, scoresOfAll(items, rows), items.itemCount), items.inputs.count);
