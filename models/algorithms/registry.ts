@@ -7,6 +7,7 @@ import { embeddingKnn } from './embedding-knn/embedding-knn.ts';
 import { gfCf } from './gf-cf/gf-cf.ts';
 import { ials } from './ials/ials.ts';
 import { itemKnn } from './item-knn/item-knn.ts';
+import { ncf } from './ncf/ncf.ts';
 import { popularity } from './popularity/popularity.ts';
 import { sasrec } from './sasrec/sasrec.ts';
 import { sessionKnn } from './session-knn/session-knn.ts';
@@ -24,6 +25,7 @@ export const algorithms: Readonly<Record<string, Algorithm<any>>> = {
   'session-knn': sessionKnn,
   sasrec,
   'two-tower': twoTower,
+  ncf,
 };
 
 /** @throws UND-INPUT naming the algorithms there are. */

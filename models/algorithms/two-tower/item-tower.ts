@@ -128,7 +128,8 @@ function addScaled(into: Float32Array, to: number, from: Float32Array, begin: nu
   for (let f = 0; f < count; f += 1) into[to + f] = (into[to + f] as number) + scale * (from[begin + f] as number);
 }
 
-function sharesOf({ indptr, attributes, fieldOf, fields }: ItemAttributes): Float32Array {
+/** [entries] how much of an attribute there is in the mean of its field. */
+export function sharesOf({ indptr, attributes, fieldOf, fields }: ItemAttributes): Float32Array {
   const shares = new Float32Array(attributes.length);
   const counts = new Uint32Array(fields.length);
   const fieldAt = (entry: number): number => fieldOf[attributes[entry] as number] as number;

@@ -1,0 +1,135 @@
+import { deriveSeed } from '../../neural/derive-seed.ts';
+import { type Schedule, trainNetwork, type Trainee } from '../../neural/train-network.ts';
+import type { ItemAttributes, TrainHooks } from '../algorithm.ts';
+import type { CandidateLists } from './candidate-lists.ts';
+import type { ItemSource } from './item-inputs.ts';
+import { ListBatches } from './list-batches.ts';
+import { ListLoss, logitOf } from './list-loss.ts';
+import { emptyPairBatch, type PairBatch, RankerNetwork, type RankerShape } from './ranker-network.ts';
+
+/** What rankers learn from. */
+export type RankerData = {
+  lists: CandidateLists;
+  /** Of the lists: those that are trained on, and those that say when to stop. */
+  trained: Uint32Array;
+  heldOut: Uint32Array;
+  itemCount: number;
+  attributes: ItemAttributes;
+  source: ItemSource;
+  spread: number;
+  queryScale: number;
+};
+
+export type RankerSettings = {
+  shape: RankerShape;
+  dropout: number;
+  perBatch: number;
+  listed: number;
+  schedule: Schedule;
+  seed: number;
+};
+
+export type TrainedRanker = {
+  network: RankerNetwork;
+  /** Its words on one batch without dropout, into `words`. */
+  say(batch: PairBatch, words: Float32Array): void;
+  /** The order in which it puts the candidates of each list that was held out, by places in the lists. */
+  orders(): Uint32Array[];
+};
+
+const outWidth = 8;
+
+/** How likely each of two orders is right is what its logits say; the same data, settings and teacher give the same ranker. */
+export async function trainRanker(input: {
+  data: RankerData;
+  settings: RankerSettings;
+  teacher?: { ranker: TrainedRanker; temperature: number; share: number } | undefined;
+  fingerprint: string;
+  hooks: TrainHooks;
+}): Promise<TrainedRanker> {
+  const { data, settings, teacher, fingerprint, hooks } = input;
+  const { lists, trained, spread, queryScale, itemCount, attributes, source } = data;
+  const { seed, dropout, shape, perBatch, listed } = settings;
+  const batches = new ListBatches({ lists, of: trained, perBatch, listed, seed });
+  const mostPairs = Math.max(batches.mostPairs, lists.most);
+  const network = new RankerNetwork({
+    ...{ itemCount, attributes, source, shape, dropout, spread, queryScale, mostPairs },
+    ...{ queryWidth: lists.queryWidth, mostLists: batches.mostLists, seed: deriveSeed(seed, 0) },
+  });
+  const batch = emptyPairBatch(batches.mostLists, mostPairs);
+  const words = new Float32Array(mostPairs);
+  const loss = new ListLoss({ lists, spread, standsFor: batches.standsFor, mostPairs });
+  const ranker = rankerOf({ network, data, mostLists: batches.mostLists, mostPairs });
+  const trainee: Trainee = {
+    parameters: network.parameters,
+    tables: network.tables,
+    batchesPerEpoch: batches.batchesPerEpoch,
+    step(at) {
+      batches.fill(batch, at);
+      teacher?.ranker.say(batch, words);
+      network.masks.begin(deriveSeed(seed, 14, at.step));
+      network.forward(lists, batch, { training: true });
+      const value = loss.run(network, batch, teacher && { ...teacher, words });
+      network.backward();
+      return value;
+    },
+    evaluate: () => (data.heldOut.length === 0 ? undefined : meanGain(data, ranker.orders())),
+  };
+  await trainNetwork({ trainee, schedule: settings.schedule, fingerprint, hooks });
+  return ranker;
+}
+
+function rankerOf({ network, data, mostLists, mostPairs }: { network: RankerNetwork; data: RankerData; mostLists: number; mostPairs: number }): TrainedRanker {
+  const { lists, heldOut, spread } = data;
+  const whole = emptyPairBatch(mostLists, mostPairs);
+  const logits = new Float64Array(lists.most);
+  const perBatch = Math.min(mostLists, Math.floor(mostPairs / Math.max(1, lists.most)));
+  const orderOf = (row: number): Uint32Array => {
+    const from = whole.starts[row] as number;
+    const count = (whole.starts[row + 1] as number) - from;
+    for (let place = 0; place < count; place += 1)
+      logits[place] = logitOf(lists, whole.places[from + place] as number, spread, network.out.value[(from + place) * outWidth] as number);
+    const order = Uint32Array.from({ length: count }, (_, place) => place);
+    order.sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
+    return order.map((place) => whole.places[from + place] as number);
+  };
+  return {
+    network,
+    say(batch, words) {
+      network.forward(lists, batch, { training: false });
+      const pairs = batch.starts[batch.lists] as number;
+      for (let pair = 0; pair < pairs; pair += 1) words[pair] = network.out.value[pair * outWidth] as number;
+    },
+    orders() {
+      const found: Uint32Array[] = [];
+      for (let first = 0; first < heldOut.length; first += perBatch) {
+        fillWhole(whole, lists, heldOut.subarray(first, first + perBatch));
+        network.forward(lists, whole, { training: false });
+        for (let row = 0; row < whole.lists; row += 1) found.push(orderOf(row));
+      }
+      return found;
+    },
+  };
+}
+
+function fillWhole(batch: PairBatch, lists: CandidateLists, of: Uint32Array): void {
+  batch.lists = of.length;
+  let pair = 0;
+  for (const [row, list] of of.entries()) {
+    batch.of[row] = list;
+    batch.starts[row] = pair;
+    for (let place = 0; place < (lists.lengths[list] as number); place += 1, pair += 1) batch.places[pair] = list * lists.most + place;
+  }
+  batch.starts[of.length] = pair;
+}
+
+/** Of what came next, 1 / log2(1 + place): NDCG without an end to the list, which moves less by chance than one of 10. In the mean. */
+export function meanGain({ lists, heldOut }: RankerData, orders: readonly Uint32Array[]): number {
+  let sum = 0;
+  for (const order of orders) for (const [rank, place] of order.entries()) sum += (lists.shares[place] as number) / Math.log2(2 + rank);
+  return sum / Math.max(1, heldOut.length);
+}
+
+/** The first stage's own. */
+export const firstOrders = ({ lists, heldOut }: RankerData): Uint32Array[] =>
+  Array.from(heldOut, (list) => Uint32Array.from({ length: lists.lengths[list] as number }, (_, place) => list * lists.most + place));
