@@ -84,6 +84,8 @@ export interface Model {
   declareItems?(graph: OnnxBuilder, inputs: RecommendInputs): ItemScoring;
   /** The vectors by which it knows its items, for others to be made over. Of items only: no row of it is a person's. */
   embeddings?(): Embeddings;
+  /** Present where a heavier model taught it: what that saves and costs. */
+  distillation?(): Distillation;
   /** What a later training may begin from (`WarmStart.kept`). Of items only: no row of it is a person's. */
   keep?(): Uint8Array;
 }
@@ -96,6 +98,16 @@ export type Products = {
   /** [width] */
   queryOf(request: ScoreRequest): ArrayLike<number>;
 };
+
+export type Distillation = {
+  teacher: ModelSize;
+  student: ModelSize;
+  /** NDCG@10 of each user that neither of them was trained on. */
+  heldOut: { teacher: Float64Array; student: Float64Array };
+  /** Of the teacher's best 20 for what was held out, the share that is among the student's. */
+  agreementAt20: number;
+};
+export type ModelSize = { /** Numbers that were learned. */ parameters: number /** Of the graph. */; bytes: number };
 
 export type Embeddings = {
   dimensions: number;

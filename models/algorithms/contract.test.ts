@@ -35,6 +35,13 @@ const smallParams: Record<string, unknown[]> = {
     { dimensions: 16, epochs: 12, learningRate: 0.01, maxHistory: 20 },
     { dimensions: 8, hidden: 8, decays: [0], dropout: 0, epochs: 6, learningRate: 0.01, maxHistory: 7, negatives: 16, heldOutShare: 0.5, batchEntries: 64 },
   ],
+  ncf: [
+    { first: { algorithm: 'ials', params: { factors: 8, sweeps: 3 } }, hidden: [16], dimensions: 8, epochs: 2, learningRate: 0.01, behindShare: 0.4 },
+    {
+      first: { algorithm: 'two-tower', params: { dimensions: 8, hidden: 8, epochs: 2, learningRate: 0.01, maxHistory: 7, negatives: 16 } },
+      ...{ candidates: 20, hidden: [16, 8], dimensions: 8, epochs: 2, learningRate: 0.01, behindShare: 0.4, distil: { hidden: [8] } },
+    },
+  ],
 };
 
 /** Two tastes: even users like the first half of the items, odd users the second. Items come up again; some users have none. */

@@ -67,7 +67,7 @@ describe("a charter's candidates", () => {
       '/candidates/16/embeddings/of',
     ]);
     expect(checkCandidates({ candidates: [{ algorithm: 'magic' }] })[0]?.message).toContain(
-      'popularity, item-knn, ials, gf-cf, ease, embedding-knn, session-knn, sasrec, two-tower, guest, trainer',
+      'popularity, item-knn, ials, gf-cf, ease, embedding-knn, session-knn, sasrec, two-tower, ncf, guest, trainer',
     );
   });
 

@@ -17,6 +17,10 @@ const quick: Record<string, unknown[]> = {
   'embedding-knn': [{}, { decay: 0.5 }],
   sasrec: [{ dimensions: 16, epochs: 3, learningRate: 0.01, maxHistory: 20 }],
   'two-tower': [{ dimensions: 16, hidden: 16, epochs: 3, learningRate: 0.01, maxHistory: 20 }],
+  ncf: [
+    { first: { algorithm: 'ials', params: { factors: 12, sweeps: 3 } }, epochs: 3, behindShare: 0.4 },
+    { first: { algorithm: 'ials', params: { factors: 12, sweeps: 3 } }, candidates: 40, epochs: 3, behindShare: 0.4, heldOutShare: 0 },
+  ],
 };
 
 /** 100 of the 150 items are candidates, and the lists hold them all: so that each way answers what the trainer does. */

@@ -1,6 +1,6 @@
 import { deriveSeed } from '../../neural/derive-seed.ts';
 import { createRandom } from '../../random.ts';
-import type { Interactions, ScoreRequest } from '../algorithm.ts';
+import type { Interactions, Ranked, ScoreRequest } from '../algorithm.ts';
 import { type CandidateFinder, pairFacts } from './find-candidates.ts';
 
 /** A question that the data answer: what a user does next, of what may be answered. */
@@ -97,19 +97,24 @@ export class CandidateLists {
     this.queries = new Float32Array(this.count * this.queryWidth);
   }
 
-  /** Asks the first stage. */
-  fill(list: number): void {
-    const { user, at, to, withoutSeen } = this.#asks[list] as Ask;
+  /** What the first stage is asked. */
+  requestOf(list: number): ScoreRequest {
+    const { user, at, withoutSeen } = this.#asks[list] as Ask;
     const { indptr, items, weights } = this.#interactions;
     const begin = indptr[user] as number;
     const from = Math.max(begin, at - this.#finder.first.maxHistory);
-    const request: ScoreRequest = {
+    return {
       history: [...items.subarray(from, at)],
       historyWeight: [...weights.subarray(from, at)],
       exclude: withoutSeen ? [...new Set(items.subarray(begin, at))] : [],
-      count: this.most,
+      count: this.most + 1,
     };
-    const found = this.#finder.find(request, this.most);
+  }
+
+  fill(list: number, request: ScoreRequest, ranked: Ranked): void {
+    const { at, to } = this.#asks[list] as Ask;
+    const { items, weights } = this.#interactions;
+    const found = this.#finder.describe(request, ranked);
     const first = list * this.most;
     this.lengths[list] = found.candidates;
     this.queries.set(Float32Array.from(found.query), list * this.queryWidth);

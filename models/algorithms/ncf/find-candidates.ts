@@ -1,7 +1,7 @@
 import { elementCodes, type OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
 import type { RecommendInputs } from '../../graph/recommend-interface.ts';
 import type { ItemScoring } from '../../graph/retrieval/item-scoring.ts';
-import type { Model, Products, ScoreRequest } from '../algorithm.ts';
+import type { Model, Products, Ranked, ScoreRequest } from '../algorithm.ts';
 import { recentHistory } from '../rank.ts';
 
 /** How much each entry of a history counts of the one after it, in the means that candidates are compared with: the last alone, the latest, all alike. */
@@ -54,7 +54,11 @@ export class CandidateFinder {
 
   /** @param count of items that are asked for, candidates or not */
   find(request: ScoreRequest, count: number): Found {
-    const ranked = this.first.recommend({ ...request, count: Math.max(count, this.candidates + 1) });
+    return this.describe(request, this.first.recommend({ ...request, count: Math.max(count, this.candidates + 1) }));
+  }
+
+  /** @param ranked the first stage's answer, of one more than are candidates at least */
+  describe(request: ScoreRequest, ranked: Ranked): Found {
     const candidates = Math.min(this.candidates, ranked.items.length);
     const { width, vectors, queryOf } = this.products;
     const history = recentHistory({ request, maxHistory: this.first.maxHistory, itemCount: this.itemCount });

@@ -1,35 +1,28 @@
 import { z } from 'zod';
 import { deriveSeed } from '../../neural/derive-seed.ts';
-import { createRandom } from '../../random.ts';
-import type { Algorithm, Interactions, ItemAttributes, Model, TrainHooks } from '../algorithm.ts';
+import { checkItemVectorsFit } from '../../neural/item-vectors-limit.ts';
+import type { Algorithm, Interactions, Model } from '../algorithm.ts';
 import { runFingerprint } from '../checkpoint.ts';
-import { ials } from '../ials/ials.ts';
-import { sasrec } from '../sasrec/sasrec.ts';
 import { namesOf, toldAttributes } from '../two-tower/told-attributes.ts';
-import { twoTower } from '../two-tower/two-tower.ts';
 import { alignVectors } from './align-vectors.ts';
-import { type Ask, asksBehind, asksWithoutAnswer, CandidateLists } from './candidate-lists.ts';
 import { CandidateFinder } from './find-candidates.ts';
+import { firstStage, trainFirstStage } from './first-stages.ts';
 import { foldRanker } from './fold-ranker.ts';
+import { agreement, firstOrders, meanGain, ndcgByUser } from './held-out.ts';
 import { itemFacts } from './item-facts.ts';
 import { type ItemSource, roundUp } from './item-inputs.ts';
 import { ncfModel } from './ncf-model.ts';
 import { Phases } from './phases.ts';
+import { rankerData } from './ranker-data.ts';
 import { splitBehind } from './split-behind.ts';
-import { firstOrders, meanGain, type RankerData, trainRanker } from './train-ranker.ts';
+import { type RankerData, type RankerSettings, type TrainedRanker, trainRanker } from './train-ranker.ts';
 
 const hiddenLayers = z.array(z.number().int().min(8).max(1024)).min(1).max(4);
 const ownDimensions = z.number().int().min(8).max(128);
 
 const ncfParams = z.strictObject({
-  /** Whose best items are ranked: an algorithm that scores by products of vectors, with its parameters. */
-  first: z
-    .discriminatedUnion('algorithm', [
-      z.strictObject({ algorithm: z.literal('ials'), params: ials.params.prefault({}) }),
-      z.strictObject({ algorithm: z.literal('two-tower'), params: twoTower.params.prefault({}) }),
-      z.strictObject({ algorithm: z.literal('sasrec'), params: sasrec.params.prefault({}) }),
-    ])
-    .prefault({ algorithm: 'ials' }),
+  /** Whose best items are ranked, with its parameters. */
+  first: firstStage,
   /** How many are ranked. */
   candidates: z.number().int().min(1).max(2000).default(200),
   /** Of all entries, about so many lie behind the point in time up to which the first stage is trained, for the ranker to learn from. */
@@ -52,125 +45,105 @@ const ncfParams = z.strictObject({
   patience: z.number().int().min(1).max(1000).default(3),
   /** Of the users with something behind, whose lists are held out of training and say when to stop. */
   heldOutShare: z.number().min(0).max(0.5).default(0.15),
+  /** Present: a smaller ranker is taught by that, and takes its place. */
+  distil: z
+    .strictObject({
+      hidden: hiddenLayers.default([16]),
+      dimensions: ownDimensions.default(8),
+      /** By which odds are flattened, so that more than the best shows. */
+      temperature: z.number().min(1).max(100).default(2),
+      /** How much the teacher's word counts beside what came next, where that is known. */
+      share: z.number().min(0).max(1).default(0.7),
+    })
+    .optional(),
 });
 export type NcfParams = z.output<typeof ncfParams>;
 
-/** Fewer users say too little to stop by. */
-const leastHeldOut = 20;
-const mostHeldOut = 1000;
+/** Of the whole time, about. */
+const shares = { 'first stage on what came before': 2, candidates: 1, ranker: 5, 'smaller ranker': 5, 'first stage': 2 } as const;
 
+/**
+ * A second stage, which puts the best items of a first one in order (ranker-network.ts), by what the first stage cannot know: what the catalog says, how new
+ * and how popular of late an item is, and what it has in common with the latest of the history.
+ *
+ * What a first stage has seen it ranks too well. So it is trained up to a point in time; the ranker learns from what came behind that, against the candidates of then; and
+ * then the first stage is trained once more on everything. Two trainings end in two bases of the same space, so the second one's vectors are turned to the
+ * first one's (align-vectors.ts) before the ranker reads them.
+ *
+ * Where nothing came behind, or the ranker orders what was held out no better than the first stage does, that stands alone.
+ */
 export const ncf: Algorithm<NcfParams> = {
   name: 'ncf',
   retrieval: 'product',
   params: ncfParams,
-  async train({ interactions, params, seed, attributes }, hooks = {}) {
+  async train({ interactions, params, seed, attributes: given }, hooks = {}) {
     const { itemCount } = interactions;
-    const told = toldAttributes(attributes, new Uint8Array(itemCount).fill(1));
-    const fingerprint = runFingerprint({ algorithm: 'ncf', params: { ...params, attributes: namesOf(told) }, seed, interactions });
+    const attributes = toldAttributes(given, new Uint8Array(itemCount).fill(1));
+    const fingerprint = runFingerprint({ algorithm: 'ncf', params: { ...params, attributes: namesOf(attributes) }, seed, interactions });
+    const phases = new Phases({ shares, fingerprint, hooks });
+    const trainFirst = (name: string, of: Interactions): Promise<Model> =>
+      phases.run(name, (inner) => trainFirstStage({ first: params.first, interactions: of, seed, attributes: given }, inner));
+    const finderOf = (first: Model): CandidateFinder => new CandidateFinder({ first, itemCount, candidates: params.candidates });
+
     const split = splitBehind(interactions, params.behindShare);
-    const phases = new Phases({
-      phases: split === undefined ? [{ name: 'first stage', share: 1 }] : phasesOf(params),
-      ...{ fingerprint, hooks },
+    if (split === undefined) return trainFirst('first stage', interactions);
+    const early = finderOf(await trainFirst('first stage on what came before', split.before));
+    checkItemVectorsFit({ itemCount, width: early.products.width + shapeOf(params).hidden[0] });
+    const data = await rankerData({
+      ...{ interactions, split, attributes, seed, finder: early, heldOutShare: params.heldOutShare },
+      ...{ mostLists: params.lists, mostUnanswered: params.distil === undefined ? 0 : params.lists },
+      inPieces: (count, work) => phases.prepare('candidates', count, work),
     });
-    const trainFirst = (of: Interactions) => phases.run((inner) => trainFirstStage({ interactions: of, params, seed, attributes, hooks: inner }));
-    if (split === undefined) return trainFirst(interactions);
-    const early = new CandidateFinder({ first: await trainFirst(split.before), itemCount, candidates: params.candidates });
-    const data = await rankerData({ interactions, split, early, attributes: told, params, seed, phases });
-    const { learningRate, epochs, patience, dropout, batchLists: perBatch, listed } = params;
-    const settings = { dropout, perBatch, listed, schedule: { learningRate, epochs, patience }, seed: deriveSeed(seed, 20) };
-    const ranker = await phases.run((inner) =>
-      trainRanker({ data, settings: { ...settings, shape: shapeOf(params) }, fingerprint: `${fingerprint} ranker`, hooks: inner }),
-    );
-    const firstGain = meanGain(data, firstOrders(data));
-    const gain = meanGain(data, ranker.orders());
-    if (process.env.NCF_DEBUG)
-      console.log({ lists: data.lists.count, trained: data.trained.length, heldOut: data.heldOut.length, firstGain, gain, spread: data.spread });
-    const last = new CandidateFinder({ first: await trainFirst(interactions), itemCount, candidates: params.candidates });
+    const { ranker, teacher } = await trainRankers({ data, params, fingerprint, seed, phases });
+    const last = finderOf(await trainFirst('first stage', interactions));
+    if (ranker === undefined) return last.first;
+
     const { width, vectors } = last.products;
     const rotation = await alignVectors({ from: { vectors, width }, to: early.products, itemCount });
     const source: ItemSource = { vectors, width, vectorScale: data.source.vectorScale, facts: itemFacts(interactions) };
-    const folded = await foldRanker({ network: ranker.network, source, rotation, itemCount, queryScale: data.queryScale, spread: data.spread });
-    return ncfModel({ finder: last, ranker: folded });
+    const modelOf = async ({ network }: TrainedRanker) => {
+      const folded = await foldRanker({ network, source, rotation, itemCount, queryScale: data.queryScale, spread: data.spread });
+      return { model: ncfModel({ finder: last, ranker: folded }), parameters: folded.parameters };
+    };
+    const own = await modelOf(ranker);
+    if (teacher === undefined) return own.model;
+    const taught = await modelOf(teacher);
+    const orders = { teacher: teacher.orders(), student: ranker.orders() };
+    const sizeOf = ({ model, parameters }: typeof own) => ({ parameters, bytes: model.exportGraph().byteLength });
+    return {
+      ...own.model,
+      distillation: () => ({
+        ...{ teacher: sizeOf(taught), student: sizeOf(own), agreementAt20: agreement(orders.teacher, orders.student) },
+        heldOut: { teacher: ndcgByUser(data, orders.teacher), student: ndcgByUser(data, orders.student) },
+      }),
+    };
   },
 };
 
-const phasesOf = (_params: NcfParams) => [
-  { name: 'first stage on what came before', share: 2 },
-  { name: 'candidates', share: 1 },
-  { name: 'ranker', share: 5 },
-  { name: 'first stage', share: 2 },
-];
-
-const shapeOf = ({ hidden, dimensions }: Pick<NcfParams, 'hidden' | 'dimensions'>) => ({ hidden: hidden.map(roundUp), dimensions: roundUp(dimensions) });
-
-type First = { interactions: Interactions; params: NcfParams; seed: number; attributes: ItemAttributes | undefined; hooks: TrainHooks };
-
-function trainFirstStage({ interactions, params: { first }, seed, attributes, hooks }: First): Promise<Model> {
-  const input = { interactions, seed, attributes };
-  switch (first.algorithm) {
-    case 'ials':
-      return ials.train({ ...input, params: first.params }, hooks);
-    case 'two-tower':
-      return twoTower.train({ ...input, params: first.params }, hooks);
-    case 'sasrec':
-      return sasrec.train({ ...input, params: first.params }, hooks);
-  }
-}
-
-type Preparing = {
-  interactions: Interactions;
-  split: NonNullable<ReturnType<typeof splitBehind>>;
-  early: CandidateFinder;
-  attributes: ItemAttributes;
-  params: NcfParams;
-  seed: number;
-  phases: Phases;
+const shapeOf = ({ hidden, dimensions }: Pick<NcfParams, 'hidden' | 'dimensions'>): RankerSettings['shape'] => {
+  const [first, ...rest] = hidden.map(roundUp) as [number, ...number[]];
+  return { hidden: [first, ...rest], dimensions: roundUp(dimensions) };
 };
 
-async function rankerData({ interactions, split, early, attributes, params, seed, phases }: Preparing): Promise<RankerData> {
-  const asks = some(asksBehind({ interactions, behindFrom: split.behindFrom, seed }), params.lists, seed);
-  const lists = new CandidateLists({ asks, interactions, finder: early });
-  await phases.prepare(lists.count, (list) => lists.fill(list));
-  const heldOut = heldOutLists(lists, params, seed);
-  const isHeldOut = new Set(heldOut);
-  const trained = Uint32Array.from({ length: lists.count }, (_, list) => list).filter((list) => !isHeldOut.has(list) && lists.hasAnswer(list));
-  const { vectors, width } = early.products;
-  const source: ItemSource = { vectors, width, vectorScale: rootMeanSquare(vectors), facts: itemFacts(split.before) };
-  return { lists, trained, heldOut, itemCount: interactions.itemCount, attributes, source, spread: lists.spread(), queryScale: rootMeanSquare(lists.queries) };
-}
+type Training = { data: RankerData; params: NcfParams; fingerprint: string; seed: number; phases: Phases };
 
-/** Of too many, some at random, in their order. */
-function some(asks: Ask[], most: number, seed: number): Ask[] {
-  if (asks.length <= most) return asks;
-  const random = createRandom(deriveSeed(seed, 15));
-  const keys = asks.map((_, place) => ({ place, key: random.float() }));
-  const kept = new Set(
-    keys
-      .sort((a, b) => a.key - b.key)
-      .slice(0, most)
-      .map(({ place }) => place),
+/** @returns the ranker that serves, undefined where it is none to serve; and the one that taught it, where one did */
+async function trainRankers({ data, params, fingerprint, seed, phases }: Training): Promise<{ ranker?: TrainedRanker; teacher?: TrainedRanker }> {
+  if (data.trained.length === 0) return {};
+  const { learningRate, epochs, patience, dropout, batchLists: perBatch, listed, distil } = params;
+  const settings = { dropout, perBatch, listed, schedule: { learningRate, epochs, patience } };
+  const helps = (ranker: TrainedRanker): boolean => data.heldOut.length === 0 || meanGain(data, ranker.orders()) > meanGain(data, firstOrders(data));
+  const only = await phases.run('ranker', (hooks) =>
+    trainRanker({ data, settings: { ...settings, shape: shapeOf(params), seed: deriveSeed(seed, 20) }, fingerprint: `${fingerprint} ranker`, hooks }),
   );
-  return asks.filter((_, place) => kept.has(place));
+  if (!helps(only)) return {};
+  if (distil === undefined) return { ranker: only };
+  const { temperature, share } = distil;
+  const small = await phases.run('smaller ranker', (hooks) =>
+    trainRanker({
+      ...{ data, fingerprint: `${fingerprint} smaller ranker`, hooks, teacher: { ranker: only, temperature, share } },
+      settings: { ...settings, shape: shapeOf(distil), seed: deriveSeed(seed, 21) },
+    }),
+  );
+  return helps(small) ? { ranker: small, teacher: only } : {};
 }
-
-/** All lists of some users; none where that would be too few. */
-function heldOutLists(lists: CandidateLists, { heldOutShare }: NcfParams, seed: number): Uint32Array {
-  const users = [...new Set(lists.users)];
-  const count = Math.min(mostHeldOut, Math.floor(heldOutShare * users.length));
-  if (count < leastHeldOut) return new Uint32Array(0);
-  const random = createRandom(deriveSeed(seed, 16));
-  const keyed = users.map((user) => ({ user, key: random.float() })).sort((a, b) => a.key - b.key);
-  const chosen = new Set(keyed.slice(0, count).map(({ user }) => user));
-  return Uint32Array.from(lists.users.keys()).filter((list) => chosen.has(lists.users[list] as number));
-}
-
-function rootMeanSquare(values: Float32Array): number {
-  let squares = 0;
-  let count = 0;
-  for (const value of values) {
-    squares += value * value;
-    count += value === 0 ? 0 : 1;
-  }
-  return count === 0 ? 1 : Math.sqrt(squares / count);
-}
-void asksWithoutAnswer;

@@ -8,7 +8,7 @@ import { ItemInputs, type ItemSource, roundUp } from './item-inputs.ts';
 import { pairFeatures, pairWidth } from './pair-features.ts';
 import { pairFacts } from './find-candidates.ts';
 
-export type RankerShape = { dimensions: number /** At least one, multiples of 8. */; hidden: readonly number[] };
+export type RankerShape = { dimensions: number /** At least one, multiples of 8. */; hidden: readonly [number, ...number[]] };
 
 type Options = {
   itemCount: number;
@@ -89,7 +89,7 @@ export class RankerNetwork {
 
   #build(workspace: Workspace) {
     const { itemCount, queryWidth, source, attributes, shape, mostLists, mostPairs } = this.#options;
-    const [first, ...rest] = shape.hidden as [number, ...number[]];
+    const [first, ...rest] = shape.hidden;
     const mostItems = Math.min(itemCount, mostPairs);
     const items = new ItemInputs({ workspace, itemCount, vectorWidth: source.width, attributes, dimensions: shape.dimensions, mostItems });
     const networks = {

@@ -2,6 +2,7 @@ import { deriveSeed } from '../../neural/derive-seed.ts';
 import { type Schedule, trainNetwork, type Trainee } from '../../neural/train-network.ts';
 import type { ItemAttributes, TrainHooks } from '../algorithm.ts';
 import type { CandidateLists } from './candidate-lists.ts';
+import { meanGain } from './held-out.ts';
 import type { ItemSource } from './item-inputs.ts';
 import { ListBatches } from './list-batches.ts';
 import { ListLoss, logitOf } from './list-loss.ts';
@@ -10,8 +11,9 @@ import { emptyPairBatch, type PairBatch, RankerNetwork, type RankerShape } from 
 /** What rankers learn from. */
 export type RankerData = {
   lists: CandidateLists;
-  /** Of the lists: those that are trained on, and those that say when to stop. */
+  /** Of the lists: those that are trained on, those of which nobody knows what came next, and those that say when to stop. */
   trained: Uint32Array;
+  unanswered: Uint32Array;
   heldOut: Uint32Array;
   itemCount: number;
   attributes: ItemAttributes;
@@ -39,7 +41,7 @@ export type TrainedRanker = {
 
 const outWidth = 8;
 
-/** How likely each of two orders is right is what its logits say; the same data, settings and teacher give the same ranker. */
+/** The same data, settings and teacher give the same ranker. */
 export async function trainRanker(input: {
   data: RankerData;
   settings: RankerSettings;
@@ -48,18 +50,22 @@ export async function trainRanker(input: {
   hooks: TrainHooks;
 }): Promise<TrainedRanker> {
   const { data, settings, teacher, fingerprint, hooks } = input;
-  const { lists, trained, spread, queryScale, itemCount, attributes, source } = data;
+  const { lists, spread, queryScale, itemCount, attributes, source } = data;
   const { seed, dropout, shape, perBatch, listed } = settings;
-  const batches = new ListBatches({ lists, of: trained, perBatch, listed, seed });
-  const mostPairs = Math.max(batches.mostPairs, lists.most);
+  // Whom a teacher helps can learn of every history.
+  const of = teacher === undefined ? data.trained : Uint32Array.from([...data.trained, ...data.unanswered]);
+  const batches = new ListBatches({ lists, of, perBatch, listed, seed });
+  // As many as any batch of these settings may have: a teacher is asked about its pupil's.
+  const mostLists = Math.max(1, Math.min(perBatch, lists.count));
+  const mostPairs = Math.max(mostLists * Math.min(listed, lists.most), lists.most);
   const network = new RankerNetwork({
     ...{ itemCount, attributes, source, shape, dropout, spread, queryScale, mostPairs },
-    ...{ queryWidth: lists.queryWidth, mostLists: batches.mostLists, seed: deriveSeed(seed, 0) },
+    ...{ queryWidth: lists.queryWidth, mostLists, seed: deriveSeed(seed, 0) },
   });
-  const batch = emptyPairBatch(batches.mostLists, mostPairs);
+  const batch = emptyPairBatch(mostLists, mostPairs);
   const words = new Float32Array(mostPairs);
   const loss = new ListLoss({ lists, spread, standsFor: batches.standsFor, mostPairs });
-  const ranker = rankerOf({ network, data, mostLists: batches.mostLists, mostPairs });
+  const ranker = rankerOf({ network, data, mostLists, mostPairs });
   const trainee: Trainee = {
     parameters: network.parameters,
     tables: network.tables,
@@ -122,14 +128,3 @@ function fillWhole(batch: PairBatch, lists: CandidateLists, of: Uint32Array): vo
   }
   batch.starts[of.length] = pair;
 }
-
-/** Of what came next, 1 / log2(1 + place): NDCG without an end to the list, which moves less by chance than one of 10. In the mean. */
-export function meanGain({ lists, heldOut }: RankerData, orders: readonly Uint32Array[]): number {
-  let sum = 0;
-  for (const order of orders) for (const [rank, place] of order.entries()) sum += (lists.shares[place] as number) / Math.log2(2 + rank);
-  return sum / Math.max(1, heldOut.length);
-}
-
-/** The first stage's own. */
-export const firstOrders = ({ lists, heldOut }: RankerData): Uint32Array[] =>
-  Array.from(heldOut, (list) => Uint32Array.from({ length: lists.lengths[list] as number }, (_, place) => list * lists.most + place));
