@@ -30,6 +30,7 @@ import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
 import { chooseIndex, indexFile, listedParity } from './choose-index.ts';
 import { loadGuest } from './guest.ts';
 import { type LearningCurve, withCurve } from './learning-curve.ts';
+import { distillationFile, stateDistillation } from './state-distillation.ts';
 import { trainerExport } from './trainer-export.ts';
 import { tryGuest } from './try-guest.ts';
 import { chooseParams, tuningFile } from './tune.ts';
@@ -66,7 +67,7 @@ export async function trainCandidate(context: Context, input: TrainRequest, beat
   const recipe = await readRecipe(context, input.recipe);
   const exported = await exportOf(context, input, recipe, beat);
   // What a replica holds for slates: not what is kept for a later training, nor vectors, which are loaded where they are asked for.
-  const idle: readonly string[] = [warmFile, tuningFile, indexFile];
+  const idle: readonly string[] = [warmFile, tuningFile, indexFile, distillationFile];
   const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (idle.includes(name) ? sum : sum + file.byteLength), 0);
   const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
@@ -179,12 +180,14 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
   const asking = { state: context.state, work: input, model, interactions, seed: recipe.seed, beat: () => giveWay().then(() => beat()) };
   const retrieval = recipe.index && (await chooseIndex({ ...asking, constraint: recipe.index }));
   const kept = recipe.warmStart === undefined ? undefined : model.keep?.();
+  const distilled = model.distillation?.();
   return {
     files: {
       'recommend.onnx': model.exportGraph({ retrieval }),
       'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)),
       ...(kept === undefined ? {} : { [warmFile]: kept }),
       ...(retrieval === undefined ? {} : { [indexFile]: Buffer.from(canonicalJson(indexChoice.parse({ kind: 'index', retrieval }))) }),
+      ...(distilled === undefined ? {} : { [distillationFile]: Buffer.from(canonicalJson(stateDistillation(distilled, recipe.seed))) }),
       ...(tuned === undefined ? {} : { [tuningFile]: Buffer.from(canonicalJson(tuned)) }),
     },
     maxHistory: model.maxHistory,

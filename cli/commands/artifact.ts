@@ -3,7 +3,9 @@ import { openState, type State } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { listRuns, requireRunOf } from '../../activities/registry/runs.ts';
 import { findIndexMeasurements } from '../../activities/training/choose-index.ts';
+import { distillationFile } from '../../activities/training/state-distillation.ts';
 import { artifactManifest, type IndexMeasurements } from '../../models/contracts/artifact.ts';
+import { distillation, type DistillationStatement } from '../../models/contracts/distillation.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type GraphWeight, graphWeights } from '../../models/graph/graph-weights.ts';
 import { getDocument } from '../../stores/blobs.ts';
@@ -17,7 +19,7 @@ type Options = { run?: string; artifact?: string; state?: string; json?: boolean
 /** Smaller ones are named together. */
 const shownFrom = 0.01;
 
-/** `understudy artifact`: what a model is made of, how large its parts are, and how its graph came to find the best items as it does. */
+/** `understudy artifact`: what a model is made of, how large its parts are, what a heavier one taught it, and how its graph came to find the best items as it does. */
 export function artifactCommand(context: CommandContext): Command {
   return new Command('artifact')
     .description('what a model is made of and how large that is, and how its index was chosen; of the champion, else of the newest run')
@@ -51,6 +53,8 @@ type Described = {
   /** Of `recommend.onnx`. */
   weights: GraphWeight[];
   index: IndexMeasurements | null;
+  /** Of a model that a heavier one taught. */
+  distillation: DistillationStatement | null;
 };
 
 async function describeArtifact(state: State, artifact: string): Promise<Described> {
@@ -64,12 +68,17 @@ async function describeArtifact(state: State, artifact: string): Promise<Describ
     if (name === 'recommend.onnx') weights = graphWeights(bytes);
   }
   const { candidate, algorithm, itemCount: items } = manifest;
-  return { artifact, candidate, algorithm, items, files, weights, index: (await findIndexMeasurements(state, manifest)) ?? null };
+  const stated = manifest.files[distillationFile];
+  return {
+    ...{ artifact, candidate, algorithm, items, files, weights },
+    index: (await findIndexMeasurements(state, manifest)) ?? null,
+    distillation: stated === undefined ? null : await getDocument(blobs, stated, distillation),
+  };
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(3)} MB`;
 
-function textOf({ artifact, candidate, algorithm, items, files, weights, index }: Described): string {
+function textOf({ artifact, candidate, algorithm, items, files, weights, index, distillation: stated }: Described): string {
   const all = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const large = weights.filter(({ bytes }) => bytes >= shownFrom * all).sort((a, b) => b.bytes - a.bytes);
   const small = weights.filter((one) => !large.includes(one));
@@ -90,9 +99,27 @@ function textOf({ artifact, candidate, algorithm, items, files, weights, index }
         ...(small.length === 0 ? [] : [[`${small.length} smaller ones`, '', '', megabytes(rest), share(rest)]]),
       ],
     ),
+    ...(stated === null ? [] : ['', distillationText(stated)]),
     ...(index === null ? [] : ['', indexText(index)]),
   ].join('\n');
 }
+
+/** What the small model saves, and what it costs. */
+function distillationText({ teacher, student, users, difference, agreementAt20 }: DistillationStatement): string {
+  const rowOf = (name: string, { parameters, bytes, ndcgAt10 }: DistillationStatement['teacher']) => [
+    ...[name, String(parameters), megabytes(bytes), ndcgAt10 === null ? 'nobody held out' : ndcgAt10.toFixed(4)],
+  ];
+  const cost =
+    difference === null || agreementAt20 === null
+      ? []
+      : [
+          '',
+          `taught by a heavier one: NDCG@10 ${signed(difference.value)} (${signed(difference.low)} to ${signed(difference.high)}) for ${users} users that neither was trained on, ${(100 * agreementAt20).toFixed(0)} % of the best 20 the same`,
+        ];
+  return [table(['ranker', 'parameters', 'graph', 'NDCG@10'], [rowOf('this one', student), rowOf('its teacher', teacher)]), ...cost].join('\n');
+}
+
+const signed = (value: number): string => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
 
 /** What was measured, and what is against each. */
 function indexText({ measured, chosen, constraint, requests, cpu, why }: IndexMeasurements): string {
