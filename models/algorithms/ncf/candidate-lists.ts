@@ -59,7 +59,6 @@ export function asksWithoutAnswer({ interactions, seed }: { interactions: Intera
 export class CandidateLists {
   readonly count: number;
   readonly most: number;
-  readonly queryWidth: number;
   readonly users: Uint32Array;
   readonly lengths: Uint32Array;
   readonly items: Int32Array;
@@ -72,8 +71,6 @@ export class CandidateLists {
   readonly shares: Float32Array;
   /** How many different items came next, candidates or not. */
   readonly wanted: Uint32Array;
-  /** [count, queryWidth] */
-  readonly queries: Float32Array;
   readonly #asks: readonly Ask[];
   readonly #interactions: Interactions;
   readonly #finder: CandidateFinder;
@@ -84,7 +81,6 @@ export class CandidateLists {
     this.#finder = finder;
     this.count = asks.length;
     this.most = finder.candidates;
-    this.queryWidth = finder.products.width;
     const places = this.count * this.most;
     this.users = Uint32Array.from(asks, ({ user }) => user);
     this.lengths = new Uint32Array(this.count);
@@ -94,7 +90,6 @@ export class CandidateLists {
     this.facts = new Float32Array(places * pairFacts);
     this.shares = new Float32Array(places);
     this.wanted = new Uint32Array(this.count);
-    this.queries = new Float32Array(this.count * this.queryWidth);
   }
 
   /** What the first stage is asked. */
@@ -117,7 +112,6 @@ export class CandidateLists {
     const found = this.#finder.describe(request, ranked);
     const first = list * this.most;
     this.lengths[list] = found.candidates;
-    this.queries.set(Float32Array.from(found.query), list * this.queryWidth);
     this.facts.set(found.facts, first * pairFacts);
     const excluded = new Set(request.exclude);
     const next = new Map<number, number>();

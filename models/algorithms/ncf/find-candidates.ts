@@ -19,7 +19,6 @@ export type Found = {
   candidates: number;
   /** The score of the best that is none; -Infinity where all that may be answered are candidates. */
   boundary: number;
-  query: ArrayLike<number>;
   /** [candidates, pairFacts] */
   facts: Float64Array;
 };
@@ -60,7 +59,7 @@ export class CandidateFinder {
   /** @param ranked the first stage's answer, of one more than are candidates at least */
   describe(request: ScoreRequest, ranked: Ranked): Found {
     const candidates = Math.min(this.candidates, ranked.items.length);
-    const { width, vectors, queryOf } = this.products;
+    const { width, vectors } = this.products;
     const history = recentHistory({ request, maxHistory: this.first.maxHistory, itemCount: this.itemCount });
     const seen = new Set(history.map(({ item }) => item));
     const means = this.#powers.map((powers) => this.#meanOf(history, powers));
@@ -75,7 +74,7 @@ export class CandidateFinder {
         facts[place * pairFacts + 2 + index] = product * (this.#inverses[item] as number);
       }
     }
-    return { ...ranked, candidates, boundary: ranked.scores[this.candidates] ?? Number.NEGATIVE_INFINITY, query: queryOf(request), facts };
+    return { ...ranked, candidates, boundary: ranked.scores[this.candidates] ?? Number.NEGATIVE_INFINITY, facts };
   }
 
   #meanOf(history: readonly { item: number; weight: number }[], powers: Float32Array): Float64Array {

@@ -4,23 +4,20 @@ import type { ItemAttributes } from '../algorithm.ts';
 import { sharesOf } from '../two-tower/item-tower.ts';
 import { factsPerItem } from './item-facts.ts';
 
-export type ItemSource = {
-  /** float32 [itemCount, width] of the first stage, in its basis */
-  vectors: Float32Array;
-  width: number;
-  /** What they are divided by. */
-  vectorScale: number;
+type Options = {
+  workspace: Workspace;
   /** [itemCount, factsPerItem] */
   facts: Float32Array;
+  attributes: ItemAttributes;
+  dimensions: number;
+  mostItems: number;
 };
-
-type Options = { workspace: Workspace; itemCount: number; vectorWidth: number; attributes: ItemAttributes; dimensions: number; mostItems: number };
 
 export const roundUp = (count: number): number => Math.ceil(count / 8) * 8;
 
 /**
- * What the ranker reads of an item, side by side: its vector in the first stage, one of its own, for each field of the catalog the mean of those of its values
- * there, and its facts. Own vectors begin at 0, and stay there where the ranker never met what they are of.
+ * What the ranker reads of an item, side by side: a vector of its own, for each field of the catalog the mean of those of its values there, and its facts.
+ * Vectors begin at 0, and stay there where the ranker never met what they are of.
  */
 export class ItemInputs {
   readonly width: number;
@@ -28,16 +25,15 @@ export class ItemInputs {
   readonly tables: readonly [RowTable, RowTable];
   readonly #attributes: ItemAttributes;
   readonly #dimensions: number;
-  readonly #vectorWidth: number;
   /** [entries of attributes] how much of an attribute's vector is in its field's mean */
   readonly #shares: Float32Array;
 
-  constructor({ workspace, itemCount, vectorWidth, attributes, dimensions, mostItems }: Options) {
+  constructor({ workspace, facts, attributes, dimensions, mostItems }: Options) {
+    const itemCount = facts.length / factsPerItem;
     this.#attributes = attributes;
     this.#dimensions = dimensions;
-    this.#vectorWidth = roundUp(vectorWidth);
     this.#shares = sharesOf(attributes);
-    this.width = this.#vectorWidth + dimensions * (1 + attributes.fields.length) + factsPerItem;
+    this.width = dimensions * (1 + attributes.fields.length) + factsPerItem;
     let most = 0;
     for (let item = 0; item < itemCount; item += 1) most = Math.max(most, (attributes.indptr[item + 1] as number) - (attributes.indptr[item] as number));
     this.tables = [
@@ -46,16 +42,14 @@ export class ItemInputs {
     ];
   }
 
-  /** Writes an item's numbers, [width]. */
-  read(item: number, { vectors, width, vectorScale, facts }: ItemSource, into: Float32Array | Float64Array, at: number): void {
+  /** Writes an item's numbers, [width]. @param facts [itemCount, factsPerItem] of now, which may be others than those of training */
+  read(item: number, facts: Float32Array, into: Float32Array | Float64Array, at: number): void {
     const dimensions = this.#dimensions;
     const [ids, ofAttributes] = this.tables;
     into.fill(0, at, at + this.width);
-    for (let f = 0; f < width; f += 1) into[at + f] = (vectors[item * width + f] as number) / vectorScale;
-    const own = at + this.#vectorWidth;
-    for (let f = 0; f < dimensions; f += 1) into[own + f] = ids.value[item * dimensions + f] as number;
+    for (let f = 0; f < dimensions; f += 1) into[at + f] = ids.value[item * dimensions + f] as number;
     this.#eachAttribute(item, (attribute, field, share) => {
-      const to = own + dimensions * (1 + field);
+      const to = at + dimensions * (1 + field);
       for (let f = 0; f < dimensions; f += 1) into[to + f] = (into[to + f] as number) + share * (ofAttributes.value[attribute * dimensions + f] as number);
     });
     const last = at + this.width - factsPerItem;
@@ -66,13 +60,12 @@ export class ItemInputs {
   learn(item: number, grad: Float32Array, at: number): void {
     const dimensions = this.#dimensions;
     const [ids, ofAttributes] = this.tables;
-    const own = at + this.#vectorWidth;
     const add = (table: RowTable, row: number, from: number, share: number): void => {
       const to = table.gradOf(row);
       for (let f = 0; f < dimensions; f += 1) table.grad[to + f] = (table.grad[to + f] as number) + share * (grad[from + f] as number);
     };
-    add(ids, item, own, 1);
-    this.#eachAttribute(item, (attribute, field, share) => add(ofAttributes, attribute, own + dimensions * (1 + field), share));
+    add(ids, item, at, 1);
+    this.#eachAttribute(item, (attribute, field, share) => add(ofAttributes, attribute, at + dimensions * (1 + field), share));
   }
 
   #eachAttribute(item: number, visit: (attribute: number, field: number, share: number) => void): void {

@@ -4,7 +4,7 @@ import { answerOf, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
 import { byIndex, rowsOf } from '../../graph/retrieval/item-scoring.ts';
 import type { Model, Ranked, ScoreRequest } from '../algorithm.ts';
 import { type CandidateFinder, pairFacts } from './find-candidates.ts';
-import { type Ranker, userTerm, wordNodes, wordOf } from './fold-ranker.ts';
+import { type Ranker, wordNodes, wordOf } from './fold-ranker.ts';
 import { gateOf, lift, liftOf } from './lift.ts';
 import { pairFeatures, pairNode, pairWidth } from './pair-features.ts';
 
@@ -29,7 +29,7 @@ export function ncfModel({ finder, ranker }: { finder: CandidateFinder; ranker: 
       const chosen = { items: upTo(found.items), scores: upTo(found.scores) };
       const top = graph.node('Slice', [found.scores, zero, graph.int64(1), zero]);
       const pairs = pairNode(graph, { scores: chosen.scores, top, spread: ranker.spread, facts: finder.factNodes(items, chosen.items) });
-      const words = wordNodes(graph, ranker, { query: items.query, items: chosen.items, pairs });
+      const words = wordNodes(graph, ranker, { items: chosen.items, pairs });
       // Where all that may be answered are candidates, there is none behind them: or one that may not be answered, which lies as far below.
       const boundary = candidates < itemCount ? graph.node('Slice', [found.scores, end, graph.int64(candidates + 1), zero]) : undefined;
       const lifted = liftedNode(graph, { scores: chosen.scores, words, boundary, spread: ranker.spread });
@@ -46,15 +46,14 @@ export function ncfModel({ finder, ranker }: { finder: CandidateFinder; ranker: 
 }
 
 function recommend({ finder, ranker }: { finder: CandidateFinder; ranker: Ranker }, request: ScoreRequest): Ranked {
-  const { items, scores, candidates, boundary, query, facts } = finder.find(request, request.count);
+  const { items, scores, candidates, boundary, facts } = finder.find(request, request.count);
   const { spread } = ranker;
-  const user = userTerm(ranker, query);
   const pair = new Float64Array(pairWidth);
   const top = scores[0] ?? 0;
   const final = scores.map((score, place) => {
     if (place >= candidates) return score;
     pairFeatures({ score, top, spread, facts, factsAt: place * pairFacts }, pair, 0);
-    const word = wordOf(ranker, { user, item: items[place] as number, pair });
+    const word = wordOf(ranker, items[place] as number, pair);
     return Math.fround(score + (spread / lift.sureness) * gateOf(score - boundary, spread) * liftOf(word).value);
   });
   const order = items.map((_, place) => place);

@@ -4,13 +4,12 @@ import { checkItemVectorsFit } from '../../neural/item-vectors-limit.ts';
 import type { Algorithm, Interactions, Model } from '../algorithm.ts';
 import { runFingerprint } from '../checkpoint.ts';
 import { namesOf, toldAttributes } from '../two-tower/told-attributes.ts';
-import { alignVectors } from './align-vectors.ts';
 import { CandidateFinder } from './find-candidates.ts';
 import { firstStage, trainFirstStage } from './first-stages.ts';
 import { foldRanker } from './fold-ranker.ts';
 import { agreement, firstOrders, meanGain, ndcgByUser } from './held-out.ts';
 import { itemFacts } from './item-facts.ts';
-import { type ItemSource, roundUp } from './item-inputs.ts';
+import { roundUp } from './item-inputs.ts';
 import { ncfModel } from './ncf-model.ts';
 import { Phases } from './phases.ts';
 import { rankerData } from './ranker-data.ts';
@@ -66,9 +65,9 @@ const shares = { 'first stage on what came before': 2, candidates: 1, ranker: 5,
  * A second stage, which puts the best items of a first one in order (ranker-network.ts), by what the first stage cannot know: what the catalog says, how new
  * and how popular of late an item is, and what it has in common with the latest of the history.
  *
- * What a first stage has seen it ranks too well. So it is trained up to a point in time; the ranker learns from what came behind that, against the candidates of then; and
- * then the first stage is trained once more on everything. Two trainings end in two bases of the same space, so the second one's vectors are turned to the
- * first one's (align-vectors.ts) before the ranker reads them.
+ * What a first stage has seen it ranks too well. So it is trained up to a point in time; the ranker learns from what came behind that, against the candidates
+ * of then; and then the first stage is trained once more on everything. Two trainings end in two bases of the same space: so the ranker reads products of the
+ * first stage's vectors, which mean the same in both, and no vector (docs/decisions/0007).
  *
  * Where nothing came behind, or the ranker orders what was held out no better than the first stage does, that stands alone.
  */
@@ -98,11 +97,9 @@ export const ncf: Algorithm<NcfParams> = {
     const last = finderOf(await trainFirst('first stage', interactions));
     if (ranker === undefined) return last.first;
 
-    const { width, vectors } = last.products;
-    const rotation = await alignVectors({ from: { vectors, width }, to: early.products, itemCount });
-    const source: ItemSource = { vectors, width, vectorScale: data.source.vectorScale, facts: itemFacts(interactions) };
+    const facts = itemFacts(interactions);
     const modelOf = async ({ network }: TrainedRanker) => {
-      const folded = await foldRanker({ network, source, rotation, itemCount, queryScale: data.queryScale, spread: data.spread });
+      const folded = await foldRanker({ network, facts, spread: data.spread });
       return { model: ncfModel({ finder: last, ranker: folded }), parameters: folded.parameters };
     };
     const own = await modelOf(ranker);

@@ -4,7 +4,6 @@ import type { Interactions, ItemAttributes, ScoreRequest } from '../algorithm.ts
 import { type Ask, asksBehind, asksWithoutAnswer, CandidateLists } from './candidate-lists.ts';
 import type { CandidateFinder } from './find-candidates.ts';
 import { itemFacts } from './item-facts.ts';
-import type { ItemSource } from './item-inputs.ts';
 import { rankByProducts, requestsAtOnce } from './rank-by-products.ts';
 import type { Split } from './split-behind.ts';
 import type { RankerData } from './train-ranker.ts';
@@ -43,15 +42,12 @@ export async function rankerData(input: Preparing): Promise<RankerData> {
   const chosen = heldOutUsers(answered, input.heldOutShare, deriveSeed(seed, 16));
   const isOf = (list: number): boolean => chosen.has(lists.users[list] as number);
   const numbers = Uint32Array.from({ length: lists.count }, (_, list) => list);
-  const { vectors, width } = finder.products;
-  const source: ItemSource = { vectors, width, vectorScale: rootMeanSquare(vectors), facts: itemFacts(split.before) };
   return {
-    ...{ lists, attributes, source, itemCount: interactions.itemCount },
+    ...{ lists, attributes, facts: itemFacts(split.before), itemCount: interactions.itemCount },
     trained: numbers.filter((list) => list < answered.length && !isOf(list) && lists.hasAnswer(list)),
     unanswered: numbers.filter((list) => list >= answered.length && !isOf(list)),
     heldOut: numbers.filter((list) => list < answered.length && isOf(list)),
     spread: lists.spread(),
-    queryScale: rootMeanSquare(lists.queries),
   };
 }
 
@@ -72,15 +68,4 @@ function heldOutUsers(asks: readonly Ask[], share: number, seed: number): Set<nu
   const random = createRandom(seed);
   const keyed = users.map((user) => ({ user, key: random.float() })).sort((a, b) => a.key - b.key);
   return new Set(keyed.slice(0, count).map(({ user }) => user));
-}
-
-/** Of what is not 0; 1 where all is. */
-function rootMeanSquare(values: Float32Array): number {
-  let squares = 0;
-  let count = 0;
-  for (const value of values) {
-    squares += value * value;
-    count += value === 0 ? 0 : 1;
-  }
-  return count === 0 ? 1 : Math.sqrt(squares / count);
 }

@@ -3,7 +3,6 @@ import { type Schedule, trainNetwork, type Trainee } from '../../neural/train-ne
 import type { ItemAttributes, TrainHooks } from '../algorithm.ts';
 import type { CandidateLists } from './candidate-lists.ts';
 import { meanGain } from './held-out.ts';
-import type { ItemSource } from './item-inputs.ts';
 import { ListBatches } from './list-batches.ts';
 import { ListLoss, logitOf } from './list-loss.ts';
 import { emptyPairBatch, type PairBatch, RankerNetwork, type RankerShape } from './ranker-network.ts';
@@ -17,9 +16,10 @@ export type RankerData = {
   heldOut: Uint32Array;
   itemCount: number;
   attributes: ItemAttributes;
-  source: ItemSource;
+  /** [itemCount, factsPerItem] as of the split */
+  facts: Float32Array;
+  /** Of scores: how far those of a list lie apart. */
   spread: number;
-  queryScale: number;
 };
 
 export type RankerSettings = {
@@ -50,7 +50,7 @@ export async function trainRanker(input: {
   hooks: TrainHooks;
 }): Promise<TrainedRanker> {
   const { data, settings, teacher, fingerprint, hooks } = input;
-  const { lists, spread, queryScale, itemCount, attributes, source } = data;
+  const { lists, spread, itemCount, attributes, facts } = data;
   const { seed, dropout, shape, perBatch, listed } = settings;
   // Whom a teacher helps can learn of every history.
   const of = teacher === undefined ? data.trained : Uint32Array.from([...data.trained, ...data.unanswered]);
@@ -59,8 +59,8 @@ export async function trainRanker(input: {
   const mostLists = Math.max(1, Math.min(perBatch, lists.count));
   const mostPairs = Math.max(mostLists * Math.min(listed, lists.most), lists.most);
   const network = new RankerNetwork({
-    ...{ itemCount, attributes, source, shape, dropout, spread, queryScale, mostPairs },
-    ...{ queryWidth: lists.queryWidth, mostLists, seed: deriveSeed(seed, 0) },
+    ...{ itemCount, attributes, facts, shape, dropout, spread, mostPairs },
+    seed: deriveSeed(seed, 0),
   });
   const batch = emptyPairBatch(mostLists, mostPairs);
   const words = new Float32Array(mostPairs);
