@@ -36,7 +36,7 @@ export async function foldRanker({ network, facts, spread }: { network: RankerNe
   const itemTerms = new Float32Array((itemCount + 1) * width);
   const row = new Float64Array(items.width);
   for (let item = 0; item < itemCount; item += 1) {
-    items.read(item, facts, row, 0);
+    items.read({ item, facts, withOwn: true }, row, 0);
     itemTerms.set(layers.linear(row, 'item'), item * width);
     if (item % itemsPerTurn === 0) await giveWay();
   }

@@ -42,12 +42,16 @@ export class ItemInputs {
     ];
   }
 
-  /** Writes an item's numbers, [width]. @param facts [itemCount, factsPerItem] of now, which may be others than those of training */
-  read(item: number, facts: Float32Array, into: Float32Array | Float64Array, at: number): void {
+  /**
+   * Writes an item's numbers, [width].
+   * @param facts [itemCount, factsPerItem] of now, which may be others than those of training
+   * @param withOwn whether its own vector is among them
+   */
+  read({ item, facts, withOwn }: { item: number; facts: Float32Array; withOwn: boolean }, into: Float32Array | Float64Array, at: number): void {
     const dimensions = this.#dimensions;
     const [ids, ofAttributes] = this.tables;
     into.fill(0, at, at + this.width);
-    for (let f = 0; f < dimensions; f += 1) into[at + f] = ids.value[item * dimensions + f] as number;
+    if (withOwn) for (let f = 0; f < dimensions; f += 1) into[at + f] = ids.value[item * dimensions + f] as number;
     this.#eachAttribute(item, (attribute, field, share) => {
       const to = at + dimensions * (1 + field);
       for (let f = 0; f < dimensions; f += 1) into[to + f] = (into[to + f] as number) + share * (ofAttributes.value[attribute * dimensions + f] as number);
@@ -57,14 +61,14 @@ export class ItemInputs {
   }
 
   /** Adds the gradients of what was read to those of the tables. */
-  learn(item: number, grad: Float32Array, at: number): void {
+  learn({ item, withOwn }: { item: number; withOwn: boolean }, grad: Float32Array, at: number): void {
     const dimensions = this.#dimensions;
     const [ids, ofAttributes] = this.tables;
     const add = (table: RowTable, row: number, from: number, share: number): void => {
       const to = table.gradOf(row);
       for (let f = 0; f < dimensions; f += 1) table.grad[to + f] = (table.grad[to + f] as number) + share * (grad[from + f] as number);
     };
-    add(ids, item, at, 1);
+    if (withOwn) add(ids, item, at, 1);
     this.#eachAttribute(item, (attribute, field, share) => add(ofAttributes, attribute, at + dimensions * (1 + field), share));
   }
 

@@ -18,6 +18,9 @@ type Options = {
 /** What a heavier ranker says of the same pairs, and how its odds are flattened. */
 export type Taught = { words: Float32Array; temperature: number /** How much its word counts beside what came next, where that is known. */; share: number };
 
+/** A ranker that says so much is far beyond where its word still has a slope, and does not come back. */
+const largestWord = 1e4;
+
 const wordAt = 8;
 
 /**
@@ -39,7 +42,7 @@ export class ListLoss {
     this.#taught = new Float64Array(options.mostPairs);
   }
 
-  /** @returns the mean over the lists; the gradients go to the network's `out` */
+  /** @returns the mean over the lists, Infinity where the ranker is lost; the gradients go to the network's `out` */
   run(network: RankerNetwork, batch: PairBatch, taught?: Taught): number {
     const { lists, spread, standsFor } = this.#options;
     const { value, grad } = network.out;
@@ -69,6 +72,7 @@ export class ListLoss {
     // From gradients of logits to those of the ranker's words.
     for (let pair = 0; pair < (batch.starts[batch.lists] as number); pair += 1) {
       const place = batch.places[pair] as number;
+      if (!(Math.abs(value[pair * wordAt] as number) <= largestWord)) return Number.POSITIVE_INFINITY;
       const slope = gateOf(lists.margins[place] as number, spread) * liftOf(value[pair * wordAt] as number).slope;
       grad[pair * wordAt] = (grad[pair * wordAt] as number) * slope;
     }

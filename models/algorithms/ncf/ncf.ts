@@ -32,6 +32,8 @@ const ncfParams = z.strictObject({
   hidden: hiddenLayers.default([64, 32]),
   /** Share of the cells that a step leaves out. In 256ths. */
   dropout: z.number().min(0).max(0.9).default(0.2),
+  /** How often a step leaves out an item's own vector, and so knows it by what it shares with others. */
+  idDropout: z.number().min(0).max(0.9).default(0.5),
   learningRate: z.number().positive().max(1e6).default(1e-3),
   /** Lists a step; fewer in small data. */
   batchLists: z.number().int().min(8).max(4096).default(32),
@@ -127,8 +129,8 @@ type Training = { data: RankerData; params: NcfParams; fingerprint: string; seed
 /** @returns the ranker that serves, undefined where it is none to serve; and the one that taught it, where one did */
 async function trainRankers({ data, params, fingerprint, seed, phases }: Training): Promise<{ ranker?: TrainedRanker; teacher?: TrainedRanker }> {
   if (data.trained.length === 0) return {};
-  const { learningRate, epochs, patience, dropout, batchLists: perBatch, listed, distil } = params;
-  const settings = { dropout, perBatch, listed, schedule: { learningRate, epochs, patience } };
+  const { learningRate, epochs, patience, dropout, idDropout, batchLists: perBatch, listed, distil } = params;
+  const settings = { dropout, idDropout, perBatch, listed, schedule: { learningRate, epochs, patience } };
   const helps = (ranker: TrainedRanker): boolean => data.heldOut.length === 0 || meanGain(data, ranker.orders()) > meanGain(data, firstOrders(data));
   const only = await phases.run('ranker', (hooks) =>
     trainRanker({ data, settings: { ...settings, shape: shapeOf(params), seed: deriveSeed(seed, 20) }, fingerprint: `${fingerprint} ranker`, hooks }),

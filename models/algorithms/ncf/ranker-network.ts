@@ -5,6 +5,7 @@ import { inWorkspace, type Workspace } from '../../neural/workspace.ts';
 import type { ItemAttributes } from '../algorithm.ts';
 import type { CandidateLists } from './candidate-lists.ts';
 import { ItemInputs } from './item-inputs.ts';
+import type { Random } from '../../random.ts';
 import { pairFeatures, pairWidth } from './pair-features.ts';
 import { pairFacts } from './find-candidates.ts';
 
@@ -17,6 +18,8 @@ type Options = {
   facts: Float32Array;
   shape: RankerShape;
   dropout: number;
+  /** How often a step leaves out an item's own vector, so that what items share carries what it can. */
+  idDropout: number;
   /** Candidates of all lists of a batch, at most. */
   mostPairs: number;
   /** The unit of scores. */
@@ -59,6 +62,7 @@ export class RankerNetwork {
   readonly #networks: { items: Network; pairs: Network };
   readonly #inputs: { items: Flow; pairs: Flow };
   readonly #itemAt: Int32Array;
+  readonly #withOwn: Uint8Array;
   readonly #placeOfItem: Int32Array;
   /** [pairs] the item's row */
   readonly #itemRows: Int32Array;
@@ -69,6 +73,7 @@ export class RankerNetwork {
     this.#options = options;
     this.#itemRows = new Int32Array(mostPairs);
     this.#itemAt = new Int32Array(Math.min(itemCount, mostPairs));
+    this.#withOwn = new Uint8Array(this.#itemAt.length);
     this.#placeOfItem = new Int32Array(itemCount).fill(-1);
     this.masks = new DropoutMasks(options.dropout);
     const built = inWorkspace((workspace) => this.#build(workspace));
@@ -128,9 +133,9 @@ export class RankerNetwork {
     return into;
   }
 
-  /** What it says of each pair of a batch, in the first column of `out`. */
-  forward(lists: CandidateLists, batch: PairBatch, { training }: { training: boolean }): void {
-    const { facts, spread } = this.#options;
+  /** What it says of each pair of a batch, in the first column of `out`. @param random of a step that trains: draws what is left out */
+  forward(lists: CandidateLists, batch: PairBatch, random?: Random): void {
+    const { facts, spread, idDropout } = this.#options;
     const { items, pairs } = this.#inputs;
     for (let place = 0; place < this.#itemCount; place += 1) this.#placeOfItem[this.#itemAt[place] as number] = -1;
     this.#itemCount = 0;
@@ -143,7 +148,11 @@ export class RankerNetwork {
         this.#itemRows[pair] = this.#rowOfItem(lists.items[place] as number);
       }
     }
-    for (let place = 0; place < this.#itemCount; place += 1) this.items.read(this.#itemAt[place] as number, facts, items.value, place * items.width);
+    for (let place = 0; place < this.#itemCount; place += 1) {
+      this.#withOwn[place] = random !== undefined && random.float() < idDropout ? 0 : 1;
+      this.items.read({ item: this.#itemAt[place] as number, facts, withOwn: this.#withOwn[place] === 1 }, items.value, place * items.width);
+    }
+    const training = random !== undefined;
     const networks = this.#networks;
     networks.items.forward({ rows: this.#itemCount, training });
     networks.pairs.forward({ rows: batch.starts[batch.lists] as number, training });
@@ -154,7 +163,8 @@ export class RankerNetwork {
     const { items } = this.#inputs;
     this.#networks.pairs.backward();
     this.#networks.items.backward();
-    for (let place = 0; place < this.#itemCount; place += 1) this.items.learn(this.#itemAt[place] as number, items.grad, place * items.width);
+    for (let place = 0; place < this.#itemCount; place += 1)
+      this.items.learn({ item: this.#itemAt[place] as number, withOwn: this.#withOwn[place] === 1 }, items.grad, place * items.width);
   }
 
   #rowOfItem(item: number): number {

@@ -1,5 +1,6 @@
 import { deriveSeed } from '../../neural/derive-seed.ts';
 import { type Schedule, trainNetwork, type Trainee } from '../../neural/train-network.ts';
+import { createRandom } from '../../random.ts';
 import type { ItemAttributes, TrainHooks } from '../algorithm.ts';
 import type { CandidateLists } from './candidate-lists.ts';
 import { meanGain } from './held-out.ts';
@@ -25,6 +26,7 @@ export type RankerData = {
 export type RankerSettings = {
   shape: RankerShape;
   dropout: number;
+  idDropout: number;
   perBatch: number;
   listed: number;
   schedule: Schedule;
@@ -51,7 +53,7 @@ export async function trainRanker(input: {
 }): Promise<TrainedRanker> {
   const { data, settings, teacher, fingerprint, hooks } = input;
   const { lists, spread, itemCount, attributes, facts } = data;
-  const { seed, dropout, shape, perBatch, listed } = settings;
+  const { seed, dropout, idDropout, shape, perBatch, listed } = settings;
   // Whom a teacher helps can learn of every history.
   const of = teacher === undefined ? data.trained : Uint32Array.from([...data.trained, ...data.unanswered]);
   const batches = new ListBatches({ lists, of, perBatch, listed, seed });
@@ -59,7 +61,7 @@ export async function trainRanker(input: {
   const mostLists = Math.max(1, Math.min(perBatch, lists.count));
   const mostPairs = Math.max(mostLists * Math.min(listed, lists.most), lists.most);
   const network = new RankerNetwork({
-    ...{ itemCount, attributes, facts, shape, dropout, spread, mostPairs },
+    ...{ itemCount, attributes, facts, shape, dropout, idDropout, spread, mostPairs },
     seed: deriveSeed(seed, 0),
   });
   const batch = emptyPairBatch(mostLists, mostPairs);
@@ -74,7 +76,7 @@ export async function trainRanker(input: {
       batches.fill(batch, at);
       teacher?.ranker.say(batch, words);
       network.masks.begin(deriveSeed(seed, 14, at.step));
-      network.forward(lists, batch, { training: true });
+      network.forward(lists, batch, createRandom(deriveSeed(seed, 18, at.step)));
       const value = loss.run(network, batch, teacher && { ...teacher, words });
       network.backward();
       return value;
@@ -102,7 +104,7 @@ function rankerOf({ network, data, mostLists, mostPairs }: { network: RankerNetw
   return {
     network,
     say(batch, words) {
-      network.forward(lists, batch, { training: false });
+      network.forward(lists, batch);
       const pairs = batch.starts[batch.lists] as number;
       for (let pair = 0; pair < pairs; pair += 1) words[pair] = network.out.value[pair * outWidth] as number;
     },
@@ -110,7 +112,7 @@ function rankerOf({ network, data, mostLists, mostPairs }: { network: RankerNetw
       const found: Uint32Array[] = [];
       for (let first = 0; first < heldOut.length; first += perBatch) {
         fillWhole(whole, lists, heldOut.subarray(first, first + perBatch));
-        network.forward(lists, whole, { training: false });
+        network.forward(lists, whole);
         for (let row = 0; row < whole.lists; row += 1) found.push(orderOf(row));
       }
       return found;
