@@ -4,13 +4,16 @@ const dayMs = 86_400_000;
 /** How long ago something is, in days, on scales of each; and what an event then still counts. */
 const scalesDays = [1, 7, 30] as const;
 
+/** In deviations: where nearly all items are alike, one that is not would be out of all proportion. */
+const furthest = 5;
+
 /** Numbers of an item; a multiple of 8, the last ones 0. */
 export const factsPerItem = 16;
 
 /**
  * What the events say of each item as of the last of them all: how long ago its first and its last one were, exp(-days / scale); how many there were, and how
  * many of late, as logarithms. Each is scaled to a mean of 0 and a deviation of 1 over the items with events, so that a year's and a month's data say the
- * same in the same numbers. An item without events has what an item of events that are no more would have.
+ * same in the same numbers, and none is further away than 5 of these. An item without events has what an item of events that are no more would have.
  * @returns [itemCount, factsPerItem]
  */
 export function itemFacts({ itemCount, items, weights, atMs }: Interactions): Float32Array {
@@ -32,7 +35,8 @@ export function itemFacts({ itemCount, items, weights, atMs }: Interactions): Fl
   const facts = new Float32Array(itemCount * factsPerItem);
   for (const [column, values] of columns.entries()) {
     const { mean, deviation } = momentsOf(values.filter((_, item) => last[item] !== Number.POSITIVE_INFINITY));
-    for (let item = 0; item < itemCount; item += 1) facts[item * factsPerItem + column] = ((values[item] as number) - mean) / deviation;
+    for (let item = 0; item < itemCount; item += 1)
+      facts[item * factsPerItem + column] = Math.max(-furthest, Math.min(furthest, ((values[item] as number) - mean) / deviation));
   }
   return facts;
 }
