@@ -28,6 +28,7 @@ const quick: Readonly<Record<string, object>> = {
   'gf-cf': { factors: 8 },
   sasrec: { dimensions: 8, epochs: 1 },
   'two-tower': { dimensions: 8, epochs: 1 },
+  ncf: { first: { algorithm: 'ials', params: { factors: 8, sweeps: 1 } }, candidates: 20, epochs: 1 },
 };
 
 function someInteractions(seed: number): Interactions {
