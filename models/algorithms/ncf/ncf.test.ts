@@ -129,6 +129,27 @@ test('progress only rises, from the first training to the last', async () => {
   expect(places.at(-1)).toBe(1);
 });
 
+test('goes on behind a first stage that ended early, to the same bytes', async () => {
+  const random = createRandom(seed);
+  const histories = Array.from({ length: 80 }, () => Array.from({ length: 10 }, () => Math.min(random.below(30), random.below(30))));
+  const interactions = interactionsOf(histories, 30, (entry) => 1_300_000_000_000 + (entry % 10) * dayMs + entry);
+  const early = { dimensions: 8, hidden: 8, epochs: 200, patience: 1, heldOutShare: 0.5, learningRate: 0.01, negatives: 16, maxHistory: 9 };
+  const params = ncf.params.parse({ ...small, first: { algorithm: 'two-tower', params: early }, epochs: 2, candidates: 10 });
+  const steps: { note: string; checkpoint: Uint8Array }[] = [];
+  const onStep = ({ note, checkpoint }: { note: string; checkpoint: () => Uint8Array }) => void steps.push({ note, checkpoint: checkpoint() });
+  const whole = await ncf.train({ interactions, params, seed }, { onStep });
+  const last = steps.findLast(({ note }) => note.startsWith('first stage on what came before'));
+  expect(last?.note).not.toContain('epoch 200 of 200');
+  for (const phase of ['first stage on what came before', 'candidates', 'ranker', 'first stage: ']) {
+    const resumed: string[] = [];
+    const resumeFrom = steps.findLast(({ note }) => note.startsWith(phase))?.checkpoint;
+    const again = await ncf.train({ interactions, params, seed }, { resumeFrom, onStep: ({ note }) => void resumed.push(note) });
+    expect(Buffer.compare(again.exportGraph(), whole.exportGraph())).toBe(0);
+    expect(resumed.some((note) => note.startsWith('first stage on'))).toBe(false);
+    if (phase === 'first stage: ') expect(resumed.some((note) => note.startsWith('ranker'))).toBe(false);
+  }
+});
+
 test('stops where it diverges, says at which step and what to try, and there is no model', async () => {
   const shop = world(seed, (random, { user }) => oneOf(random, user, random.below(perTaste)));
   await expect(train(shop.interactions, { learningRate: 1e6, hidden: [16, 16, 16] })).rejects.toMatchObject({
