@@ -1,4 +1,5 @@
-import { Panels, panelItems } from '../../neural/full-softmax.ts';
+import { panelItems } from '../../kernels/softmax-jobs.ts';
+import { Panels } from '../../neural/full-softmax.ts';
 import { inWorkspace } from '../../neural/workspace.ts';
 import type { Model, Ranked, ScoreRequest } from '../algorithm.ts';
 import { rankScores } from '../rank.ts';
