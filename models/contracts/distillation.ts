@@ -10,7 +10,10 @@ const ranker = z.strictObject({
   ndcgAt10: z.number().nullable(),
 });
 
-/** `distillation.json`, of a model that a heavier one taught: what that saves, and what it costs on users that neither was trained on. */
+/**
+ * `distillation.json`, of a model that a heavier one taught: what that saves, and what it costs on users that neither was trained on; they did
+ * say when each was to stop.
+ */
 export const distillation = z.strictObject({
   kind: z.literal('distillation'),
   teacher: ranker,
