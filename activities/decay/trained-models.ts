@@ -7,7 +7,7 @@ import { type DataState, type WindowManifest, windowManifest } from '../../model
 import type { BlobStore } from '../../stores/blobs.ts';
 import { placesNow } from '../training/warm-start.ts';
 import { addDays } from '../windows/days.ts';
-import { charterAsOf, readTrain } from '../windows/read-window.ts';
+import { readTrain } from '../windows/read-window.ts';
 
 /** A train part by its last day and its length; begun from the one of a week before, so many weeks in a row. */
 export type Ending = { to: string; days: number; warmSteps: number };
@@ -45,7 +45,7 @@ export function trainedModels({ blobs, recipe, now, signal, ...about }: Input) {
   const algorithm = algorithmNamed(recipe.algorithm);
   const params = parseParams(algorithm, recipe.params);
   const models = new Map<string, TrainedModel>();
-  const charter = charterAsOf(about.charter, recipe);
+  const { charter } = about;
 
   function windowOf({ to, days }: Ending): WindowManifest {
     const test = { from: addDays(to, 1), to: about.data.slices.at(-1)?.day ?? to };
@@ -55,7 +55,7 @@ export function trainedModels({ blobs, recipe, now, signal, ...about }: Input) {
 
   async function train(end: Ending): Promise<TrainedModel> {
     const before = end.warmSteps > 0 ? await at({ ...end, to: addDays(end.to, -7), warmSteps: end.warmSteps - 1 }) : undefined;
-    const { interactions, vocabulary, attributes } = await readTrain({ window: windowOf(end), blobs, charter, signal });
+    const { interactions, vocabulary, attributes } = await readTrain({ window: windowOf(end), blobs, charter, recipe, signal });
     const warm = before?.kept === undefined ? undefined : { kept: before.kept, itemNow: placesNow(before.vocabulary, vocabulary) };
     const own = warm === undefined ? params : parseParams(algorithm, { ...(algorithm.warmParams?.(params) as object), ...recipe.warmStart?.params });
     const startedMs = now();

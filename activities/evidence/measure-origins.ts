@@ -7,7 +7,7 @@ import type { WindowManifest } from '../../models/contracts/window.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { State } from '../context.ts';
 import { readTest } from '../windows/read-test.ts';
-import { charterAsOf, readTrain } from '../windows/read-window.ts';
+import { readTrain } from '../windows/read-window.ts';
 import { itemFacts } from './item-facts.ts';
 import type { OfflineInput } from './measure-offline.ts';
 import { measureSplit, type SplitEvidence } from './measure-split.ts';
@@ -89,7 +89,7 @@ async function measureThen(state: State, { window, charter, catalog, recipes, se
   try {
     for (const recipe of [recipes.candidate, recipes.champion]) {
       if (recipe === null) continue;
-      const asTrained = await readTrain({ ...source, charter: charterAsOf(charter, recipe) });
+      const asTrained = await readTrain({ ...source, recipe });
       rankers.push(await trainRanker({ recipe, train: asTrained, beat, allowed: (itemId) => inScope.has(itemId) }));
     }
     const items = itemFacts(train, catalog);

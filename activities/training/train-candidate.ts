@@ -23,7 +23,7 @@ import type { PreparedRetrain, Trained, TrainRequest } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import type { Beat } from '../worker.ts';
 import { givenEmbeddings } from '../embeddings/given-embeddings.ts';
-import { charterAsOf, readTrain } from '../windows/read-window.ts';
+import { readTrain } from '../windows/read-window.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
 import { ownCodeDigest, putMaking } from '../rerun/making.ts';
 import { type Checkpoints, withCheckpoints } from './checkpoints.ts';
@@ -139,7 +139,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
   const chosen = input.tuning === undefined ? await chooseParams({ threads, now, blobs, window, charter, recipe: asked, resumeDetails, beat }) : undefined;
   const tuned = input.tuning === undefined ? chosen?.tuning : await getDocument(blobs, input.tuning, tuning);
   const recipe = tuned === undefined ? asked : { ...asked, params: { ...asked.params, ...tuned.trials[tuned.chosen]?.params } };
-  const { interactions, vocabulary, attributes } = await readTrain({ window, blobs, charter: charterAsOf(charter, recipe) });
+  const { interactions, vocabulary, attributes } = await readTrain({ window, blobs, charter, recipe });
   const embeddings = recipe.embeddings && (await givenEmbeddings(context.state, { ...recipe.embeddings, vocabulary }));
   const begun = await beginning(context.state, { algorithm, recipe, interactions, vocabulary });
   const from = begun.warm === undefined ? null : (recipe.warmStart?.from ?? null);

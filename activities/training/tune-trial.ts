@@ -32,7 +32,7 @@ export async function openValidation({ blobs, window, charter, recipe }: Opening
   const split = validationOf({ window, recipe });
   const judging: Charter = { ...charter, ...(recipe.tune.judgedBy as Pick<Charter, 'reward' | 'scope' | 'slate'>) };
   const source = { window: { ...window, ...split }, blobs, charter: charterAsOf(judging, recipe) };
-  const train = await readTrain(source);
+  const train = await readTrain({ ...source, recipe });
   const test = await readTest({ ...source, ...train });
   if (test.users.length === 0)
     throw new UnderstudyError(

@@ -3,6 +3,7 @@ import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import type { CharterInput } from '../../models/contracts/charter.ts';
 import { createRandom } from '../../models/random.ts';
 import { loadArtifact } from '../../stores/artifacts.ts';
+import { readTrain } from './read-window.ts';
 import { type Happening, openEvidence } from '../evidence/testing.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
@@ -62,6 +63,18 @@ test('where the charter does not ask for it, a model knows what has happened and
     const { blobs, generations } = evidence.context.state;
     const { vocabulary } = await loadArtifact({ blobs, generations, digest: await evidence.train('ials', { factors: 16 }) });
     expect(vocabulary).toHaveLength(40);
+    // Some learn from what is known of the others all the same.
+    const told = (algorithm: string) => {
+      const { window, charter } = evidence;
+      const { confidence, repeatPolicy } = charter;
+      const recipe = { kind: 'recipe', surface: 'home', candidate: 'one', algorithm, params: {}, seed: 1, confidence, repeatPolicy, guest: null } as const;
+      return readTrain({ window, blobs, charter, recipe });
+    };
+    const [without, ncf] = [await told('ials'), await told('ncf')];
+    expect(without.attributes).toBeUndefined();
+    expect(ncf).toEqual({ ...without, attributes: expect.objectContaining({ fields: ['category', 'brand', 'price', 'word'] }) });
+    expect(ncf.attributes?.indptr).toHaveLength(41);
+    expect(ncf.attributes?.attributes.length).toBeGreaterThan(80);
   } finally {
     await evidence.close();
   }

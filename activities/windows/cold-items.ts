@@ -29,3 +29,9 @@ export async function withColdItems(train: TrainData, { window, blobs }: { windo
     attributes: itemAttributes({ catalog, vocabulary }),
   };
 }
+
+/** The train part with what the catalog says of its items. */
+export async function withAttributes(train: TrainData, { window, blobs }: { window: WindowManifest; blobs: BlobStore }): Promise<TrainData> {
+  const catalog = await getDocument(blobs, window.catalog, catalogDocument);
+  return { ...train, attributes: itemAttributes({ catalog, vocabulary: train.vocabulary }) };
+}

@@ -1,11 +1,12 @@
 import type { Interactions, ItemAttributes } from '../../models/algorithms/algorithm.ts';
+import { algorithms } from '../../models/algorithms/registry.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { eventKinds } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Recipe } from '../../models/contracts/recipe.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
-import { withColdItems } from './cold-items.ts';
+import { withAttributes, withColdItems } from './cold-items.ts';
 import { identityAsOf } from './identity.ts';
 import { type EventTable, readEvents, tellingKinds } from './read-events.ts';
 import { rowsAfterReturns } from './undo-returns.ts';
@@ -18,9 +19,12 @@ export type TrainData = {
   vocabulary: string[];
   /** Units as `unitOf` writes them (`u:<user>`, `s:<session>`); index = row of the interactions. */
   userIds: string[];
-  /** What the catalog says of the items, where the charter asks for it (`coldItems`). */
+  /** What the catalog says of the items, where the charter asks for it (`coldItems`), or the algorithm that is to be trained. */
   attributes?: ItemAttributes;
 };
+
+/** `recipe`: by which it is trained; what decides about it is frozen in that, whatever the charter says by now. */
+type TrainInput = WindowInput & { vocabularyMinEvents?: number; recipe?: Recipe | undefined };
 
 /**
  * The train part as interactions: one entry an event, with the confidence of its kind; a purchase that was sent back entirely does not
@@ -28,8 +32,9 @@ export type TrainData = {
  * are left out, and then units without entries; where the charter says `coldItems`, items of the catalog that nobody has had are added. An event that the test part holds too, from a source that came twice, is the test part's.
  * @throws UND-NO-DATA when nothing is left.
  */
-export async function readTrain({ vocabularyMinEvents = 1, ...input }: WindowInput & { vocabularyMinEvents?: number }): Promise<TrainData> {
-  const { window, blobs, charter, workDir, signal } = input;
+export async function readTrain({ vocabularyMinEvents = 1, recipe, ...input }: TrainInput): Promise<TrainData> {
+  const { window, blobs, workDir, signal } = input;
+  const charter = recipe === undefined ? input.charter : charterAsOf(input.charter, recipe);
   const events = await readEvents({
     slices: window.trainSlices,
     besides: window.testSlices,
@@ -45,7 +50,8 @@ export async function readTrain({ vocabularyMinEvents = 1, ...input }: WindowInp
       'UND-NO-DATA',
       `The train part of ${window.surface} has no event of a kind with a confidence, for an item with ${vocabularyMinEvents} or more`,
     );
-  return charter.coldItems === undefined ? train : withColdItems(train, { window, blobs });
+  if (charter.coldItems !== undefined) return withColdItems(train, { window, blobs });
+  return recipe !== undefined && algorithms[recipe.algorithm]?.attributes === 'read' ? withAttributes(train, { window, blobs }) : train;
 }
 
 /** The charter by which a recipe's train part is read: what decides it is frozen in the recipe. */

@@ -52,8 +52,9 @@ it('frames a real shop of which only the purchases are known', async () => {
   const before = await loadSurfaceConfig(example);
   // What was not measured stands as it was: nothing is known of the time that answers take.
   expect(charter.reward).toEqual(before.charter.reward);
-  // The catalog is small enough for one more, and an invoice is a session of many items that tell of each other, all at one time.
-  const further = ['ease', 'session-knn'].map((algorithm) => expect.objectContaining({ algorithm }));
+  // The catalog is small enough for one more, an invoice is a session of many items that tell of each other, all at one time,
+  // and nearly every item has a category and a price.
+  const further = ['ease', 'session-knn', 'ncf'].map((algorithm) => expect.objectContaining({ algorithm }));
   expect(charter.candidates).toEqual([...before.charter.candidates, ...further]);
   expect(charter.release).toEqual(before.charter.release);
   expect(charter.window).toMatchObject({ trainDays: 336, gapDays: 1, testDays: 28 });

@@ -133,6 +133,8 @@ export interface Algorithm<Params = unknown> {
   warmParams?(params: Params): Params;
   /** Present: its models score by a product of vectors, and their graphs can find the best in several ways (models/graph/retrieval). */
   retrieval?: 'product';
+  /** Present: it learns from what the catalog says of every item. Others are told of it where there are items without events. */
+  attributes?: 'read';
   /** `made`: its models have `embeddings`. `given`: it trains over those of another, and cannot do without. */
   embeddings?: 'made' | 'given';
   /**

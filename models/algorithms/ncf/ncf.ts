@@ -76,6 +76,7 @@ const shares = { 'first stage on what came before': 2, candidates: 1, ranker: 5,
 export const ncf: Algorithm<NcfParams> = {
   name: 'ncf',
   retrieval: 'product',
+  attributes: 'read',
   params: ncfParams,
   async train({ interactions, params, seed, attributes: given }, hooks = {}) {
     const { itemCount } = interactions;

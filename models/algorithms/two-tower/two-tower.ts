@@ -58,6 +58,7 @@ export const twoTower: Algorithm<TwoTowerParams> = {
   name: 'two-tower',
   params: twoTowerParams,
   embeddings: 'made',
+  attributes: 'read',
   retrieval: 'product',
   async train({ interactions, params, seed, attributes }, hooks = {}) {
     const { itemCount } = interactions;
