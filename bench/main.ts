@@ -13,7 +13,7 @@ import { writeQuality } from './write-quality.ts';
 
 /**
  * `npm run bench [-- serving|loop|ope|ranking|data|training|retrieval] [--json] [--quick] [--torch]`: ratios against a named peer in the same run, medians of several rounds.
- * `npm run bench -- quality [--check]`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
+ * `npm run bench -- quality [--check] [--only NAME]...`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
     // 6 GB are not downloaded unasked.
     torch: { type: 'boolean', default: false },
   },
@@ -59,7 +60,7 @@ if (training !== undefined) say(printTrainingBench(training));
 const retrieval = wanted('retrieval') ? await benchRetrieval({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick }) : undefined;
 if (retrieval !== undefined) say(printRetrievalBench(retrieval));
 if (positionals.includes('quality')) {
-  const stale = await writeQuality({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, say });
+  const stale = await writeQuality({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, only: values.only, say });
   say(
     stale.length > 0
       ? `docs/quality.md is stale: ${stale.join(', ')}`

@@ -1,19 +1,32 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { formatQuality, measureQuality, type QualityResults, renderQuality, withoutTime } from './quality.ts';
+import { formatQuality, measuredOn, measureQuality, type QualityResults, renderQuality, withoutTime } from './quality.ts';
 import { qualityData } from './quality-data.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 
-/** Measures all and writes docs/quality.md and docs/quality.json; with `check` it writes nothing and gives the cells that come to something else now. */
-export async function writeQuality({ machine, check, say }: { machine: string; check: boolean; say: (line: string) => void }): Promise<string[]> {
+type Wanted = { machine: string; check: boolean; only: readonly string[]; say: (line: string) => void };
+
+/**
+ * Measures all and writes docs/quality.md and docs/quality.json; with `check` it writes nothing and gives the cells that come to something else now.
+ * @param only of the algorithms, the others standing as they were; empty: all
+ */
+export async function writeQuality({ machine, check, only, say }: Wanted): Promise<string[]> {
+  const written = JSON.parse(readFileSync(join(docs, 'quality.json'), 'utf8')) as QualityResults;
   const results: QualityResults = { machine, cells: {} };
   for (const data of Object.keys(qualityData)) {
-    results.cells[data] = await measureQuality(data);
+    const names = measuredOn(data);
+    const cells = await measureQuality(
+      data,
+      names.filter((name) => only.length === 0 || only.includes(name)),
+    );
+    const all = { ...(only.length === 0 ? {} : written.cells[data]), ...cells };
+    // In the order of the registry.
+    results.cells[data] = Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
     say(`${data}: done`);
   }
-  if (check) return staleCells(JSON.parse(readFileSync(join(docs, 'quality.json'), 'utf8')) as QualityResults, results);
+  if (check) return staleCells(written, results);
   writeFileSync(join(docs, 'quality.json'), formatQuality(results));
   writeFileSync(join(docs, 'quality.md'), renderQuality(results));
   return [];
