@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { defineConfig } from 'vitest/config';
+import { swiftshaderFolder } from './bootstrap/swiftshader.mjs';
+import { cacheDirectory } from './bootstrap/paths.mjs';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 /** One seed for everything random in the tests; printed, so that a failure can be had again: UNDERSTUDY_TEST_SEED=n npm test. */
@@ -21,6 +23,8 @@ const withServers = [
   'workflows/**/*.test.ts',
   'stores/mlflow/**/*.test.ts',
 ];
+/** On a GPU in software, which their process must be started with. */
+const onGpu = ['models/gpu/*.test.ts', '**/*-on-gpu.test.ts'];
 /** Alone: it needs both cores for itself. */
 const story = ['test/story/*.test.ts'];
 
@@ -34,8 +38,21 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: [...never, ...withServers, ...story],
+          exclude: [...never, ...withServers, ...onGpu, ...story],
           testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'gpu',
+          include: onGpu,
+          exclude: [...never, ...withServers],
+          env: { ...shared.env, LD_LIBRARY_PATH: swiftshaderFolder({ cache: cacheDirectory(process.env) }) },
+          globalSetup: ['test/gpu.ts'],
+          testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },

@@ -164,7 +164,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
             savedMs = context.now();
             const { done, total, note } = step;
             const leftMs = Math.round(((savedMs - startedMs) * (total - done)) / (done - (resume?.done ?? 0)));
-            beat({ checkpoint: await checkpoints.put(step.checkpoint()), done, total, note, leftMs, from, code, measurements: chosen?.measurements });
+            beat({ checkpoint: await checkpoints.put(await step.checkpoint()), done, total, note, leftMs, from, code, measurements: chosen?.measurements });
           },
         },
       ),

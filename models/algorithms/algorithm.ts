@@ -4,6 +4,7 @@ import type { Measure } from '../contracts/embedding-set.ts';
 import type { OnnxBuilder } from '../graph/onnx-builder.ts';
 import type { RecommendInputs } from '../graph/recommend-interface.ts';
 import type { ItemScoring } from '../graph/retrieval/item-scoring.ts';
+import type { Gpu } from '../gpu/gpu.ts';
 
 /**
  * User by item interactions as compressed rows: user u's entries are `indptr[u] .. indptr[u+1]`, ordered by time and then by
@@ -43,7 +44,8 @@ export type TrainStep = {
   note: string;
   /** What a learning curve has of this step, by name. */
   figures?: Readonly<Record<string, number>>;
-  checkpoint: () => Uint8Array;
+  /** To be had before the next step. */
+  checkpoint: () => Uint8Array | Promise<Uint8Array>;
 };
 
 export type TrainHooks = {
@@ -53,6 +55,8 @@ export type TrainHooks = {
   resumeFrom?: Uint8Array | undefined;
   /** That may compute at once; 1 where nobody says. What comes out is the same for any number. */
   threads?: number;
+  /** To train on; absent: on the CPU. What comes out is about the same, not to the bit. */
+  gpu?: Gpu | undefined;
 };
 
 export type ScoreRequest = {
@@ -135,6 +139,8 @@ export interface Algorithm<Params = unknown> {
   retrieval?: 'product';
   /** Present: it learns from what the catalog says of every item. Others are told of it where there are items without events. */
   attributes?: 'read';
+  /** Present: it can train on a GPU too. */
+  gpu?: true;
   /** `made`: its models have `embeddings`. `given`: it trains over those of another, and cannot do without. */
   embeddings?: 'made' | 'given';
   /**

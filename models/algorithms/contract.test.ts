@@ -150,7 +150,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
   test('goes on from any checkpoint to the same bytes', async () => {
     const checkpoints: Uint8Array[] = [];
     const input = { interactions, params: parseParams(algorithm, params), seed: 3, embeddings, attributes };
-    const whole = await algorithm.train(input, { onStep: ({ checkpoint }) => void checkpoints.push(checkpoint()) });
+    const whole = await algorithm.train(input, { onStep: async ({ checkpoint }) => void checkpoints.push(await checkpoint()) });
     expect(checkpoints.length).toBeGreaterThan(0);
     for (const resumeFrom of checkpoints) {
       const resumed = await algorithm.train(input, { resumeFrom });

@@ -111,7 +111,7 @@ describe.each(cases)('$name', ({ algorithm }) => {
       warm: { kept: keptOf(await train()), itemNow: Int32Array.from(same, (item) => (item % 7 === 0 ? -1 : item)) },
     };
     const checkpoints: Uint8Array[] = [];
-    const whole = await algorithm.train(input, { onStep: ({ checkpoint }) => void checkpoints.push(checkpoint()) });
+    const whole = await algorithm.train(input, { onStep: async ({ checkpoint }) => void checkpoints.push(await checkpoint()) });
     for (const resumeFrom of checkpoints) expect(bytesOf(await algorithm.train(input, { resumeFrom })).equals(bytesOf(whole))).toBe(true);
     const [resumeFrom] = checkpoints;
     await expect(algorithm.train({ ...input, warm: undefined }, { resumeFrom })).rejects.toMatchObject({ code: 'UND-INPUT' });

@@ -1,3 +1,4 @@
+import { type Eigen, eigenAt } from './eigen.ts';
 import type { Layout, Team } from './team.ts';
 
 /** A Gram matrix is summed in so many parts at most, whatever the number of threads. */
@@ -14,8 +15,6 @@ export const scratchBytesOf = (width: number): number => 4 * rotationScratchRows
 
 /** Rows of float32 in the kernels' memory. */
 export type DenseRows = { at: number; rowCount: number };
-/** Eigenvalues, largest first, and the vector of each as a row. */
-export type Eigen = { values: Float64Array; vectors: (k: number) => Float64Array };
 
 type Places = Record<'gram' | 'values' | 'scratch' | 'rotation' | 'parts', number>;
 
@@ -62,17 +61,7 @@ export class Basis {
 
   /** Of the matrix that `gram` gave, which is overwritten. Undefined where its numbers are none. */
   eigen(): Eigen | undefined {
-    const width = this.#width;
-    const { gram, values, scratch } = this.#at;
-    if (this.#team.kernels.eigenSymmetric(gram, width, values, scratch) !== 1) return undefined;
-    const found = new Float64Array(this.#memory.buffer, values, width);
-    const rows = new Float64Array(this.#memory.buffer, gram, width * width);
-    const order = Array.from(found.keys()).sort((a, b) => (found[b] as number) - (found[a] as number) || a - b);
-    if (!found.every(Number.isFinite)) return undefined;
-    return {
-      values: Float64Array.from(order, (k) => found[k] as number),
-      vectors: (k) => rows.subarray((order[k] as number) * width, ((order[k] as number) + 1) * width),
-    };
+    return eigenAt({ memory: this.#memory, kernels: this.#team.kernels, at: this.#at, width: this.#width });
   }
 
   /**

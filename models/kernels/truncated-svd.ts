@@ -1,7 +1,8 @@
 import type { Interactions } from '../algorithms/algorithm.ts';
 import { createRandom } from '../random.ts';
 import { UnderstudyError } from '../contracts/problem.ts';
-import { Basis, type DenseRows, type Eigen, entryBounds, numbersPerPart, scratchBytesOf } from './basis.ts';
+import { Basis, type DenseRows, entryBounds, numbersPerPart, scratchBytesOf } from './basis.ts';
+import type { Eigen } from './eigen.ts';
 import { fillRows, reserveRows, type SharedMatrix, shapeOf } from './shared-rows.ts';
 import { Layout, Team } from './team.ts';
 

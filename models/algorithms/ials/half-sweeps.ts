@@ -15,6 +15,22 @@ export type IalsSettings = {
 };
 
 export type Side = 'users' | 'items';
+/** float32 [rows, width] each, and [width] the diagonal that `turn` left. */
+export type IalsArrays = { users: Float32Array; items: Float32Array; spectrum: Float32Array };
+
+/** The weighted problem, wherever it is worked on. Both sides always stand in one basis. */
+export interface IalsProblem {
+  /** uint32 [rows + 1] where each row's entries begin. */
+  indptr(side: Side): Uint32Array;
+  load(arrays: Partial<IalsArrays>): void;
+  /** As they are now; to be read before the next step. */
+  arrays(): IalsArrays | Promise<IalsArrays>;
+  /** Turns both sides to where the Gram matrix of the given one is diagonal. @throws UND-TRAINING-DIVERGED where its numbers have grown out of all bounds */
+  turn(fixed: Side): Promise<void>;
+  /** Solves rows of one side against the other, to which both were turned. */
+  solve(side: Side, rows: Stretch & { steps: number }): Promise<void>;
+  close(): Promise<void>;
+}
 
 /**
  * Users and items of the weighted problem in the kernels' memory. Both sides always stand in one basis: before the one side is solved, all are turned to where
@@ -24,7 +40,7 @@ export type Side = 'users' | 'items';
  * Hu, Koren, Volinsky 2008 (eq. 4 and 5) with the conjugate gradient of Takács, Pilászy, Tikk 2011. The right side is that of Rendle et al.
  * 2021 (the weight-1 term is summed over all pairs, the observed ones too), so that an entry that comes twice is an entry of twice the confidence.
  */
-export class HalfSweeps {
+export class HalfSweeps implements IalsProblem {
   /** float32 [rows, width] each */
   readonly users: Float32Array;
   readonly items: Float32Array;
@@ -67,6 +83,15 @@ export class HalfSweeps {
   indptr(side: Side): Uint32Array {
     const { indptr, rowCount } = this.#rows(side);
     return new Uint32Array(this.#memory.buffer, indptr, rowCount + 1);
+  }
+
+  load(arrays: Partial<IalsArrays>): void {
+    const own = this.arrays();
+    for (const [name, numbers] of Object.entries(arrays)) own[name as keyof IalsArrays].set(numbers);
+  }
+
+  arrays(): IalsArrays {
+    return { users: this.users, items: this.items, spectrum: this.spectrum };
   }
 
   /**

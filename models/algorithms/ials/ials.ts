@@ -6,7 +6,8 @@ import { giveWay, packCheckpoint, runFingerprint, unpackCheckpoint } from '../ch
 import { popularityPrior } from '../prior.ts';
 import { blendAttributes } from './attribute-items.ts';
 import { whitenItems } from './fold-in.ts';
-import { HalfSweeps, type Side } from './half-sweeps.ts';
+import { GpuHalfSweeps } from './gpu-half-sweeps.ts';
+import { HalfSweeps, type IalsProblem, type Side } from './half-sweeps.ts';
 import { ialsModel } from './ials-model.ts';
 import { carriedItems, type Stretch } from './warm-items.ts';
 
@@ -61,6 +62,7 @@ const warmShare = 0.3;
 export const ials: Algorithm<IalsParams> = {
   name: 'ials',
   retrieval: 'product',
+  gpu: true,
   params: ialsParams,
   embeddings: 'made',
   warmParams: (params) => ({ ...params, sweeps: Math.ceil(params.sweeps * warmShare) }),
@@ -71,11 +73,12 @@ export const ials: Algorithm<IalsParams> = {
     const settings = { ...params, alpha: params.alpha ?? usualAlpha(interactions) };
     const carried = warm && carriedItems({ warm, width, itemCount });
     const resumed = hooks.resumeFrom && unpackCheckpoint(hooks.resumeFrom, fingerprint);
-    const problem = new HalfSweeps({ interactions, width, settings, threads: hooks.threads ?? 1, fused: params.arithmetic === 'fused' });
+    const problem: IalsProblem =
+      hooks.gpu === undefined
+        ? new HalfSweeps({ interactions, width, settings, threads: hooks.threads ?? 1, fused: params.arithmetic === 'fused' })
+        : new GpuHalfSweeps({ gpu: hooks.gpu, interactions, width, settings });
     try {
-      const { users, items, spectrum } = problem;
-      const begun = resumed?.arrays ?? { items: carried?.items ?? initialFactors({ indptr: problem.indptr('items'), width, factors: params.factors, seed }) };
-      for (const [name, numbers] of Object.entries(begun)) ({ users, items, spectrum })[name as 'users' | 'items' | 'spectrum'].set(numbers);
+      problem.load(resumed?.arrays ?? { items: carried?.items ?? initialFactors({ indptr: problem.indptr('items'), width, factors: params.factors, seed }) });
 
       const steps = stepsOf({ params, problem, width, added: carried?.added });
       for (let step = resumed?.done ?? 0; step < steps.length; step += 1) {
@@ -83,11 +86,12 @@ export const ials: Algorithm<IalsParams> = {
         if (begins) await problem.turn(side === 'users' ? 'items' : 'users');
         await problem.solve(side, stretch);
         const done = step + 1;
-        const checkpoint = (): Uint8Array => packCheckpoint({ fingerprint, done, arrays: { users, items, spectrum } });
+        const checkpoint = async (): Promise<Uint8Array> => packCheckpoint({ fingerprint, done, arrays: await problem.arrays() });
         await giveWay();
         await hooks.onStep?.({ done, total: steps.length, note, checkpoint });
       }
       await problem.turn('items');
+      const { items, spectrum } = await problem.arrays();
       const whitened = whitenItems({ items, spectrum, itemCount, settings });
       if (attributes !== undefined)
         await blendAttributes({ vectors: whitened.factors, width, interactions, attributes, weight: params.attributeWeight, ridge: params.attributeRidge });
@@ -101,7 +105,7 @@ export const ials: Algorithm<IalsParams> = {
 /** `begins`: what the others are solved from has changed since the step before. */
 type Step = Stretch & { side: Side; steps: number; note: string; begins: boolean };
 
-function stepsOf({ params, problem, width, added }: { params: IalsParams; problem: HalfSweeps; width: number; added: Stretch[] | undefined }): Step[] {
+function stepsOf({ params, problem, width, added }: { params: IalsParams; problem: IalsProblem; width: number; added: Stretch[] | undefined }): Step[] {
   const { sweeps, solverSteps, foldInSteps } = params;
   const half = (side: Side, note: string, { steps = solverSteps, stretches = stretchesOf(problem.indptr(side), width) } = {}): Step[] =>
     stretches.map((stretch, number) => ({ ...stretch, side, steps, note, begins: number === 0 }));

@@ -135,7 +135,7 @@ test('goes on from a checkpoint with the attributes it began with, and no others
   const attributes = attributesOf(Array.from({ length: itemCount }, (_, item) => [tasteOf(item)]));
   const checkpoints: Uint8Array[] = [];
   const input = { interactions, params, seed, attributes };
-  const whole = await twoTower.train(input, { onStep: ({ checkpoint }) => void checkpoints.push(checkpoint()) });
+  const whole = await twoTower.train(input, { onStep: async ({ checkpoint }) => void checkpoints.push(await checkpoint()) });
   const resumeFrom = checkpoints[5] as Uint8Array;
   expect(Buffer.compare((await twoTower.train(input, { resumeFrom })).exportGraph(), whole.exportGraph())).toBe(0);
   const others = attributesOf(Array.from({ length: itemCount }, (_, item) => [tasteOf(item + 1)]));
