@@ -3,6 +3,7 @@ import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteRes
 import type { TrainingStart } from '../models/contracts/recipe.ts';
 import type { TrainOrder } from '../models/contracts/train-job.ts';
 import type { ReleaseIntent } from '../models/contracts/report.ts';
+import type { GpuRule, PlacingActivities } from '../models/contracts/gpu-job.ts';
 import type { PublishResult } from '../stores/deployments.ts';
 
 /*
@@ -54,9 +55,10 @@ export type PreparedRetrain = {
   tuned?: boolean;
   /** A worker of somebody else's trains it, which may wait there so long; absent where it is trained here. */
   trainer?: { taskQueue: string; waitMs: number };
+  gpu?: GpuRule;
 };
 /** `tuning`: digest of the choice; absent where there is none, or training chooses by itself. `answer`: what a worker of somebody else's said that trained it. */
-export type TrainRequest = PreparedRetrain & { tuning?: string; answer?: unknown };
+export type TrainRequest = PreparedRetrain & { tuning?: string; answer?: unknown /** Absent: the CPU. */; device?: 'gpu' };
 
 /** One trial of a tuning: its place among the trials, and the rung's. */
 export type TrialRequest = { retrain: PreparedRetrain; rung: number; trial: number };
@@ -129,12 +131,10 @@ export type RerunResult = {
   /** What is not as it was, equal or not; empty where all is. Null where the run does not say how it was made. */
   changed: { code: string; library: string; hardware: string } | null;
 };
-/** `unusable`: what the run was made of is not what it was. */
-/** `asOf` is absent where the champion of then is not there any more: then it meets the one of now. */
+/** `unusable`: what the run was made of is not what it was. Without `asOf` (the champion of then is not there any more) it meets the one of now. */
 export type RunInputs = { retrain: PreparedRetrain; log: SealedLog; asOf?: EvaluatedAsOf; unusable?: string };
 
-/** What making the evidence again needs. */
-/** `attributionMs`: a younger slate is not known to have earned nothing; absent in releases that were opened before it was counted. */
+/** What making the evidence again needs. `attributionMs`: a younger slate may yet earn something; absent in releases opened before it was counted. */
 export type Rehearsal = { slates: number; maxDurationMs: number; attributionMs?: number; retrain: PreparedRetrain; trained: Trained };
 
 export type OpenedRelease =
@@ -244,7 +244,7 @@ export type CertifiedErasure = { done: boolean; found: string[]; surfaces: strin
 /** `removed`: records by where they stood; `days` that have another version now, or none. */
 export type RetentionResult = { surface: string; certificate: string; removed: Record<string, number>; days: number; blobs: number };
 
-export interface ControlActivities {
+export interface ControlActivities extends PlacingActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
   replayQuarantine(input: ReplayRequest): Promise<IngestResult>;

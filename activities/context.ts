@@ -12,6 +12,7 @@ import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 import type { MlflowClient } from '../stores/mlflow/mlflow-client.ts';
 import { openLogs } from '../stores/open-logs.ts';
+import type { GpuSource } from './training/open-gpu.ts';
 
 /** The state directory as the pipeline sees it, and the logs, wherever they are. */
 export type State = {
@@ -57,6 +58,8 @@ export type Context = {
   featuresUrl: string | null;
   /** That a training may compute on at once; what comes out is the same for any number. */
   trainingThreads: number;
+  /** That trainings may be done on, in workers that have one. */
+  gpu?: GpuSource;
   /** Ed25519, PKCS #8: certificates are signed by it. */
   signingKey: string | null;
   log: (line: string) => void;

@@ -9,7 +9,8 @@ import { type Context, openState } from './context.ts';
 import { temporalRequests } from './temporal-requests.ts';
 import { dataConverterOf } from './payload-codec.ts';
 import { payloadKey, temporalConnection, temporalVariables } from './temporal-connection.ts';
-import { type Role, createWorkers } from './worker.ts';
+import { findGpu } from './training/open-gpu.ts';
+import { createWorkers, roles } from './worker.ts';
 
 /** The worker's composition root: the only place of the pipeline that reads the environment. */
 const environment = z.object({
@@ -19,7 +20,7 @@ const environment = z.object({
     .string()
     .default('control,training')
     .transform((text) => text.split(',').map((role) => role.trim()))
-    .pipe(z.array(z.enum(['control', 'training'])).min(1)),
+    .pipe(z.array(z.enum(roles)).min(1)),
   TEMPORAL_ADDRESS: z.string().min(1),
   ...temporalVariables,
   MLFLOW_TRACKING_URI: z.url(),
@@ -71,11 +72,12 @@ async function main(): Promise<void> {
     featuresUrl: env.UNDERSTUDY_FEATURES_URL ?? null,
     trainingThreads: env.UNDERSTUDY_TRAINING_THREADS,
     signingKey: env.UNDERSTUDY_SIGNING_KEY ?? null,
+    ...(env.UNDERSTUDY_ROLES.includes('training-gpu') ? { gpu: await findGpu() } : {}),
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };
   const workers = await createWorkers({
     context,
-    roles: env.UNDERSTUDY_ROLES as Role[],
+    roles: env.UNDERSTUDY_ROLES,
     connection,
     namespace: env.TEMPORAL_NAMESPACE,
     ...dataConverterOf(env.UNDERSTUDY_PAYLOAD_KEY),

@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { ApplicationFailure, Context as ActivityContext, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { NativeConnection, type NativeConnectionOptions, Worker, type WorkerOptions } from '@temporalio/worker';
 import { taskQueues } from '../models/contracts/messages.ts';
-import { asUnderstudyError, problems } from '../models/contracts/problem.ts';
+import { asUnderstudyError, problems, UnderstudyError } from '../models/contracts/problem.ts';
+import type { GpuActivities } from '../models/contracts/gpu-job.ts';
 import type { ControlActivities, TrainingActivities } from './api.ts';
 import type { Context } from './context.ts';
 import { ingestEventLog } from './events/ingest-event-log.ts';
@@ -26,6 +27,7 @@ import { publishSpec } from './release/publish-spec.ts';
 import { recordVote } from './release/record-vote.ts';
 import { sealLog } from './release/seal-log.ts';
 import { closeTraining, openTraining } from './training/open-training.ts';
+import { placeTraining } from './training/place-training.ts';
 import { readRecipe, trainCandidate } from './training/train-candidate.ts';
 import { decideTrials, runTrial } from './training/tune-activities.ts';
 import { prepareRetrain } from './windows/prepare-retrain.ts';
@@ -49,6 +51,7 @@ export function controlActivities(context: Context): ControlActivities {
     decideTrials: (input) => decideTrials(context, input),
     recordTrials: (input) => recordTrials(context, input),
     closeTraining: (input, beat) => closeTraining(context, input, beat),
+    placeTraining: async (input) => placeTraining(input),
     sealLog: (input) => sealLog(context, input),
     registerCandidate: (input) => registerCandidate(context, input),
     recordRun: async (input) => recordRun(context, input, await readRecipe(context, input.retrain.recipe)),
@@ -78,6 +81,12 @@ export function trainingActivities(context: Context): TrainingActivities {
     trainCandidate: (input, beat) => trainCandidate(context, input, beat),
     evaluateCandidate: (input, beat) => evaluateCandidate(context, input, beat),
   });
+}
+
+/** What a worker says of its GPU. It says so on a queue of its own, so that one that trains is known to be there. */
+function gpuActivities({ gpu }: Context): GpuActivities {
+  if (gpu === undefined) throw new UnderstudyError('UND-GPU-MISSING', 'A worker of the role training-gpu has no GPU');
+  return hosted<GpuActivities>({ describeGpu: async () => ({ name: gpu.name }) });
 }
 
 /** Beats every second for as long as the work goes on and the event loop turns. */
@@ -138,9 +147,10 @@ function typed(error: unknown): unknown {
   });
 }
 
-export type Role = 'control' | 'training';
+export const roles = ['control', 'training', 'training-gpu'] as const;
+export type Role = (typeof roles)[number];
 
-/** One Temporal worker a role. `run` resolves when all have stopped. */
+/** One Temporal worker a role, and for one with a GPU another that says so. `run` resolves when all have stopped. */
 export async function createWorkers(input: {
   context: Context;
   roles: readonly Role[];
@@ -153,21 +163,21 @@ export async function createWorkers(input: {
   const { dataConverter } = input;
   const converter = dataConverter === undefined ? {} : { dataConverter };
   const shared = { connection, namespace: input.namespace, ...converter, shutdownGraceTime: '2 s', shutdownForceTime: '5 s' } as const;
+  const bundle =
+    input.workflowBundle === undefined
+      ? { workflowsPath: fileURLToPath(new URL('../workflows/bundle.ts', import.meta.url)) }
+      : { workflowBundle: input.workflowBundle };
+  const alone = { ...shared, maxConcurrentActivityTaskExecutions: 1 };
+  const optionsOf: Record<Role, () => WorkerOptions[]> = {
+    control: () => [{ ...shared, ...bundle, taskQueue: taskQueues.control, activities: controlActivities(input.context) }],
+    training: () => [{ ...alone, taskQueue: taskQueues.training, activities: trainingActivities(input.context) }],
+    'training-gpu': () => [
+      { ...alone, taskQueue: taskQueues.trainingGpu, activities: trainingActivities(input.context) },
+      { ...shared, taskQueue: taskQueues.gpu, activities: gpuActivities(input.context) },
+    ],
+  };
   const workers: Worker[] = [];
-  for (const role of input.roles) {
-    const options: WorkerOptions =
-      role === 'control'
-        ? {
-            ...shared,
-            taskQueue: taskQueues.control,
-            activities: controlActivities(input.context),
-            ...(input.workflowBundle === undefined
-              ? { workflowsPath: fileURLToPath(new URL('../workflows/bundle.ts', import.meta.url)) }
-              : { workflowBundle: input.workflowBundle }),
-          }
-        : { ...shared, taskQueue: taskQueues.training, activities: trainingActivities(input.context), maxConcurrentActivityTaskExecutions: 1 };
-    workers.push(await Worker.create(options));
-  }
+  for (const role of input.roles) for (const options of optionsOf[role]()) workers.push(await Worker.create(options));
   return {
     run: async () => {
       try {

@@ -1,4 +1,5 @@
 import { ActivityCancellationType, type ActivityInterfaceFor, proxyActivities } from '@temporalio/workflow';
+import type { GpuActivities } from '../models/contracts/gpu-job.ts';
 import type { ControlActivities, PreparedRetrain, TrainingActivities } from '../activities/api.ts';
 import { taskQueues } from '../models/contracts/messages.ts';
 import type { GuestActivities } from '../models/contracts/train-job.ts';
@@ -15,6 +16,17 @@ export const control = proxyActivities<ControlActivities>({ taskQueue: taskQueue
 export const patient = proxyActivities<ControlActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '6 hours', heartbeatTimeout, retry });
 
 export const training = proxyActivities<TrainingActivities>({ taskQueue: taskQueues.training, startToCloseTimeout: '24 hours', heartbeatTimeout, retry });
+
+/** By a worker with a GPU. It waits in the queue for one that is busy, or that is being started again. */
+export const trainingOnGpu = proxyActivities<TrainingActivities>({
+  ...{ taskQueue: taskQueues.trainingGpu, startToCloseTimeout: '24 hours', heartbeatTimeout, retry },
+});
+
+/** Workers with a GPU answer at once, also while they train; nobody who is there takes as long as this. */
+const answersWithin = '10 s';
+const answer = { taskQueue: taskQueues.gpu, startToCloseTimeout: '1 minute', heartbeatTimeout, retry } as const;
+export const gpuAtOnce = proxyActivities<GpuActivities>({ ...answer, scheduleToStartTimeout: answersWithin, scheduleToCloseTimeout: '30 s' });
+export const gpuWhenever = proxyActivities<GpuActivities>(answer);
 
 /**
  * What a worker of somebody else's does. Its mistakes may come again however often it is tried, and nobody here knows which do; so an end is set. A cancellation

@@ -3,10 +3,9 @@ import { ParentClosePolicy, WorkflowIdReusePolicy, defineQuery, setHandler, star
 import type { PrepareRequest, PreparedRetrain, RerunResult, RetrainResult, TrainRequest, TunedParams } from '../activities/api.ts';
 import { evaluationWorkflowId, retrainWorkflowId, statusQuery, workflowNames } from '../models/contracts/messages.ts';
 import { control, patient, training } from './proxies.ts';
-import { train } from './train.ts';
+import { train, type Where } from './train.ts';
 import { chooseParams } from './tune.ts';
 
-type Where = { phase: string; why: string; candidate: string };
 const whereQuery = defineQuery<Where>(statusQuery);
 
 /** Window and recipe are in the workflow's id, so the same work never runs twice. Ends with a candidate; waits for nobody. */
@@ -18,7 +17,7 @@ export async function retrain(input: PreparedRetrain): Promise<RetrainResult> {
 
   const chosen = input.tuned === true && earlier === null ? await tuned(input, where) : undefined;
   Object.assign(where, { phase: 'training', why: '' });
-  const trained = earlier?.evaluateAgain ?? (await train(trainRequest(input, chosen)));
+  const trained = earlier?.evaluateAgain ?? (await train(trainRequest(input, chosen), where));
   where.phase = 'evaluating';
   const log = await control.sealLog({ surface: input.surface });
   const evaluated = await training.evaluateCandidate({ retrain: input, trained, log, sinceGeneration: 0 });
@@ -89,7 +88,7 @@ export async function rerun(input: { runId: string }): Promise<RerunResult> {
   if (first.unusable !== undefined) return control.compareRerun({ runId: input.runId, unusable: first.unusable });
   const chosen = first.retrain.tuned === true ? await tuned(first.retrain, where) : undefined;
   where.phase = 'training again';
-  const trained = await train(trainRequest(first.retrain, chosen));
+  const trained = await train(trainRequest(first.retrain, chosen), where);
   where.phase = 'evaluating again';
   const asOf = first.asOf === undefined ? {} : { asOf: first.asOf };
   const evaluated = await training.evaluateCandidate({ retrain: first.retrain, trained, log: first.log, sinceGeneration: 0, ...asOf });

@@ -9,6 +9,7 @@ import type { EvaluatedAsOf, Finished, PreparedRetrain, Registered, RerunResult,
 import { type Context, openState, readCharter, type State, readLatest } from '../context.ts';
 import { trainerQueue } from '../training/trainer-queue.ts';
 import { checkInputs } from '../rerun/check-inputs.ts';
+import { recordedMaking } from '../rerun/recorded-code.ts';
 import { compareRun } from '../rerun/compare-run.ts';
 
 /** A run's id is its workflow's id, `retrain/<surface>/<window>/<recipe>`; its series is named alike. */
@@ -138,7 +139,14 @@ export async function readRun({ state }: Pick<Context, 'state'>, runId: string):
   const recipe = unusable === undefined ? await getDocument(state.blobs, run.recipe, recipeSchema) : undefined;
   const charter = recipe?.trainer && (await readCharter(state.blobs, run.charter));
   const candidate = charter?.candidates.find(({ name }) => name === run.candidate);
-  const retrain = { ...prepared, ...(recipe?.tune === undefined ? {} : { tuned: true }), ...(recipe && trainerQueue(recipe, candidate)) };
+  // By what it was trained on then, whatever the charter asked for.
+  const gpu = (await recordedMaking(state, run).catch(() => undefined))?.host.gpu;
+  const retrain = {
+    ...prepared,
+    ...(recipe?.tune === undefined ? {} : { tuned: true }),
+    ...(recipe && trainerQueue(recipe, candidate)),
+    ...(gpu === undefined ? {} : { gpu: { without: 'fail' as const } }),
+  };
   const asOf = await evaluatedAsOf(state, run);
   return { retrain, log: run.log, ...(asOf === undefined ? {} : { asOf }), ...(unusable === undefined ? {} : { unusable }) };
 }

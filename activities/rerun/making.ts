@@ -70,12 +70,18 @@ async function commitOf(root: string): Promise<string | null> {
   }
 }
 
-/** Records how this process makes what the digests name. @returns the digest of the `making` */
-export async function putMaking(blobs: BlobStore, digests: Record<string, string | undefined>): Promise<Digest> {
+/** Records how this process makes what the digests name, and on which GPU where it is one. @returns the digest of the `making` */
+export async function putMaking(blobs: BlobStore, digests: Record<string, string | undefined>, gpu?: string): Promise<Digest> {
   const { commit, files, libraries } = await ownCode();
   const known = Object.fromEntries(Object.entries(digests).filter((one): one is [string, string] => one[1] !== undefined));
   return putDocument(
     blobs,
-    making.parse({ kind: 'making', code: { commit, files: await putDocument(blobs, files) }, libraries, host: await readHost(), digests: known }),
+    making.parse({
+      kind: 'making',
+      code: { commit, files: await putDocument(blobs, files) },
+      libraries,
+      host: { ...(await readHost()), ...(gpu === undefined ? {} : { gpu }) },
+      digests: known,
+    }),
   );
 }

@@ -15,6 +15,8 @@ export const host = z.strictObject({
   duckdbThreads: z.number().int(),
   timeZone: z.string(),
   locale: z.string(),
+  /** Of what a GPU trained: its name, and the version of the package through which it did. */
+  gpu: z.string().optional(),
 });
 export type Host = z.infer<typeof host>;
 

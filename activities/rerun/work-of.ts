@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { kafkaOf, logVariables } from '../../stores/kafka/kafka-environment.ts';
-import type { Evaluated, RunInputs, Trained } from '../api.ts';
+import type { Evaluated, PreparedRetrain, RunInputs, Trained, TrainRequest } from '../api.ts';
 import type { Context, State } from '../context.ts';
 import type { Beat } from '../worker.ts';
 
@@ -19,11 +19,21 @@ async function main([root = '', stateDir = '', inputs = '']: readonly string[]):
   const state: State = openState(stateDir, kafkaOf(z.object(logVariables).parse(process.env)));
   const context = { state, now: Date.now, log: (line: string) => void process.stderr.write(`${line}\n`) } as unknown as Context;
   const beat: Beat = { beat: () => undefined, signal: new AbortController().signal, resumeDetails: undefined };
-  const trained: Trained = await trainCandidate(context, retrain, beat);
+  const trained: Trained = await trainCandidate(...(await onItsDevice(context, retrain, of)), beat);
   const evaluated: Evaluated = await evaluateCandidate(context, { retrain, trained, log, sinceGeneration: 0, ...(asOf === undefined ? {} : { asOf }) }, beat);
   process.stdout.write(`${JSON.stringify({ trained, evaluated })}\n`);
   // Code of before logs could be elsewhere has nothing to close.
   await (state as Partial<State>).close?.();
+}
+
+/** What a GPU made is made by one again. */
+async function onItsDevice(context: Context, retrain: PreparedRetrain, of: <Module>(path: string) => Promise<Module>): Promise<[Context, TrainRequest]> {
+  if (retrain.gpu === undefined) return [context, retrain];
+  const { findGpu } = await of<typeof import('../training/open-gpu.ts')>('activities/training/open-gpu.ts');
+  return [
+    { ...context, gpu: await findGpu() },
+    { ...retrain, device: 'gpu' },
+  ];
 }
 
 await main(process.argv.slice(2));

@@ -10,6 +10,7 @@ import {
   recommendGraphInterface,
   type RetrievalWay,
 } from '../../models/contracts/artifact.ts';
+import type { Gpu } from '../../models/gpu/gpu.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
 import { tuning } from '../../models/contracts/tuning.ts';
@@ -31,6 +32,7 @@ import { chooseIndex, indexFile, listedParity } from './choose-index.ts';
 import { loadGuest } from './guest.ts';
 import { type LearningCurve, withCurve } from './learning-curve.ts';
 import { distillationFile, stateDistillation } from './state-distillation.ts';
+import { withGpu } from './with-gpu.ts';
 import { trainerExport } from './trainer-export.ts';
 import { tryGuest } from './try-guest.ts';
 import { chooseParams, tuningFile } from './tune.ts';
@@ -56,6 +58,8 @@ export type Export = {
   retrieval?: RetrievalWay | undefined;
   /** Digest of the train part; a guest has none. */
   matrix?: string;
+  /** On which it was trained; absent: on the CPU. */
+  gpu?: string | undefined;
 };
 
 /** A checkpoint at most this often: each is a file, and losing a few seconds of training costs less than writing many. */
@@ -98,7 +102,7 @@ export async function trainCandidate(context: Context, input: TrainRequest, beat
       bytes,
       resumedFrom: exported.resumedFrom,
       ...(exported.start === undefined ? {} : { start: exported.start }),
-      made: await putMaking(blobs, { train: exported.matrix, start: exported.start && canonicalJson(exported.start) }),
+      made: await putMaking(blobs, { train: exported.matrix, start: exported.start && canonicalJson(exported.start) }, exported.gpu),
     };
   } finally {
     await graph.close();
@@ -108,8 +112,10 @@ export async function trainCandidate(context: Context, input: TrainRequest, beat
 function exportOf(context: Context, input: TrainRequest, recipe: Recipe, beat: Beat): Promise<Export> {
   if (recipe.trainer !== undefined) return trainerExport(context, input, recipe, beat);
   if (recipe.guest !== null) return guest(context, recipe);
-  return withCheckpoints(context, input, beat, (checkpoints) =>
-    withCurve(context, { work: input, beat }, (curve) => train(context, input, recipe, { ...beat, checkpoints, curve })),
+  return withGpu(context, input, (gpu) =>
+    withCheckpoints(context, input, beat, (checkpoints) =>
+      withCurve(context, { work: input, beat }, (curve) => train(context, input, recipe, { ...beat, checkpoints, curve, gpu })),
+    ),
   );
 }
 
@@ -128,9 +134,9 @@ async function embeddingsOf(context: Context, { input, recipe, exported }: Made)
 const parityOf = async (graph: RecommendGraph, { retrieval, parity }: Export): Promise<ParityRecord> =>
   retrieval?.way === 'inverted-lists' ? listedParity(graph, parity) : parity;
 
-type Training = Beat & { checkpoints: Checkpoints; curve: LearningCurve };
+type Training = Beat & { checkpoints: Checkpoints; curve: LearningCurve; gpu: Gpu | undefined };
 
-async function train(context: Context, input: TrainRequest, asked: Recipe, { beat, resumeDetails, checkpoints, curve }: Training): Promise<Export> {
+async function train(context: Context, input: TrainRequest, asked: Recipe, { beat, resumeDetails, checkpoints, curve, gpu }: Training): Promise<Export> {
   const { blobs } = context.state;
   const algorithm = algorithmNamed(asked.algorithm);
   const window = await getDocument(blobs, input.window, windowManifest);
@@ -143,7 +149,8 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
   const embeddings = recipe.embeddings && (await givenEmbeddings(context.state, { ...recipe.embeddings, vocabulary }));
   const begun = await beginning(context.state, { algorithm, recipe, interactions, vocabulary });
   const from = begun.warm === undefined ? null : (recipe.warmStart?.from ?? null);
-  const code = await ownCodeDigest();
+  // Nor is one of another GPU, or of the CPU.
+  const code = [await ownCodeDigest(), gpu?.name].join(' ').trim();
   const { resume, checkpoint } = await usableCheckpoint({ context, checkpoints, details: resumeDetails, from, code });
   const startedMs = context.now();
   let savedMs = startedMs;
@@ -155,6 +162,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
         { interactions, params, seed: recipe.seed, warm, embeddings, attributes },
         {
           threads,
+          gpu,
           resumeFrom: begun.warm === warm ? checkpoint : undefined,
           onStep: async (step) => {
             // The event loop gets its turn here: heartbeats leave, a cancellation arrives.
@@ -200,6 +208,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
     embeddings: model.embeddings?.(),
     retrieval,
     matrix: digestTrain({ interactions, vocabulary, attributes }),
+    gpu: gpu?.name,
   };
 }
 

@@ -57,6 +57,7 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
       charter: charterDigest,
       ...(given.tune === undefined ? {} : { tuned: true }),
       ...trainerQueue(given, candidate),
+      ...(candidate.gpu === undefined ? {} : { gpu: candidate.gpu }),
     };
     const attempt = await attemptAt(context, { work, charter, resubmit: request.resubmit ?? false });
     prepared.push(attempt === 1 ? work : { ...work, attempt });
@@ -144,6 +145,7 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
       : { tune: { grid: tune, ...(search === undefined ? {} : { search }), metric: charter.gates.primaryMetric, judgedBy: judgingOf(charter) } }),
     ...(candidate.taskQueue === undefined ? {} : { trainer: { taskQueue: candidate.taskQueue } }),
     ...peopleOf(charter),
+    ...(candidate.gpu === undefined ? {} : { device: 'gpu' }),
     ...(candidate.index === undefined ? {} : { index: candidate.index }),
   };
 }

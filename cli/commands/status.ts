@@ -15,11 +15,14 @@ import { tournamentOf } from '../report/describe-tournament.ts';
 import { describeSchedule, readSchedule, type ScheduleStatus } from '../schedules.ts';
 import { summarizeReport } from '../summarize-report.ts';
 import { releaseStatus, withTemporal } from '../temporal.ts';
+import { type Training, trainingsOf } from '../trainings.ts';
 
 type SurfaceStatus = {
   surface: string;
   deployment: DeploymentSpec | null;
   release: ReleaseStatus | null;
+  /** Retrainings that go on. */
+  trainings: Training[];
   /** When it retrains by itself; null where it does not, or where Temporal is not reached. */
   schedule: ScheduleStatus | null;
   temporal: 'reached' | 'not reached';
@@ -32,18 +35,19 @@ export async function surfaceStatus(context: CommandContext, stateDir: string, s
   await currentCharter(state, surface);
   const deployment = (await latestDeployment(state.generations, surface)) ?? null;
   try {
-    const { release, schedule } = await withTemporal(context, stateDir, async (client) => ({
+    const { release, trainings, schedule } = await withTemporal(context, stateDir, async (client) => ({
       release: await releaseStatus(client, surface),
+      trainings: await trainingsOf(client, surface),
       schedule: await readSchedule(client, surface),
     }));
     const canary = deployment?.canary ?? null;
     // Its workflow was terminated, or Temporal's state was lost.
     const orphaned = canary !== null && release?.releaseId !== canary.releaseId;
     const alarms = orphaned ? [`${canary.releaseId} has traffic and no workflow that watches it: understudy abort ${surface} --by NAME --why REASON`] : [];
-    return { surface, deployment, release: release ?? null, schedule, temporal: 'reached', alarms };
+    return { surface, deployment, release: release ?? null, trainings, schedule, temporal: 'reached', alarms };
   } catch (error) {
     if (!(error instanceof UnderstudyError && error.code === 'UND-TEMPORAL')) throw error;
-    return { surface, deployment, release: null, schedule: null, temporal: 'not reached', alarms: [] };
+    return { surface, deployment, release: null, trainings: [], schedule: null, temporal: 'not reached', alarms: [] };
   }
 }
 
@@ -80,6 +84,7 @@ function describe(one: SurfaceStatus, { runs, evidence, compared }: About): stri
     }
     if (one.release.last !== null) lines.push(`last        ${one.release.last.candidate} ${one.release.last.outcome}: ${one.release.last.why}`);
   }
+  for (const { candidate, phase, why } of one.trainings) lines.push(`training    ${candidate}: ${phase}${why === '' ? '' : ` (${why})`}`);
   if (one.schedule !== null) lines.push(`schedule    ${describeSchedule(one.schedule)}`);
   for (const alarm of one.alarms) lines.push(`ALARM       ${alarm}`);
   return lines.join('\n');

@@ -68,7 +68,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
     );
     if (name === guest) {
       const folder = memberOf(params, 'folder');
-      const start = ['warmStart', 'embeddings', 'index'].flatMap((field) =>
+      const start = ['warmStart', 'embeddings', 'index', 'gpu'].flatMap((field) =>
         memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'a guest comes trained' }],
       );
       const missing = typeof folder === 'string' && folder !== '' ? [] : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }];
@@ -83,6 +83,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
       ...tuneMistakes(name, candidate, `${at}/tune`),
       ...vectorMistakes(name, candidate, { candidates, at: `${at}/embeddings` }),
       ...indexMistakes(name, candidate, `${at}/index`),
+      ...gpuMistakes(name, candidate, `${at}/gpu`),
     ];
   });
 }
@@ -91,7 +92,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
 function trainerMistakes(candidate: unknown, at: string): Mistake[] {
   const queue = memberOf(candidate, 'taskQueue');
   const own: readonly unknown[] = Object.values(taskQueues);
-  const mistakes = ['tune', 'warmStart', 'embeddings', 'index'].flatMap((field) =>
+  const mistakes = ['tune', 'warmStart', 'embeddings', 'index', 'gpu'].flatMap((field) =>
     memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'is not for a trainer of your own yet' }],
   );
   if (queue === undefined) return [{ path: `${at}/taskQueue`, message: 'a trainer needs the task queue that its worker serves' }, ...mistakes];
@@ -155,6 +156,12 @@ function indexMistakes(name: string, candidate: unknown, at: string): Mistake[] 
   if (memberOf(candidate, 'index') === undefined || algorithmNamed(name).retrieval === 'product') return [];
   const products = Object.keys(algorithms).filter((one) => algorithmNamed(one).retrieval === 'product');
   return [{ path: at, message: `${name} has one way to find the best; those of ${products.join(', ')} can be chosen` }];
+}
+
+function gpuMistakes(name: string, candidate: unknown, at: string): Mistake[] {
+  if (memberOf(candidate, 'gpu') === undefined || algorithmNamed(name).gpu !== undefined) return [];
+  const can = Object.keys(algorithms).filter((one) => algorithmNamed(one).gpu !== undefined);
+  return [{ path: at, message: `${name} is trained on the CPU; those that can be on a GPU are ${can.join(', ')}` }];
 }
 
 const memberOf = (value: unknown, key: string): unknown =>

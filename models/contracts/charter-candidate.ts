@@ -19,6 +19,8 @@ export const candidate = z.strictObject({
   search: tuningSearch.optional(),
   /** Present: how the graph finds its best items is chosen by measurement. Absent: it looks at every item, in float32. */
   index: indexConstraint.optional(),
+  /** Present: it is trained on a GPU. `without` says what to do while no worker with one is there: wait for one, or train on the CPU. */
+  gpu: z.strictObject({ without: z.enum(['wait', 'cpu']).default('wait') }).optional(),
   /** Of a `trainer`: the queue that its worker serves, and how long a training may wait there until one takes it (an hour). */
   taskQueue: taskQueueName.optional(),
   waitMs: z.number().int().min(1_000).max(604_800_000).optional(),

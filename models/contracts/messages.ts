@@ -1,5 +1,11 @@
 /** Names of workflows, queues, signals, updates and queries: values without dependencies, the one module that workflows import by value. */
-export const taskQueues = { control: 'understudy', training: 'understudy-training' } as const;
+export const taskQueues = {
+  control: 'understudy',
+  training: 'understudy-training',
+  trainingGpu: 'understudy-training-gpu',
+  /** Where a worker with a GPU says that it is there, busy or not. */
+  gpu: 'understudy-gpu',
+} as const;
 
 export const workflowNames = {
   ingest: 'ingest',

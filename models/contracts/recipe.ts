@@ -42,16 +42,18 @@ export const recipe = z.strictObject({
   embeddings: z.strictObject({ of: machineName, set: digestString }).optional(),
   /** Present: how the graph finds its best items is chosen by what is measured at the first training, and kept. */
   index: indexConstraint.optional(),
+  /** Present: it is trained on a GPU, unless there is none and the charter says to do without. */
+  device: z.literal('gpu').optional(),
   /** Present: a worker of somebody else's trains it. */
   trainer: z.strictObject({ taskQueue: taskQueueName }).optional(),
 });
 export type Recipe = z.infer<typeof recipe>;
 
 /** A recipe without what is another one at each run. */
-export type Aim = Omit<Recipe, 'warmStart' | 'embeddings'> & { embeddings?: { of: string } };
+export type Aim = Omit<Recipe, 'warmStart' | 'embeddings' | 'device'> & { embeddings?: { of: string } };
 
-/** What training aims at, wherever it begins and whichever version of another's vectors it is given: by it a run is known as the refresh of another. */
-export function withoutStart({ warmStart: _, embeddings, ...aim }: Recipe): Aim {
+/** What training aims at, wherever it begins, whatever computes it and whichever version of another's vectors it is given: by it a run is known as the refresh of another. */
+export function withoutStart({ warmStart: _, device: __, embeddings, ...aim }: Recipe): Aim {
   return embeddings === undefined ? aim : { ...aim, embeddings: { of: embeddings.of } };
 }
 
