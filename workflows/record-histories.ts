@@ -22,9 +22,10 @@ import {
 import { factorsInterface, trainJob, type TrainOrder } from '../models/contracts/train-job.ts';
 import { findServers } from '../test/servers.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
+import { startGpuWorker } from './testing-gpu.ts';
 
 /*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer]`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer|gpu]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
@@ -52,6 +53,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   people: recordPeople,
   tuned: recordTuned,
   trainer: recordTrainer,
+  gpu: recordGpu,
 };
 
 async function recordStory(options: Options): Promise<void> {
@@ -234,6 +236,32 @@ async function recordTrainer(options: Options): Promise<void> {
     worker.shutdown();
     await working;
     await connection.close();
+    await world.close();
+  }
+}
+
+/** One candidate is trained on the CPU because there is no GPU; another waits for one, which then trains it, and again in its rerun. */
+async function recordGpu(options: Options): Promise<void> {
+  const one = { name: 'hasty', algorithm: 'ials', params: { factors: 8, sweeps: 2 }, gpu: { without: 'cpu' } };
+  const world = await openWorld({ ...options, charter: { candidates: [one, { ...one, name: 'patient', gpu: {} }], bootstrap: 'hasty' } });
+  const address = world.command.env.TEMPORAL_ADDRESS ?? '';
+  try {
+    await world.ingest();
+    const [hasty] = await world.retrain();
+    await record(world, 'retrain-without-a-gpu', hasty?.runId ?? '');
+    await world.closing(hasty?.runId ?? '');
+    const waiting = world.retrain('patient');
+    await world.waitsForGpu();
+    const { env } = process;
+    const stop = await startGpuWorker({ stateDir: world.stateDir, temporalAddress: address, mlflowUrl: options.mlflowUrl, env });
+    const [patient] = await waiting;
+    const runId = patient?.runId ?? '';
+    await record(world, 'retrain-that-waited-for-a-gpu', runId);
+    const rerunId = rerunWorkflowId(runId);
+    await world.client.workflow.execute(workflowNames.rerun, { workflowId: rerunId, taskQueue: taskQueues.control, args: [{ runId }] });
+    await record(world, 'rerun-on-a-gpu', rerunId);
+    await stop();
+  } finally {
     await world.close();
   }
 }

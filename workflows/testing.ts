@@ -20,6 +20,7 @@ import { loadSurfaceConfig, type SurfaceConfig } from '../cli/surface-config.ts'
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startTemporal } from '../cli/system/start-servers.ts';
 import { releaseStatus } from '../cli/temporal.ts';
+import { trainingsOf } from '../cli/trainings.ts';
 import { castVote } from '../cli/votes.ts';
 import type { LedgerEntry, ReleaseStatus } from '../models/contracts/release.ts';
 import { startServing } from '../serving/server.ts';
@@ -220,6 +221,9 @@ function world(parts: Parts) {
         const now = await status();
         return now !== undefined && holds(now) ? now : undefined;
       }),
+    /** Until a retraining of the surface does. */
+    waitsForGpu: () =>
+      eventually('a training that waits for a GPU', async () => (await trainingsOf(client, surface)).find(({ phase }) => phase === 'waiting for a GPU')),
     /** The ledger's last word on a run. */
     closing: (runId: string): Promise<LedgerEntry> =>
       eventually(`the end of ${runId}`, async () => (await ledger()).findLast((entry) => entry.by === runId && entry.detail.disagreement !== undefined)),

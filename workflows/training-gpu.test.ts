@@ -1,47 +1,18 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import { recordedMaking } from '../activities/rerun/recorded-code.ts';
 import { requireRun } from '../activities/registry/runs.ts';
-import { cacheDirectory } from '../bootstrap/paths.mjs';
-import { ensureSwiftshader } from '../bootstrap/swiftshader.mjs';
 import { runRerun } from '../cli/commands/rerun.ts';
 import { runRetrain } from '../cli/commands/retrain.ts';
-import { trainingsOf } from '../cli/trainings.ts';
 import { openWorld, type World } from './testing.ts';
+import { startGpuWorker } from './testing-gpu.ts';
 
 const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed: Number(process.env.UNDERSTUDY_TEST_SEED) };
-const entry = fileURLToPath(new URL('../activities/main.ts', import.meta.url));
 const params = { factors: 16, sweeps: 3 };
 const candidates = [
   { name: 'popularity', algorithm: 'popularity' },
   { name: 'patient', algorithm: 'ials', params, gpu: {} },
   { name: 'hasty', algorithm: 'ials', params, gpu: { without: 'cpu' } },
 ];
-
-/** A worker as `UNDERSTUDY_ROLES=training-gpu` starts it, whose only GPU is one in software. */
-async function startGpuWorker(world: World): Promise<() => Promise<void>> {
-  const { env } = process;
-  const child = spawn(process.execPath, [entry], {
-    env: {
-      PATH: env.PATH,
-      LD_LIBRARY_PATH: await ensureSwiftshader({ cache: cacheDirectory(env), env }),
-      UNDERSTUDY_STATE: world.stateDir,
-      UNDERSTUDY_ROLES: 'training-gpu',
-      TEMPORAL_ADDRESS: world.command.env.TEMPORAL_ADDRESS,
-      MLFLOW_TRACKING_URI: servers.mlflowUrl,
-    },
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const said: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => void said.push(String(text)));
-  await expect.poll(() => said.join(''), { timeout: 60_000 }).toContain('"ready":true');
-  return () =>
-    new Promise((resolve) => {
-      child.once('exit', () => resolve());
-      child.kill('SIGTERM');
-    });
-}
 
 const gpuOf = async ({ state }: World, runId: string) => (await recordedMaking(state, await requireRun({ state }, runId)))?.host.gpu;
 
@@ -60,10 +31,12 @@ it('a candidate for a GPU waits until a worker has one, or is trained on the CPU
   expect(hasty).toMatchObject({ candidate: 'hasty', passed: true });
   expect(await gpuOf(world, hasty?.runId ?? '')).toBeUndefined();
   const waits = { candidate: 'patient', phase: 'waiting for a GPU', why: expect.stringMatching(/^no worker with a GPU answers .* wait for one$/) };
-  await expect.poll(() => trainingsOf(world.client, world.surface), { timeout: 30_000 }).toEqual([expect.objectContaining(waits)]);
+  expect(await world.waitsForGpu()).toMatchObject(waits);
   await expect.poll(() => notes.join(), { timeout: 10_000 }).toContain('patient: waiting for a GPU, no worker');
 
-  const stop = await startGpuWorker(world);
+  const addresses = { temporalAddress: world.command.env.TEMPORAL_ADDRESS ?? '', mlflowUrl: servers.mlflowUrl };
+  const stop = await startGpuWorker({ stateDir: world.stateDir, ...addresses, env: process.env });
+  onTestFinished(stop);
   const [patient] = await waiting;
   expect(patient).toMatchObject({ candidate: 'patient', passed: true });
   expect(await gpuOf(world, patient?.runId ?? '')).toMatch(/SwiftShader/);
