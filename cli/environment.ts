@@ -11,6 +11,8 @@ const environment = z.object({
   UNDERSTUDY_CWD: z.string().optional(),
   UNDERSTUDY_TEMPORAL_CLI: z.string().optional(),
   UNDERSTUDY_MLFLOW_PYTHON: z.string().optional(),
+  /** Whether `understudy up` starts a worker that trains on this machine's GPU: where one is `found`, for `any` (in software too), or `off`. */
+  UNDERSTUDY_GPU: z.enum(['found', 'any', 'off']).default('found'),
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
   ...temporalVariables,
   ...logVariables,

@@ -68,6 +68,7 @@ async function up(context: CommandContext, options: UpOptions, steps: Steps): Pr
     temporalNamespace: context.env.TEMPORAL_NAMESPACE,
     mlflowPython: context.env.UNDERSTUDY_MLFLOW_PYTHON,
     mlflowUri: context.env.MLFLOW_TRACKING_URI,
+    gpu: context.env.UNDERSTUDY_GPU,
     ports: options.port === undefined ? {} : { serving: options.port },
     say: (line) => (started ? say(line) : starting.note(line)),
   });

@@ -8,7 +8,7 @@ import { someText } from '../option-values.ts';
 import { emit, table } from '../output.ts';
 import type { Check } from './check.ts';
 import { checkLog } from './log.ts';
-import { checkDisk, checkMlflow, checkNode, checkPorts, checkPython, checkStateDirectory, checkTemporal } from './machine.ts';
+import { checkDisk, checkGpu, checkMlflow, checkNode, checkPorts, checkPython, checkStateDirectory, checkTemporal } from './machine.ts';
 import { checkRunningSystem } from './running-system.ts';
 
 /** Everything that a start needs and, where a system is up, each of its parts. Changes nothing. */
@@ -26,6 +26,7 @@ export async function examine({ stateDir, env, nodeVersion }: { stateDir: string
     checkDisk(stateDir),
     checkPorts(),
     checkRunningSystem({ stateDir, namespace, env }),
+    checkGpu(env),
   ]);
   return checks.flat();
 }

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { cacheDirectory } from '../../bootstrap/paths.mjs';
+import { ensureSwiftshader } from '../../bootstrap/swiftshader.mjs';
 import { freePort } from '../system/ports.ts';
 import { writeSystemFile } from '../system-file.ts';
 import { examine } from './command.ts';
@@ -23,7 +25,12 @@ async function server(status: number): Promise<string> {
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 
-const bare = (directory: string, more: NodeJS.ProcessEnv = {}) => ({ PATH: directory, UNDERSTUDY_CACHE: join(directory, 'cache'), ...more });
+/** Without drivers of GPUs too. */
+const noDrivers = { VK_DRIVER_FILES: '/nowhere', VK_ICD_FILENAMES: '/nowhere' };
+const bare = (directory: string, more: NodeJS.ProcessEnv = {}) => ({
+  ...{ PATH: directory, UNDERSTUDY_CACHE: join(directory, 'cache'), ...noDrivers },
+  ...more,
+});
 const look = async (stateDir: string, env: NodeJS.ProcessEnv) => {
   const checks = await examine({ stateDir, env, nodeVersion: process.versions.node });
   return Object.fromEntries(checks.map((check) => [check.name, check]));
@@ -42,8 +49,16 @@ describe('the doctor', () => {
       'state directory': { state: 'ok' },
       log: { state: 'ok', found: `files in ${join(stateDir, 'log')}` },
       system: { state: 'note', found: 'none is up' },
+      gpu: { state: 'note', found: 'WebGPU finds no GPU with a driver that it can use', remedy: expect.stringContaining('Vulkan') },
     });
     expect(existsSync(join(directory, 'a'))).toBe(false);
+  });
+
+  it('names the GPU that trainings could be done on', async () => {
+    const directory = home();
+    const folder = await ensureSwiftshader({ cache: cacheDirectory(process.env), env: process.env });
+    const found = await look(join(directory, 'state'), bare(directory, { LD_LIBRARY_PATH: folder }));
+    expect(found.gpu).toMatchObject({ state: 'note', found: expect.stringMatching(/SwiftShader .*, in software$/) });
   });
 
   it('asks the servers that the environment names', async () => {

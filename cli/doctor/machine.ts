@@ -3,6 +3,7 @@ import { mkdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findPython } from '../../bootstrap/mlflow.mjs';
+import { lookForGpu } from '../system/look-for-gpu.ts';
 import { defaultPorts, isPortFree } from '../system/ports.ts';
 import { answers, temporalAnswers } from '../system/start-servers.ts';
 import { type Check, failed, note, ok } from './check.ts';
@@ -27,6 +28,24 @@ export async function checkPython(env: NodeJS.ProcessEnv): Promise<Check> {
     'no Python 3.10 or later on PATH',
     'Needed to set MLflow up and to train models of your own in Python: install Python 3.10 or later with venv.',
   );
+}
+
+/** That trainings can be done on. */
+export async function checkGpu(env: NodeJS.ProcessEnv): Promise<Check> {
+  const found = await lookForGpu(env);
+  if ('why' in found)
+    return note(
+      'gpu',
+      found.why,
+      'Needed by candidates with `gpu` in the charter alone: the npm package webgpu, and a driver with Vulkan, Metal or Direct3D 12.',
+    );
+  if (found.software)
+    return note(
+      'gpu',
+      `${found.name}, in software`,
+      'It is slower than the CPU that it runs on: `understudy up` starts a worker for it with UNDERSTUDY_GPU=any alone.',
+    );
+  return ok('gpu', found.name);
 }
 
 /** A CLI that runs, or a server that answers. */

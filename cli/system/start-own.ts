@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Role } from '../../activities/worker.ts';
 import { onFreePorts } from './on-free-ports.ts';
 import { type Child, startChild } from './start-child.ts';
 import type { Surroundings } from './start-servers.ts';
@@ -11,10 +12,10 @@ const host = '127.0.0.1';
 export type Addresses = { temporalAddress: string; temporalNamespace: string; mlflowUrl: string };
 
 /**
- * A worker process of one role: `control` runs workflows and short activities, `training` the long ones.
+ * A worker process of one role: `control` runs workflows and short activities, `training` the long ones, `training-gpu` trainings on this machine's GPU.
  * @throws UND-INTERNAL when it does not become ready
  */
-export function startWorker(input: Surroundings & { role: 'control' | 'training'; addresses: Addresses }): Promise<Child> {
+export function startWorker(input: Surroundings & { role: Role; addresses: Addresses }): Promise<Child> {
   const { stateDir, role, addresses, ...rest } = input;
   return startChild({
     ...rest,

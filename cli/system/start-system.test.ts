@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { cacheDirectory } from '../../bootstrap/paths.mjs';
+import { ensureSwiftshader } from '../../bootstrap/swiftshader.mjs';
 import { freePort } from './ports.ts';
 import { isAlive } from './processes.ts';
 import { answers, temporalAnswers } from './start-servers.ts';
@@ -20,7 +22,7 @@ async function stateDirectory(): Promise<string> {
 
 async function start(options: Partial<SystemOptions> & { stateDir: string }): Promise<{ system: System; said: string[] }> {
   const said: string[] = [];
-  const system = await startSystem({ ports: anyPorts, say: (line) => void said.push(line), ...options });
+  const system = await startSystem({ ports: anyPorts, gpu: 'off', say: (line) => void said.push(line), ...options });
   onTestFinished(() => system.stop());
   return { system, said };
 }
@@ -67,6 +69,16 @@ describe('the system', () => {
     expect(system).toMatchObject({ temporalAddress: elsewhere.temporalAddress, mlflowUrl: elsewhere.mlflowUri, temporalUiUrl: null });
     await system.stop();
     expect(await temporalIsUp(elsewhere.temporalAddress)).toBe(true);
+  });
+
+  it('starts a worker for a GPU, for one in software only if asked', async () => {
+    const env = { ...process.env, LD_LIBRARY_PATH: await ensureSwiftshader({ cache: cacheDirectory(process.env), env: process.env }) };
+    const { system, said } = await start({ stateDir: await stateDirectory(), ...elsewhere, env, gpu: 'any' });
+    expect(names(system)).toEqual(['worker-control', 'worker-training', 'serving', 'worker-training-gpu']);
+    expect(said).toContainEqual(expect.stringMatching(/^a worker trains on .*SwiftShader/));
+    await system.stop();
+    const without = await start({ stateDir: await stateDirectory(), ...elsewhere, env, gpu: 'found' });
+    expect(names(without.system)).toEqual(['worker-control', 'worker-training', 'serving']);
   });
 
   it('names what cannot be reached or had, and leaves nothing running', async () => {

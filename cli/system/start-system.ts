@@ -1,7 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Role } from '../../activities/worker.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { runDirectory, stopLeftovers } from './pid-file.ts';
+import { lookForGpu } from './look-for-gpu.ts';
 import { defaultPorts } from './ports.ts';
 import type { Child } from './start-child.ts';
 import { startServing, startWorker } from './start-own.ts';
@@ -21,6 +23,8 @@ export type SystemOptions = {
   mlflowUri?: string;
   /** Where to begin to look for free ports; 0 for any. */
   ports?: Partial<Record<keyof typeof defaultPorts, number>>;
+  /** `found`: a worker trains on this machine's GPU, if there is one. `any`: on one in software too. */
+  gpu?: 'found' | 'any' | 'off';
   say: (line: string) => void;
   /** What the children inherit. */
   env?: NodeJS.ProcessEnv;
@@ -90,10 +94,19 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       say(`MLflow is up at ${started.url}`);
       return started;
     };
+    const looking = gpuFor(options, surroundings.env);
     const [temporalServer, mlflowServer] = await startTogether(children, [temporal, mlflow]);
     const addresses = { temporalAddress: temporalServer.address, temporalNamespace, mlflowUrl: mlflowServer.url };
-    const worker = (role: 'control' | 'training') => async () => ({ child: await startWorker({ ...surroundings, role, addresses }) });
+    const worker = (role: Role) => async () => ({ child: await startWorker({ ...surroundings, role, addresses }) });
     const [, , serving] = await startTogether(children, [worker('control'), worker('training'), () => startServing({ ...surroundings, port: ports.serving })]);
+    const gpu = await looking;
+    if (gpu !== undefined) {
+      // A driver that fails takes a worker with it, and not the system.
+      await startTogether(children, [worker('training-gpu')]).then(
+        () => say(`a worker trains on ${gpu}`),
+        (error: Error) => say(`no worker trains on ${gpu}: ${error.message}`),
+      );
+    }
     say(`serving is up at ${serving.url}`);
     return {
       temporalAddress: temporalServer.address,
@@ -107,6 +120,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await stop();
     throw error;
   }
+}
+
+/** The name of a GPU that a worker is to be started for. */
+async function gpuFor({ gpu: wanted = 'found' }: SystemOptions, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  if (wanted === 'off') return undefined;
+  const found = await lookForGpu(env);
+  return 'name' in found && (wanted === 'any' || !found.software) ? found.name : undefined;
 }
 
 type Starters = readonly (() => Promise<{ child?: Child }>)[];
