@@ -24,7 +24,7 @@ const withServers = [
   'stores/mlflow/**/*.test.ts',
 ];
 /** On a GPU in software, which their process must be started with. */
-const onGpu = ['models/gpu/*.test.ts', '**/*-on-gpu.test.ts'];
+const onGpu = ['models/gpu/*.test.ts'];
 /** Alone: it needs both cores for itself. */
 const story = ['test/story/*.test.ts'];
 

@@ -9,6 +9,10 @@ export type GpuSource = {
   openDevice: () => Promise<GPUDevice>;
 };
 
+/** It and its adapters must outlive their devices, which do not hold them: the process would crash. */
+let library: GPU | undefined;
+const adapters = new WeakMap<GPUDevice, GPUAdapter>();
+
 /**
  * The GPU of this machine, as WebGPU has it by the optional package `webgpu` (Dawn). A driver that fails may take the process with it: whoever only wants to
  * know asks in a process of its own (find-gpu.ts).
@@ -18,7 +22,8 @@ export async function findGpu(): Promise<GpuSource> {
   const webgpu = await import('webgpu').catch((cause) => {
     throw new UnderstudyError('UND-GPU-MISSING', 'The npm package webgpu is not installed, or not made for this machine', { cause });
   });
-  const gpu = webgpu.create([]);
+  library ??= webgpu.create([]);
+  const gpu = library;
   const adapterOf = async (): Promise<GPUAdapter> => {
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (adapter === null) throw new UnderstudyError('UND-GPU-MISSING', 'WebGPU finds no GPU with a driver that it can use');
@@ -30,7 +35,9 @@ export async function findGpu(): Promise<GpuSource> {
   const openDevice = async () => {
     const adapter = await adapterOf();
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-    return adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+    const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+    adapters.set(device, adapter);
+    return device;
   };
   return { name, software, openDevice, open: async () => new Gpu({ device: await openDevice(), name }) };
 }

@@ -63,7 +63,9 @@ export class Gpu {
 
   /** @param at element where it begins */
   write({ buffer }: GpuArray, values: Elements, at = 0): void {
-    this.#device.queue.writeBuffer(buffer, at * bytesPerElement, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+    // What threads share is not taken: a copy is.
+    const { buffer: bytes, byteOffset } = values.buffer instanceof ArrayBuffer ? values : values.slice();
+    this.#device.queue.writeBuffer(buffer, at * bytesPerElement, bytes as ArrayBuffer, byteOffset, values.byteLength);
   }
 
   /** @param code WGSL with an entry point `main`, all arrays of which are in group 0 */
@@ -75,6 +77,13 @@ export class Gpu {
     }
     const entries = arrays.map(({ buffer }, binding) => ({ binding, resource: { buffer } }));
     return { pipeline, group: this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }) };
+  }
+
+  /** Makes them 0. */
+  clear(arrays: readonly GpuArray[]): void {
+    const encoder = this.#device.createCommandEncoder();
+    for (const { buffer } of arrays) encoder.clearBuffer(buffer);
+    this.#device.queue.submit([encoder.finish()]);
   }
 
   /** One after the other: each sees what those before it have written. Does not wait for them. */

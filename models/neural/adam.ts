@@ -23,6 +23,11 @@ export class Adam {
     this.#second = 1 - (1 - this.#second) * this.#decays[1];
   }
 
+  /** Of the step at hand, for whoever takes it elsewhere. */
+  get rates(): AdamRates {
+    return { decays: this.#decays, rate: this.#rate / this.#first, root: 1 / this.#second, epsilon };
+  }
+
   changeParameter({ value, grad }: Parameter, moments: Moments): void {
     this.#change({ value, grad, moments, to: 0, from: 0, count: value.length });
   }
@@ -36,8 +41,11 @@ export class Adam {
   #change(work: { value: Float32Array; grad: Float32Array; moments: Moments; to: number; from: number; count: number }): void {
     const { value, grad, to, from, count } = work;
     const { first, second } = work.moments;
-    const [decay1, decay2] = this.#decays;
-    const [rate, root] = [this.#rate / this.#first, 1 / this.#second];
+    const {
+      decays: [decay1, decay2],
+      rate,
+      root,
+    } = this.rates;
     for (let cell = 0; cell < count; cell += 1) {
       const g = grad[from + cell] as number;
       const m = decay1 * (first[to + cell] as number) + (1 - decay1) * g;
@@ -49,6 +57,8 @@ export class Adam {
   }
 }
 
+/** A step: value -= rate m / (sqrt(root v) + epsilon). */
+export type AdamRates = { decays: readonly [number, number]; rate: number; root: number; epsilon: number };
 export type Moments = { first: Float32Array; second: Float32Array };
 export const noMoments = (length: number): Moments => ({ first: new Float32Array(length), second: new Float32Array(length) });
 

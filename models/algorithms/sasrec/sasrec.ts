@@ -5,7 +5,8 @@ import { checkItemVectorsFit } from '../../neural/item-vectors-limit.ts';
 import { TrainedLayers } from '../../neural/trained-layers.ts';
 import { type Trainee, trainNetwork } from '../../neural/train-network.ts';
 import { fullSoftmax, type Loss, Panels } from '../../neural/full-softmax.ts';
-import { type Flow, Network } from '../../neural/network.ts';
+import { cpuLayers } from '../../neural/layers.ts';
+import { DropoutMasks, type Flow, Network } from '../../neural/network.ts';
 import { RowTable } from '../../neural/row-table.ts';
 import { generalizedBce, mostSampled, sampledLoss, sampledSoftmax } from '../../neural/sampled-loss.ts';
 import { inWorkspace, type Workspace } from '../../neural/workspace.ts';
@@ -15,7 +16,7 @@ import { popularityPrior } from '../prior.ts';
 import { Histories } from '../../neural/histories.ts';
 import { HeldOutRanks } from '../../neural/held-out-ranks.ts';
 import { sasrecModel } from './sasrec-model.ts';
-import { transformer } from './transformer.ts';
+import { embedded, transformer } from './transformer.ts';
 
 const sasrecParams = z.strictObject({
   /** Length of the vectors; rounded up to a multiple of 8 a head. */
@@ -90,7 +91,10 @@ function prepare({ interactions, params, seed, threads }: Input) {
     (workspace) => {
       const network = new Network({ workspace, mostRows: histories.mostRows });
       const table = tableFor({ workspace, itemCount, width, params, rows: histories.mostRows });
-      const { out, masks } = transformer(network, { items: table, shape, dropout: params.dropout, batch, mostLength: maxHistory + 1 });
+      const masks = new DropoutMasks(params.dropout);
+      const mostLength = maxHistory + 1;
+      const layers = cpuLayers(network, { masks, sequences: batch.sequences, mostLength });
+      const out = transformer(layers, { embedded: embedded(network, { items: table, batch, mostLength }), shape });
       const panels = new Panels({ workspace, table, items: itemCount });
       const loss = lossOf({ network, from: out, table, panels, params, key: () => deriveSeed(seed, 4, step) });
       const heldOut = new HeldOutRanks({ network, from: out, table, panels });

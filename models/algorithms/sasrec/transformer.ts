@@ -1,5 +1,5 @@
-import { causalAttention, type Sequences } from '../../neural/attention.ts';
-import { addDropped, DropoutMasks, type Flow, layerNorm, linear, type Network, relu } from '../../neural/network.ts';
+import type { Layers } from '../../neural/layers.ts';
+import type { Flow, Network } from '../../neural/network.ts';
 import type { RowTable } from '../../neural/row-table.ts';
 
 export type Shape = {
@@ -10,49 +10,38 @@ export type Shape = {
   inner: number;
 };
 
-export type Transformer = { network: Network; masks: DropoutMasks; out: Flow };
-
 /**
  * Kang and McAuley, "Self-attentive sequential recommendation" (2018), section III, with each part's normalization before it and one more at the end, as
  * later implementations have it: embedding sqrt(width) E [item] + P [position], then blocks of attention and a feed-forward network of two layers, both
- * added to what goes by.
- * @param mostRows of a batch
- * @param mostLength of a sequence
+ * added to what goes by. Written once for wherever it is computed.
  */
-export function transformer(
-  network: Network,
-  {
-    items,
-    shape,
-    dropout,
-    batch,
-    mostLength,
-  }: { items: RowTable; shape: Shape; dropout: number; batch: { items: Int32Array; positions: Int32Array; sequences: Sequences }; mostLength: number },
-): Transformer {
+export function transformer<F extends { readonly width: number }>(layers: Layers<F>, { embedded, shape }: { embedded: F; shape: Shape }): F {
+  const { linear, layerNorm, relu, addDropped, causalAttention } = layers;
   const { width, heads, blocks, inner } = shape;
-  const masks = new DropoutMasks(dropout);
-  let stream = addDropped(network, { branch: embedded(network, { items, batch, mostLength }), masks });
+  let stream = addDropped({ branch: embedded });
   for (let block = 0; block < blocks; block += 1) {
     const name = `block ${block}`;
-    const attended = causalAttention(network, {
-      from: linear(network, { from: layerNorm(network, { from: stream, name: `${name}.before attention` }), width: 3 * width, name: `${name}.attention` }),
-      ...{ heads, sequences: batch.sequences, mostLength },
-    });
-    stream = addDropped(network, { base: stream, branch: linear(network, { from: attended, width, name: `${name}.attended` }), masks });
-    const hidden = linear(network, { from: layerNorm(network, { from: stream, name: `${name}.before inner` }), width: inner, name: `${name}.inner` });
-    stream = addDropped(network, { base: stream, branch: linear(network, { from: relu(network, hidden), width, name: `${name}.outer` }), masks });
+    const normal = layerNorm({ from: stream, name: `${name}.before attention` });
+    const attended = causalAttention({ from: linear({ from: normal, width: 3 * width, name: `${name}.attention` }), heads });
+    stream = addDropped({ base: stream, branch: linear({ from: attended, width, name: `${name}.attended` }) });
+    const hidden = linear({ from: layerNorm({ from: stream, name: `${name}.before inner` }), width: inner, name: `${name}.inner` });
+    stream = addDropped({ base: stream, branch: linear({ from: relu(hidden), width, name: `${name}.outer` }) });
   }
-  return { network, masks, out: layerNorm(network, { from: stream, name: 'last' }) };
+  return layerNorm({ from: stream, name: 'last' });
 }
 
-function embedded(
+/** By how much the vectors of items are made larger before a position's is added. */
+export const embeddingScale = (width: number): number => Math.sqrt(width);
+
+/** On the CPU. @param mostLength of a sequence */
+export function embedded(
   network: Network,
   { items, batch, mostLength }: { items: RowTable; batch: { items: Int32Array; positions: Int32Array }; mostLength: number },
 ): Flow {
   const { width } = items;
   const into = network.flow(width);
   const positions = network.parameter('positions', mostLength, width);
-  const scale = Math.sqrt(width);
+  const scale = embeddingScale(width);
   network.add({
     forward() {
       for (let row = 0; row < network.rows; row += 1) {

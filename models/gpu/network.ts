@@ -1,0 +1,97 @@
+import type { Parameter } from '../neural/network.ts';
+import type { Dispatch, Gpu, GpuArray, Kernel } from './gpu.ts';
+import { cellsPerGroup } from './code.ts';
+import { groupsOf } from './least-squares.ts';
+import { type Matmul, matmulCode, matmulTile } from './matmul.ts';
+
+/** What flows through a network, on a GPU: [rows, width], and the gradient of the loss with respect to it. */
+export type GpuFlow = { readonly width: number; readonly value: GpuArray; readonly grad: GpuArray };
+/** `value` is what was last fetched from the GPU, and `grad` empty. */
+export type GpuParameter = Parameter & { readonly on: { readonly value: GpuArray; readonly grad: GpuArray } };
+/** A kernel, and how much of it a batch of so many rows takes. */
+export type Work = { kernel: Kernel; groups: (rows: number) => Dispatch['groups'] };
+/** As of models/neural/network.ts. `prepare` writes what `forward` reads. */
+export type GpuStep = { prepare?: (training: boolean) => void; forward: Work[]; backward: Work[] };
+
+const layersAre = { what: 'A layer of the network', fits: (share: number) => `${Math.floor(100 * share)} % of a batch fit; make it smaller` };
+
+/** models/neural/network.ts on a GPU, in whose memory everything stays: what goes there is a batch, and what comes back a loss. */
+export class GpuNetwork {
+  readonly gpu: Gpu;
+  readonly mostRows: number;
+  readonly parameters: GpuParameter[] = [];
+  /** uint32 [rows, 0, whether it trains] */
+  readonly batch: GpuArray;
+  /** Of the batch at hand. */
+  rows = 0;
+  readonly #grads: GpuArray[] = [];
+  readonly #steps: GpuStep[] = [];
+
+  constructor({ gpu, mostRows }: { gpu: Gpu; mostRows: number }) {
+    this.gpu = gpu;
+    this.mostRows = mostRows;
+    this.batch = this.array(3);
+  }
+
+  array(length: number): GpuArray {
+    return this.gpu.array(length, layersAre);
+  }
+
+  shape(...sizes: number[]): GpuArray {
+    return this.gpu.arrayOf(Uint32Array.from(sizes), layersAre);
+  }
+
+  flow(width: number): GpuFlow {
+    const flow = { width, value: this.array(this.mostRows * width), grad: this.array(this.mostRows * width) };
+    this.#grads.push(flow.grad);
+    return flow;
+  }
+
+  parameter(name: string, rows: number, columns: number): GpuParameter {
+    const on = { value: this.array(rows * columns), grad: this.array(rows * columns) };
+    this.#grads.push(on.grad);
+    const parameter = { name, rows, columns, value: new Float32Array(rows * columns), grad: new Float32Array(0), on };
+    this.parameters.push(parameter);
+    return parameter;
+  }
+
+  add(step: GpuStep): void {
+    this.#steps.push(step);
+  }
+
+  /** @param sizes of the product: [m, n, k]; 0 is the batch's rows */
+  matmul(
+    matmul: Matmul,
+    { batch = this.batch, sizes, arrays }: { batch?: GpuArray; sizes: readonly [number, number, number]; arrays: readonly GpuArray[] },
+  ): Work {
+    const kernel = this.gpu.kernel(matmulCode(matmul), [batch, this.shape(...sizes), ...arrays]);
+    const tiles = (size: number, rows: number) => Math.ceil((size === 0 ? rows : size) / matmulTile);
+    return { kernel, groups: (rows) => [tiles(sizes[1], rows), tiles(sizes[0], rows)] };
+  }
+
+  /** One thread for each of the cells of the batch's rows. Behind the batch the arrays are bound as they come. */
+  cells(code: string, width: number, arrays: readonly GpuArray[]): Work {
+    return { kernel: this.gpu.kernel(code, [this.batch, ...arrays]), groups: (rows) => groupsOf(Math.ceil((rows * width) / cellsPerGroup)) };
+  }
+
+  /** A group for each of so many things a row. */
+  perRow(code: string, arrays: readonly GpuArray[], times = 1): Work {
+    return { kernel: this.gpu.kernel(code, [this.batch, ...arrays]), groups: (rows) => groupsOf(rows * times) };
+  }
+
+  forward({ rows, training }: { rows: number; training: boolean }): void {
+    this.rows = rows;
+    this.gpu.write(this.batch, Uint32Array.of(rows, 0, training ? 1 : 0));
+    for (const step of this.#steps) step.prepare?.(training);
+    if (training) this.gpu.clear(this.#grads);
+    if (rows > 0) this.run(this.#steps.flatMap(({ forward }) => forward));
+  }
+
+  backward(): void {
+    if (this.rows > 0) this.run(this.#steps.toReversed().flatMap(({ backward }) => backward));
+  }
+
+  run(work: readonly Work[], rows = this.rows): void {
+    this.gpu.run(work.map(({ kernel, groups }) => ({ kernel, groups: groups(rows) })));
+  }
+}
