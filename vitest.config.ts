@@ -52,7 +52,7 @@ export default defineConfig({
           exclude: [...never, ...withServers],
           env: { ...shared.env, LD_LIBRARY_PATH: swiftshaderFolder({ cache: cacheDirectory(process.env) }) },
           globalSetup: ['test/gpu.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },

@@ -6,6 +6,7 @@ import type { Batch, Histories } from './histories.ts';
 const rowsAtOnce = 512;
 /** Of one look, so that it takes seconds whatever the catalog: with more, fewer of what is held out are asked. */
 const mostScores = 2 ** 28;
+export const askedAtMost = (items: number): number => Math.ceil(mostScores / items);
 
 type Options = {
   network: Network;
@@ -44,7 +45,7 @@ export class HeldOutRanks {
   score(histories: Histories, batch: Batch): number | undefined {
     const { heldOut } = histories;
     if (heldOut.length === 0) return undefined;
-    const asked = Math.min(heldOut.length, Math.ceil(mostScores / this.#panels.items));
+    const asked = Math.min(heldOut.length, askedAtMost(this.#panels.items));
     let sum = 0;
     let scored = 0;
     for (let next = 0; next < asked; ) {

@@ -64,7 +64,7 @@ test('stops after three looks without a better one, resumed or not, with the wei
       look += 1;
       return scores[look - 1];
     });
-    await train(one, { resumeFrom, onStep: ({ checkpoint }: { checkpoint: () => Uint8Array }) => void checkpoints.push(checkpoint()) });
+    await train(one, { resumeFrom, onStep: async ({ checkpoint }: { checkpoint: () => Promise<Uint8Array> }) => void checkpoints.push(await checkpoint()) });
     return { weight: one.weight[0] as number, checkpoints, values };
   };
   const whole = await run();

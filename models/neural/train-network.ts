@@ -1,7 +1,7 @@
 import { giveWay, packCheckpoint, unpackCheckpoint } from '../algorithms/checkpoint.ts';
 import type { TrainHooks } from '../algorithms/algorithm.ts';
 import { UnderstudyError } from '../contracts/problem.ts';
-import { Adam, type Moments, noMoments } from './adam.ts';
+import { Adam, type AdamRates, type Moments, noMoments } from './adam.ts';
 import type { Parameter } from './network.ts';
 import type { RowTable } from './row-table.ts';
 
@@ -9,11 +9,22 @@ import type { RowTable } from './row-table.ts';
 export type Trainee = {
   parameters: readonly Parameter[];
   tables: readonly RowTable[];
+  /** Present: what is trained is not here, but where this says; there are no tables then, and parameters hold what was last fetched. */
+  elsewhere?: Elsewhere;
   batchesPerEpoch: number;
   /** Makes the gradients of one batch, and gives its loss. Epochs begin in order, each with batch 0 or, resumed, with a later one. */
-  step(place: { epoch: number; batch: number; step: number }): number;
+  step(place: { epoch: number; batch: number; step: number }): number | Promise<number>;
   /** How good it is on what was held out, larger is better; undefined where nothing was. */
-  evaluate(): number | undefined;
+  evaluate(): number | undefined | Promise<number | undefined>;
+};
+
+/** A parameter, and what the next step reads of it besides. */
+export type Learned = { value: Float32Array; moments: Moments };
+/** Weights, gradients and moments that are not in the memory of the CPU: those of the parameters, in their order. */
+export type Elsewhere = {
+  load(learned: readonly Learned[]): void;
+  change(rates: AdamRates): void;
+  fetch(learned: readonly Learned[], what: { moments: boolean }): Promise<void>;
 };
 
 export type Schedule = {
@@ -53,23 +64,30 @@ export async function trainNetwork({
   if (resumed !== undefined) for (const [name, array] of Object.entries(state.arrays)) array.set(resumed.arrays[name] as Float32Array & Float64Array);
   const from = resumed?.done ?? 0;
   for (let step = 0; step < from; step += 1) adam.advance();
+  const { elsewhere } = trainee;
+  elsewhere?.load(state.parameters);
 
   for (let step = from; step < total && state.progress.looksSinceBest < patience; step += 1) {
     const [epoch, batch] = [Math.floor(step / batchesPerEpoch), step % batchesPerEpoch];
     for (const table of trainee.tables) table.clear();
-    const loss = trainee.step({ epoch, batch, step });
+    const loss = await trainee.step({ epoch, batch, step });
     const note = `epoch ${epoch + 1} of ${epochs}, loss ${loss.toFixed(4)}`;
     if (step === 0) state.firstLoss = loss;
     if (!(loss <= lostTimes * Math.max(1, state.firstLoss)))
       throw diverged(`the loss is ${loss} at step ${step + 1} (epoch ${epoch + 1}), after ${state.firstLoss.toFixed(2)} at the first`, learningRate);
     adam.advance();
-    for (const { parameter, moments } of state.parameters) adam.changeParameter(parameter, moments);
+    if (elsewhere === undefined) for (const { parameter, moments } of state.parameters) adam.changeParameter(parameter, moments);
+    else elsewhere.change(adam.rates);
     for (const { table, moments } of state.tables) adam.changeTable(table, moments);
     const looks = batch === batchesPerEpoch - 1 && ((epoch + 1) % looksEvery === 0 || epoch === epochs - 1);
-    const score = looks ? trainee.evaluate() : undefined;
+    const score = looks ? await trainee.evaluate() : undefined;
+    if (score !== undefined) await elsewhere?.fetch(state.parameters, { moments: false });
     if (score !== undefined) state.look(score);
     const done = step + 1;
-    const checkpoint = (): Uint8Array => packCheckpoint({ fingerprint, done, arrays: state.arrays });
+    const checkpoint = async (): Promise<Uint8Array> => {
+      await elsewhere?.fetch(state.parameters, { moments: true });
+      return packCheckpoint({ fingerprint, done, arrays: state.arrays });
+    };
     await giveWay();
     await hooks.onStep?.({
       ...{ done, total, checkpoint },
@@ -78,6 +96,7 @@ export async function trainNetwork({
     });
   }
   if (state.progress.hasBest) state.restoreBest();
+  else await elsewhere?.fetch(state.parameters, { moments: false });
   const broken = state.named.find(({ value }) => !value.every(Number.isFinite));
   if (broken !== undefined) throw diverged(`${broken.name} holds what is no finite number`, learningRate);
 }

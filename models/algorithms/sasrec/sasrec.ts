@@ -15,6 +15,9 @@ import { runFingerprint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
 import { Histories } from '../../neural/histories.ts';
 import { HeldOutRanks } from '../../neural/held-out-ranks.ts';
+import { UnderstudyError } from '../../contracts/problem.ts';
+import type { Gpu } from '../../gpu/gpu.ts';
+import { gpuTrainee } from './gpu-trainee.ts';
 import { sasrecModel } from './sasrec-model.ts';
 import { embedded, transformer } from './transformer.ts';
 
@@ -55,15 +58,19 @@ const mostItemsForSoftmax = 10_000;
 export const sasrec: Algorithm<SasrecParams> = {
   name: 'sasrec',
   retrieval: 'product',
+  gpu: {
+    unfit: ({ loss }) => (loss === 'auto' || loss === 'softmax' ? undefined : `on a GPU sasrec is trained by the loss softmax alone, and not by ${loss}`),
+  },
   params: sasrecParams,
   async train({ interactions, params, seed }, hooks = {}) {
     const fingerprint = runFingerprint({ algorithm: 'sasrec', params, seed, interactions });
-    const { workspace, trainee, parameters, table, shape } = prepare({ interactions, params, seed, threads: hooks.threads });
+    const input = { interactions, params, seed, threads: hooks.threads };
+    const { workspace, trainee, parameters, table, shape } = hooks.gpu === undefined ? prepare(input) : prepareOn(hooks.gpu, input);
     const { learningRate, epochs, patience } = params;
     try {
       await trainNetwork({ trainee, schedule: { learningRate, epochs, patience }, fingerprint, hooks });
     } finally {
-      await workspace.close();
+      await workspace?.close();
     }
     return sasrecModel({
       shape,
@@ -78,13 +85,34 @@ export const sasrec: Algorithm<SasrecParams> = {
 
 type Input = { interactions: Interactions; params: SasrecParams; seed: number; threads: number | undefined };
 
-function prepare({ interactions, params, seed, threads }: Input) {
+function outline({ interactions, params, seed }: Input) {
   const { itemCount } = interactions;
   const { heads, blocks, maxHistory } = params;
   const width = Math.ceil(params.dimensions / (8 * heads)) * 8 * heads;
-  const shape = { width, heads, blocks, inner: innerFactor * width };
   checkItemVectorsFit({ itemCount, width });
   const histories = new Histories({ interactions, maxHistory, seed, heldOutShare: params.heldOutShare, batchEntries: params.batchEntries });
+  return { shape: { width, heads, blocks, inner: innerFactor * width }, histories };
+}
+
+function prepareOn(gpu: Gpu, input: Input) {
+  const { interactions, params, seed } = input;
+  const { itemCount } = interactions;
+  if (samples(params, itemCount))
+    throw new UnderstudyError(
+      'UND-INPUT',
+      `${itemCount} items: over ${mostItemsForSoftmax} the loss auto is sampled-softmax, and on a GPU sasrec is trained by softmax alone; say \`loss: 'softmax'\``,
+    );
+  const { shape, histories } = outline(input);
+  const { trainee, items, layers } = gpuTrainee({ gpu, histories, itemCount, shape, maxHistory: params.maxHistory, dropout: params.dropout, seed });
+  return { workspace: undefined, trainee, parameters: layers, table: items, shape };
+}
+
+function prepare(input: Input) {
+  const { interactions, params, seed, threads } = input;
+  const { itemCount } = interactions;
+  const { maxHistory } = params;
+  const { shape, histories } = outline(input);
+  const { width } = shape;
   const batch = histories.emptyBatch();
   let step = 0;
   const built = inWorkspace(

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findGpu } from '../../activities/training/open-gpu.ts';
+import { sasrec } from '../algorithms/sasrec/sasrec.ts';
+import { interactionsOf, ring, walks } from '../algorithms/testing-interactions.ts';
+import type { TrainStep } from '../algorithms/algorithm.ts';
+import type { Gpu } from './gpu.ts';
+
+const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await (await findGpu()).open();
+});
+afterAll(() => gpu?.close());
+
+const input = {
+  interactions: interactionsOf(walks(150, seed), ring),
+  params: sasrec.params.parse({ dimensions: 16, blocks: 1, heads: 2, maxHistory: 8, batchEntries: 256, epochs: 12, learningRate: 0.01 }),
+  seed,
+};
+
+test('a training on a GPU foretells what is held out as well as the CPU’s, step by step the same loss, and comes out the same from any checkpoint', async () => {
+  const kept: { step: TrainStep; checkpoint: Uint8Array }[] = [];
+  const model = await sasrec.train(input, {
+    gpu,
+    onStep: async (step) => void kept.push({ step, checkpoint: step.done % 11 === 0 ? await step.checkpoint() : new Uint8Array() }),
+  });
+  const steps: TrainStep[] = [];
+  await sasrec.train(input, { onStep: (step) => void steps.push(step) });
+  const lossOf = ({ figures }: TrainStep) => figures?.loss ?? Number.NaN;
+  for (const [place, step] of steps.slice(0, 10).entries()) expect(Math.abs(lossOf(kept[place]?.step as TrainStep) / lossOf(step) - 1)).toBeLessThan(1e-4);
+  const best = (all: readonly TrainStep[]) => Math.max(...all.flatMap(({ figures }) => figures?.held_out ?? []));
+  const [own, expected] = [best(kept.map(({ step }) => step)), best(steps)];
+  expect(expected).toBeGreaterThan(0.5);
+  expect(Math.abs(own - expected)).toBeLessThan(0.05);
+
+  const checkpoints = kept.filter(({ checkpoint }) => checkpoint.length > 0);
+  expect(checkpoints.length).toBeGreaterThan(1);
+  for (const resumeFrom of [checkpoints[0]?.checkpoint, checkpoints.at(-1)?.checkpoint])
+    expect(Buffer.compare((await sasrec.train(input, { gpu, resumeFrom })).exportGraph(), model.exportGraph())).toBe(0);
+});
+
+test('a catalog whose loss would be sampled is refused', async () => {
+  const interactions = interactionsOf([[0, 10_000]], 10_001);
+  await expect(sasrec.train({ ...input, interactions }, { gpu })).rejects.toMatchObject({
+    code: 'UND-INPUT',
+    message: expect.stringContaining("loss: 'softmax'"),
+  });
+});
