@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { findMlflow } from '../bootstrap/mlflow.mjs';
 import { cacheDirectory } from '../bootstrap/paths.mjs';
 import { benchData, printDataBench } from './data.ts';
+import { benchGpu, printGpuBench } from './gpu.ts';
 import { benchLoop, printLoopBench } from './loop.ts';
 import { benchOpe, printOpeBench } from './ope.ts';
 import { benchRanking, printRankingBench } from './ranking.ts';
@@ -14,6 +15,7 @@ import { writeQuality } from './write-quality.ts';
 /**
  * `npm run bench [-- serving|loop|ope|ranking|data|training|retrieval] [--json] [--quick] [--torch]`: ratios against a named peer in the same run, medians of several rounds.
  * `npm run bench -- quality [--check] [--only NAME]...`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
+ * `npm run bench -- gpu [--quick] [--torch]`: training on this machine's GPU beside the CPU, and with `--torch` (6 GB) PyTorch; only where it is named, for most have none.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -27,7 +29,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'quality'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -59,6 +61,9 @@ const training = wanted('training')
 if (training !== undefined) say(printTrainingBench(training));
 const retrieval = wanted('retrieval') ? await benchRetrieval({ cache: cacheDirectory(process.env), env: process.env, quick: values.quick }) : undefined;
 if (retrieval !== undefined) say(printRetrievalBench(retrieval));
+const where = { cache: cacheDirectory(process.env), env: process.env };
+const gpu = positionals.includes('gpu') ? await benchGpu({ quick: values.quick, torch: values.torch, ...where }) : undefined;
+if (gpu !== undefined) say(printGpuBench(gpu));
 if (positionals.includes('quality')) {
   const stale = await writeQuality({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, only: values.only, say });
   say(
@@ -70,4 +75,4 @@ if (positionals.includes('quality')) {
   );
   if (stale.length > 0) process.exitCode = 1;
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval })}\n`);
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

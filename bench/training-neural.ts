@@ -157,9 +157,8 @@ async function twoTowerStep(itemCount: number) {
   return { items: itemCount, ...measured, takenMb: (largest - before) / 1e6 };
 }
 
-function drawnHistories(itemCount: number): Interactions {
+export function drawnHistories(itemCount: number, userCount = 640): Interactions {
   const random = createRandom(3);
-  const userCount = 640;
   const count = userCount * length;
   return {
     ...{ userCount, itemCount, indptr: Uint32Array.from({ length: userCount + 1 }, (_, user) => user * length) },
