@@ -114,7 +114,7 @@ type Stepping = { gpu: Gpu; python: string | undefined; steps: number; items: nu
 async function sasrecStep({ gpu, python, steps, items, dimensions, batchEntries, users }: Stepping): Promise<Sasrec> {
   const params = sasrec.params.parse({ loss: 'softmax', dimensions, batchEntries, heldOutShare: 0, epochs: 1000 });
   const interactions = drawnHistories(items, users);
-  const timed = async (on: { gpu?: Gpu }, count: number): Promise<number> => {
+  const timed = async (on: { gpu?: Gpu; threads?: number }, count: number): Promise<number> => {
     const enough = new Error('enough');
     const each: number[] = [];
     let beganMs = performance.now();
@@ -130,7 +130,7 @@ async function sasrecStep({ gpu, python, steps, items, dimensions, batchEntries,
     return median(each.slice(Math.min(3, count - 1)));
   };
   const gpuMs = await timed({ gpu }, steps);
-  const cpuMs = await timed({}, Math.min(steps, 4));
+  const cpuMs = await timed({ threads }, Math.min(steps, 4));
   const { blocks, heads, maxHistory, dropout } = params;
   const length = maxHistory + 1;
   const shape = {

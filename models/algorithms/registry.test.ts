@@ -14,6 +14,8 @@ describe("a charter's candidates", () => {
         { name: 'e', algorithm: 'embedding-knn', embeddings: { of: 'd' } },
         // Whom it names, the charter itself looks at.
         { name: 'f', algorithm: 'embedding-knn', embeddings: { of: 'nobody' } },
+        { name: 'h', algorithm: 'ials', gpu: {} },
+        { name: 'i', algorithm: 'sasrec', gpu: { without: 'cpu' } },
         { name: 'g', algorithm: 'trainer', params: { deep: { as: ['you', 'like'] } }, taskQueue: 'training-pytorch', waitMs: 60_000 },
       ),
     ).toEqual([]);
@@ -74,5 +76,20 @@ describe("a charter's candidates", () => {
   it('leave what is no candidate to the schema', () => {
     for (const charter of [undefined, null, 'x', {}, { candidates: 7 }, { candidates: [null, 7, {}, { algorithm: 7 }] }])
       expect(checkCandidates(charter)).toEqual([]);
+  });
+
+  it('are for a GPU only where there is a way to train them on one', () => {
+    const candidates = [
+      { name: 'a', algorithm: 'two-tower', gpu: {} },
+      { name: 'b', algorithm: 'sasrec', params: { loss: 'gbce' }, gpu: {} },
+      { name: 'c', algorithm: 'guest', params: { folder: './model' }, gpu: {} },
+      { name: 'd', algorithm: 'trainer', taskQueue: 'mine', gpu: {} },
+    ];
+    expect(checkCandidates({ candidates })).toEqual([
+      { path: '/candidates/0/gpu', message: expect.stringMatching(/those that can be on a GPU are ials, sasrec/) },
+      { path: '/candidates/1/gpu', message: expect.stringMatching(/by the loss softmax alone, and not by gbce/) },
+      { path: '/candidates/2/gpu', message: 'a guest comes trained' },
+      { path: '/candidates/3/gpu', message: expect.stringMatching(/trainer of your own/) },
+    ]);
   });
 });

@@ -6,7 +6,7 @@ import { type Matmul, matmulCode, matmulTile } from './matmul.ts';
 
 /** What flows through a network, on a GPU: [rows, width], and the gradient of the loss with respect to it. */
 export type GpuFlow = { readonly width: number; readonly value: GpuArray; readonly grad: GpuArray };
-/** `value` is what was last fetched from the GPU, and `grad` empty. */
+/** `value` is what was last saved from the GPU, and `grad` empty. */
 export type GpuParameter = Parameter & { readonly on: { readonly value: GpuArray; readonly grad: GpuArray } };
 /** A kernel, and how much of it a batch of so many rows takes. */
 export type Work = { kernel: Kernel; groups: (rows: number) => Dispatch['groups'] };

@@ -25,7 +25,7 @@ export function gpuWeights(network: GpuNetwork): Elsewhere {
       for (const { value, first, second } of places(learned)) for (const { from, into } of [value, first, second]) gpu.write(from, into);
     },
     change: (rates: AdamRates) => adam.change(rates),
-    async fetch(learned, { moments }) {
+    async save(learned, { moments }) {
       await gpu.read(places(learned).flatMap(({ value, first, second }) => (moments ? [value, first, second] : [value])));
     },
   };

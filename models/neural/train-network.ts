@@ -9,7 +9,7 @@ import type { RowTable } from './row-table.ts';
 export type Trainee = {
   parameters: readonly Parameter[];
   tables: readonly RowTable[];
-  /** Present: what is trained is not here, but where this says; there are no tables then, and parameters hold what was last fetched. */
+  /** Present: what is trained is not here, but where this says; there are no tables then, and parameters hold what was last saved. */
   elsewhere?: Elsewhere;
   batchesPerEpoch: number;
   /** Makes the gradients of one batch, and gives its loss. Epochs begin in order, each with batch 0 or, resumed, with a later one. */
@@ -24,7 +24,7 @@ export type Learned = { value: Float32Array; moments: Moments };
 export type Elsewhere = {
   load(learned: readonly Learned[]): void;
   change(rates: AdamRates): void;
-  fetch(learned: readonly Learned[], what: { moments: boolean }): Promise<void>;
+  save(learned: readonly Learned[], what: { moments: boolean }): Promise<void>;
 };
 
 export type Schedule = {
@@ -81,11 +81,11 @@ export async function trainNetwork({
     for (const { table, moments } of state.tables) adam.changeTable(table, moments);
     const looks = batch === batchesPerEpoch - 1 && ((epoch + 1) % looksEvery === 0 || epoch === epochs - 1);
     const score = looks ? await trainee.evaluate() : undefined;
-    if (score !== undefined) await elsewhere?.fetch(state.parameters, { moments: false });
+    if (score !== undefined) await elsewhere?.save(state.parameters, { moments: false });
     if (score !== undefined) state.look(score);
     const done = step + 1;
     const checkpoint = async (): Promise<Uint8Array> => {
-      await elsewhere?.fetch(state.parameters, { moments: true });
+      await elsewhere?.save(state.parameters, { moments: true });
       return packCheckpoint({ fingerprint, done, arrays: state.arrays });
     };
     await giveWay();
@@ -96,7 +96,7 @@ export async function trainNetwork({
     });
   }
   if (state.progress.hasBest) state.restoreBest();
-  else await elsewhere?.fetch(state.parameters, { moments: false });
+  else await elsewhere?.save(state.parameters, { moments: false });
   const broken = state.named.find(({ value }) => !value.every(Number.isFinite));
   if (broken !== undefined) throw diverged(`${broken.name} holds what is no finite number`, learningRate);
 }
