@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openRecommendGraph } from '../../graph/session.ts';
 import { createRandom, type Random } from '../../random.ts';
-import type { Interactions, ItemAttributes, Model, ScoreRequest } from '../algorithm.ts';
+import type { Interactions, ItemAttributes, Model, ScoreRequest, TrainStep } from '../algorithm.ts';
 import { ials } from '../ials/ials.ts';
 import { edges, interactionsOf } from '../testing-interactions.ts';
 import { ncf } from './ncf.ts';
@@ -136,7 +136,7 @@ test('goes on behind a first stage that ended early, to the same bytes', async (
   const early = { dimensions: 8, hidden: 8, epochs: 200, patience: 1, heldOutShare: 0.5, learningRate: 0.01, negatives: 16, maxHistory: 9 };
   const params = ncf.params.parse({ ...small, first: { algorithm: 'two-tower', params: early }, epochs: 2, candidates: 10 });
   const steps: { note: string; checkpoint: Uint8Array }[] = [];
-  const onStep = ({ note, checkpoint }: { note: string; checkpoint: () => Uint8Array }) => void steps.push({ note, checkpoint: checkpoint() });
+  const onStep = async ({ note, checkpoint }: TrainStep) => void steps.push({ note, checkpoint: await checkpoint() });
   const whole = await ncf.train({ interactions, params, seed }, { onStep });
   const last = steps.findLast(({ note }) => note.startsWith('first stage on what came before'));
   expect(last?.note).not.toContain('epoch 200 of 200');

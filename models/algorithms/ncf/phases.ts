@@ -32,18 +32,18 @@ export class Phases {
   /** Runs the next phase; some may be left out. */
   async run<T>(name: string, train: (hooks: TrainHooks) => Promise<T>): Promise<T> {
     const resumeFrom = this.#resumed[this.#ended.length];
-    let last = (): Uint8Array => resumeFrom ?? new Uint8Array(0);
+    let last: TrainStep['checkpoint'] = () => resumeFrom ?? new Uint8Array(0);
     const found = await train({
       ...this.#hooks,
       resumeFrom: resumeFrom?.length === 0 ? undefined : resumeFrom,
       onStep: async ({ checkpoint, ...step }) => {
         // What ends at its total may change its arrays behind the last step. What ends before has nothing more to do than go back to its best.
-        const packed = step.done === step.total ? checkpoint() : undefined;
+        const packed = step.done === step.total ? await checkpoint() : undefined;
         last = () => packed ?? checkpoint();
         await this.#say(name, step, last);
       },
     });
-    this.#ended.push(last());
+    this.#ended.push(await last());
     return found;
   }
 
@@ -57,13 +57,13 @@ export class Phases {
     this.#ended.push(new Uint8Array(0));
   }
 
-  async #say(name: string, step: Omit<TrainStep, 'checkpoint'>, checkpoint: () => Uint8Array): Promise<void> {
+  async #say(name: string, step: Omit<TrainStep, 'checkpoint'>, checkpoint: TrainStep['checkpoint']): Promise<void> {
     const shares = Object.values(this.#shares);
     const before = shares.slice(0, Object.keys(this.#shares).indexOf(name));
     const sum = (of: readonly number[]): number => of.reduce((all, share) => all + share, 0);
     const done = Math.floor((total * (sum(before) + ((this.#shares[name] as number) * step.done) / step.total)) / sum(shares));
-    const pack = (): Uint8Array => {
-      const arrays = Object.fromEntries([...this.#ended, checkpoint()].map((bytes, phase) => [`phase ${phase}`, wordsOf(bytes)]));
+    const pack = async (): Promise<Uint8Array> => {
+      const arrays = Object.fromEntries([...this.#ended, await checkpoint()].map((bytes, phase) => [`phase ${phase}`, wordsOf(bytes)]));
       return packCheckpoint({ fingerprint: this.#fingerprint, done, arrays });
     };
     await this.#hooks.onStep?.({ ...step, done, total, note: `${name}: ${step.note}`, checkpoint: pack });
