@@ -77,11 +77,16 @@ export interface Model {
   recommend(request: ScoreRequest): Ranked;
   /**
    * `recommend.onnx` by the interface in contracts/artifact.ts. Deterministic bytes.
-   * @param how of models that score by a product of vectors; absent: by looking at every item in float32
+   * @param how of models that score by a product of vectors; absent: by looking at every item
    * @throws UND-INPUT where a way is none for the model
    */
   exportGraph(how?: { retrieval?: RetrievalWay | undefined }): Uint8Array;
   maxHistory: number;
+  /**
+   * Present where item vectors are most of its graph: the same model over the nearest vectors that 8 bits hold (models/graph/retrieval/item-table.ts). Its
+   * graph has a quarter of the size, and answers what this model does.
+   */
+  rounded?(): Model;
   /** Present where the products of vectors decide its scores: these, for comparison with other indexes. */
   products?(): Products;
   /** The same as nodes, for a way of retrieval to go on from, or a second stage. */

@@ -4,7 +4,8 @@ import { UnderstudyError } from '../../contracts/problem.ts';
 import { rowLengths } from '../../embeddings/search.ts';
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
 import { declareInputs } from '../../graph/recommend-interface.ts';
-import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
+import { declareRetrieval } from '../../graph/retrieval/declare-retrieval.ts';
+import { type ItemVectors, itemTable, roundVectors } from '../../graph/retrieval/item-table.ts';
 import type { Algorithm, Embeddings, Model, ScoreRequest } from '../algorithm.ts';
 import { packCheckpoint, runFingerprint, unpackCheckpoint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
@@ -22,6 +23,7 @@ type Similarities = {
   dimensions: number;
   /** [itemCount + 1, dimensions] of length 1 under cosine; 0 where there is no vector, and for padding. */
   vectors: Float32Array;
+  codes?: ItemVectors['codes'];
   /** [itemCount + 1] 1 where there is a vector */
   known: Float32Array;
   /** [itemCount + 1] what an item without vector has less than any other, 0 where there is one */
@@ -80,8 +82,9 @@ function similaritiesOf({ dimensions, measure, vectors: given }: Embeddings, ite
 
 type Made = { similarities: Similarities; prior: Float32Array; params: EmbeddingKnnParams };
 
-function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } }: Made): Model {
-  const { dimensions, vectors, known, absence } = similarities;
+function embeddingKnnModel({ similarities, prior, params }: Made): Model {
+  const { decay, maxHistory } = params;
+  const { dimensions, vectors, codes, known, absence } = similarities;
   const itemCount = prior.length - 1;
   /** [maxHistory] by place from the end of the longest history, the last 1 */
   const decays = Float32Array.from({ length: maxHistory }, (_, place) => decay ** (maxHistory - 1 - place));
@@ -99,18 +102,18 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
   };
   const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
     const column = (data: Float32Array, name: string) => graph.constant(data, [data.length], name);
-    const itemVectors = graph.constant(vectors, [itemCount + 1, dimensions], 'item_vectors');
+    const table = itemTable(graph, { vectors, width: dimensions, codes, name: 'item_vectors' });
     const [zero, one] = [graph.int64(0), graph.int64(1)];
     const from = graph.node('Sub', [graph.int64(maxHistory), graph.node('Shape', [inputs.history])]);
     const decayed = graph.node('Mul', [inputs.historyWeight, graph.node('Slice', [column(decays, 'decays'), from, graph.int64(maxHistory), zero])]);
     const weights = graph.node('Mul', [decayed, graph.node('Gather', [column(known, 'item_known'), inputs.history])]);
     const total = graph.node('ReduceSum', [weights], { keepdims: { int: 1 } });
-    const rows = graph.node('Gather', [itemVectors, inputs.history]);
+    const rows = table.rows(inputs.history);
     const summed = graph.node('MatMul', [graph.node('Unsqueeze', [weights, zero]), rows]);
     const profile = graph.node('Div', [summed, graph.node('Max', [total, graph.float32(smallest)])]);
     const flat = graph.node('Reshape', [profile, graph.int64(-1)]);
     return {
-      ...{ graph, inputs, itemCount, width: dimensions, vectors, table: itemVectors, query: graph.node('Unsqueeze', [flat, one]), productsDecide: true },
+      ...{ graph, inputs, itemCount, table, query: graph.node('Unsqueeze', [flat, one]), productsDecide: true },
       scoresOf(similarity, of) {
         const say = graph.node('Min', [graph.node('Div', [total, graph.float32(smallest)]), graph.float32(1)]);
         const missing = graph.node('Mul', [of.column('item_absence', absence), say]);
@@ -121,6 +124,7 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
   return {
     maxHistory,
     declareItems,
+    rounded: () => embeddingKnnModel({ similarities: { ...similarities, ...roundVectors({ vectors, width: dimensions }) }, prior, params }),
     products: () => ({ width: dimensions, vectors, queryOf: (request) => profileOf(request).profile }),
     recommend(request) {
       const { profile, total } = profileOf(request);
@@ -134,7 +138,7 @@ function embeddingKnnModel({ similarities, prior, params: { decay, maxHistory } 
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph({ retrieval = exactWay } = {}) {
+    exportGraph({ retrieval } = {}) {
       const graph = new OnnxBuilder({ name: 'embedding-knn' });
       declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();

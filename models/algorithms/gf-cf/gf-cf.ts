@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
 import { declareInputs } from '../../graph/recommend-interface.ts';
-import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
+import { declareRetrieval } from '../../graph/retrieval/declare-retrieval.ts';
+import { type ItemVectors, itemTable, roundVectors } from '../../graph/retrieval/item-table.ts';
 import { type Round, TruncatedSvd } from '../../kernels/truncated-svd.ts';
 import type { Algorithm, Interactions, Model } from '../algorithm.ts';
 import { giveWay, packCheckpoint, runFingerprint, unpackCheckpoint } from '../checkpoint.ts';
@@ -104,9 +105,20 @@ function sumsOf(indptr: Uint32Array, values: Float32Array): Float64Array {
   return Float64Array.from({ length: indptr.length - 1 }, (_, row) => values.subarray(indptr[row], indptr[row + 1]).reduce((sum, value) => sum + value, 0));
 }
 
-type Made = { params: GfCfParams; degrees: Float64Array; values: Float64Array; vectors: Float32Array; neighbours: Neighbours; prior: Float32Array };
+type Made = {
+  params: GfCfParams;
+  degrees: Float64Array;
+  values: Float64Array;
+  /** [itemCount, factors] */
+  vectors: Float32Array;
+  /** Of the vectors and a row of 0. */
+  codes?: ItemVectors['codes'];
+  neighbours: Neighbours;
+  prior: Float32Array;
+};
 
-function gfCfModel({ params, degrees, values, vectors, neighbours: found, prior }: Made): Model {
+function gfCfModel(made: Made): Model {
+  const { params, degrees, values, vectors, codes, neighbours: found, prior } = made;
   const { maxHistory } = params;
   const itemCount = degrees.length;
   const factors = values.length;
@@ -114,8 +126,17 @@ function gfCfModel({ params, degrees, values, vectors, neighbours: found, prior 
   const into = Float32Array.from({ length: itemCount + 1 }, (_, item) => rootInverse(degrees[item] ?? 0));
   const outOf = Float32Array.from({ length: itemCount + 1 }, (_, item) => Math.sqrt(degrees[item] ?? 0));
   const response = Float32Array.from(values, (value) => value ** params.response);
+  const padded = (): Float32Array => {
+    const all = new Float32Array((itemCount + 1) * factors);
+    all.set(vectors);
+    return all;
+  };
   return {
     maxHistory,
+    rounded() {
+      const rounded = roundVectors({ vectors: padded(), width: factors });
+      return gfCfModel({ ...made, vectors: rounded.vectors.subarray(0, itemCount * factors), codes: rounded.codes });
+    },
     embeddings: () => ({
       ...{ dimensions: factors, measure: 'cosine' },
       vectors: vectors.map((number, place) => number * Math.sqrt(response[place % factors] as number)),
@@ -137,20 +158,18 @@ function gfCfModel({ params, degrees, values, vectors, neighbours: found, prior 
       if (neighbours.width > 0) addNeighbours(scores, neighbours, history);
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph({ retrieval = exactWay } = {}) {
+    exportGraph({ retrieval } = {}) {
       const graph = new OnnxBuilder({ name: 'gf-cf' });
       const inputs = declareInputs(graph, itemCount);
-      const padded = new Float32Array((itemCount + 1) * factors);
-      padded.set(vectors);
       const column = (data: Float32Array, name: string) => graph.constant(data, [data.length], name);
-      const itemVectors = graph.constant(padded, [itemCount + 1, factors], 'item_vectors');
+      const table = itemTable(graph, { vectors: padded(), width: factors, codes, name: 'item_vectors' });
       const weights = graph.node('Mul', [inputs.historyWeight, graph.node('Gather', [column(into, 'item_scale_in'), inputs.history])]);
-      const summed = graph.node('MatMul', [graph.node('Unsqueeze', [weights, graph.int64(0)]), graph.node('Gather', [itemVectors, inputs.history])]);
+      const summed = graph.node('MatMul', [graph.node('Unsqueeze', [weights, graph.int64(0)]), table.rows(inputs.history)]);
       const query = graph.node('Mul', [graph.node('Reshape', [summed, graph.int64(-1)]), column(response, 'response')]);
       let near: Near | undefined;
       declareRetrieval(
         {
-          ...{ graph, inputs, itemCount, width: factors, vectors: padded, table: itemVectors, query: graph.node('Unsqueeze', [query, graph.int64(1)]) },
+          ...{ graph, inputs, itemCount, table, query: graph.node('Unsqueeze', [query, graph.int64(1)]) },
           // Each item has a scale of its own, and neighbours may lift any.
           productsDecide: false,
           scoresOf(products, rows) {

@@ -96,8 +96,8 @@ function lambdaGrowth(observed: number, itemCount: number, { lambda, frequencySc
   return lambda * itemCount ** frequencyScaling * ((1 + observed / itemCount) ** frequencyScaling - 1);
 }
 
-/** The same as nodes, unrolled; vectors are columns [width, 1], numbers [1, 1]. `factors` is [itemCount + 1, width], the last row 0. */
-export function foldInGraph({ graph, inputs, factors, items }: { graph: OnnxBuilder; inputs: RecommendInputs; factors: Value; items: FoldInItems }): Value {
+/** The same as nodes, unrolled; vectors are columns [width, 1], numbers [1, 1]. @param rows [h, width] of the history, of padding 0 */
+export function foldInGraph({ graph, inputs, rows, items }: { graph: OnnxBuilder; inputs: RecommendInputs; rows: Value; items: FoldInItems }): Value {
   const { growthDiagonal, itemCount, width, settings } = items;
   const { alpha, lambda, frequencyScaling, foldInSteps } = settings;
   const add = (a: Value, b: Value): Value => graph.node('Add', [a, b]);
@@ -107,7 +107,6 @@ export function foldInGraph({ graph, inputs, factors, items }: { graph: OnnxBuil
   const tiny = graph.float32(smallest);
   const ratio = (a: Value, b: Value): Value => graph.node('Div', [a, graph.node('Max', [b, tiny])]);
 
-  const rows = graph.node('Gather', [factors, inputs.history]);
   const columns = graph.node('Transpose', [rows], { perm: { ints: [1, 0] } });
   const weights = mul(graph.node('Unsqueeze', [inputs.historyWeight, graph.int64(1)]), graph.float32(alpha));
   let multiply = (x: Value): Value => add(x, matMul(columns, mul(weights, matMul(rows, x))));

@@ -1,6 +1,7 @@
 import { OnnxBuilder } from '../../graph/onnx-builder.ts';
 import { declareInputs } from '../../graph/recommend-interface.ts';
-import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
+import { declareRetrieval } from '../../graph/retrieval/declare-retrieval.ts';
+import { type ItemVectors, itemTable, roundVectors } from '../../graph/retrieval/item-table.ts';
 import type { Model, ScoreRequest } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import { type FoldInItems, foldIn, foldInGraph } from './fold-in.ts';
@@ -16,22 +17,23 @@ export function ialsModel({
   learned,
   prior,
   maxHistory,
+  codes,
 }: {
   items: FoldInItems;
   learned: Float32Array;
   prior: Float32Array;
   maxHistory: number;
+  codes?: ItemVectors['codes'];
 }): Model {
   const { factors, itemCount, width } = items;
   const queryOf = (request: ScoreRequest) => foldIn({ items, history: recentHistory({ request, maxHistory, itemCount }) });
   let padded: Float32Array | undefined;
   const paddedOf = (): Float32Array => (padded ??= withPaddingRow(factors, width));
   const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
-    const vectors = paddedOf();
-    const table = graph.constant(vectors, [itemCount + 1, width], 'item_factors');
+    const table = itemTable(graph, { vectors: paddedOf(), width, codes, name: 'item_factors' });
     return {
-      ...{ graph, inputs, itemCount, width, vectors, table, productsDecide: true },
-      query: foldInGraph({ graph, inputs, factors: table, items }),
+      ...{ graph, inputs, itemCount, table, productsDecide: true },
+      query: foldInGraph({ graph, inputs, rows: table.rows(inputs.history), items }),
       scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
     };
   };
@@ -42,6 +44,10 @@ export function ialsModel({
     // (Hu, Koren, Volinsky 2008, section 5, without the user's weights). Its size says how sure the model is, so it is not divided out.
     embeddings: () => ({ dimensions: width, measure: 'dot', vectors: factors }),
     declareItems,
+    rounded() {
+      const { vectors, codes } = roundVectors({ vectors: paddedOf(), width });
+      return ialsModel({ items: { ...items, factors: vectors.subarray(0, itemCount * width) }, learned, prior, maxHistory, codes });
+    },
     products: () => ({ width, vectors: paddedOf(), queryOf }),
     recommend(request) {
       const user = queryOf(request);
@@ -53,7 +59,7 @@ export function ialsModel({
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph({ retrieval = exactWay } = {}) {
+    exportGraph({ retrieval } = {}) {
       const graph = new OnnxBuilder({ name: 'ials' });
       declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();

@@ -115,9 +115,9 @@ export class CandidateFinder {
     const counts = graph.node('Mul', [graph.node('Slice', [powers, from, graph.int64(maxHistory + 1), one]), weights]);
     const totals = graph.node('ReduceSum', [counts, one], { keepdims: { int: 1 } });
     const scaled = graph.node('Mul', [counts, graph.node('Gather', [inverses, entries])]);
-    const sums = graph.node('MatMul', [scaled, graph.node('Gather', [table, entries])]);
+    const sums = graph.node('MatMul', [scaled, table.rows(entries)]);
     const means = graph.node('Div', [sums, graph.node('Max', [totals, graph.float32(smallest)])]);
-    const products = graph.node('MatMul', [graph.node('Gather', [table, items]), graph.node('Transpose', [means], { perm: { ints: [1, 0] } })]);
+    const products = graph.node('MatMul', [table.rows(items), graph.node('Transpose', [means], { perm: { ints: [1, 0] } })]);
     const alike = graph.node('Mul', [products, column(graph.node('Gather', [inverses, items]))]);
     const each = graph.nodes(
       'Split',

@@ -1,25 +1,29 @@
 import { OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
 import { allowedScoreFloor, bestOf, declareInputs, declareOutputs } from '../../graph/recommend-interface.ts';
-import { answerOf, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
+import { answerOf } from '../../graph/retrieval/declare-retrieval.ts';
 import { byIndex, rowsOf } from '../../graph/retrieval/item-scoring.ts';
 import type { Model, Ranked, ScoreRequest } from '../algorithm.ts';
-import { type CandidateFinder, pairFacts } from './find-candidates.ts';
+import { CandidateFinder, pairFacts } from './find-candidates.ts';
 import { type Ranker, wordNodes, wordOf } from './fold-ranker.ts';
 import { gateOf, lift, liftOf } from './lift.ts';
 import { pairFeatures, pairNode, pairWidth } from './pair-features.ts';
 
 /** A first stage's candidates in the ranker's order (lift.ts); what lies behind them follows as the first stage has it. */
 export function ncfModel({ finder, ranker }: { finder: CandidateFinder; ranker: Ranker }): Model {
-  const { first } = finder;
+  const { first, itemCount } = finder;
   return {
     maxHistory: first.maxHistory,
     recommend: (request) => recommend({ finder, ranker }, request),
-    exportGraph: ({ retrieval = exactWay } = {}) => {
+    rounded() {
+      const { candidates } = finder;
+      return ncfModel({ finder: new CandidateFinder({ first: first.rounded?.() ?? first, itemCount, candidates }), ranker });
+    },
+    exportGraph: ({ retrieval } = {}) => {
       const graph = new OnnxBuilder({ name: 'ncf' });
-      const inputs = declareInputs(graph, finder.itemCount);
+      const inputs = declareInputs(graph, itemCount);
       const items = first.declareItems?.(graph, inputs);
       if (items === undefined) throw new Error('A first stage declares its items');
-      const { candidates, itemCount } = finder;
+      const { candidates } = finder;
       const [zero, end] = [graph.int64(0), graph.constant([candidates], [1])];
       // One more than are candidates, whose score is the boundary.
       const count = graph.node('Max', [inputs.count, graph.int64(Math.min(candidates + 1, itemCount))]);

@@ -1,7 +1,8 @@
 import { sum, type TrainedLayers } from '../../neural/trained-layers.ts';
 import { OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
 import { declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
-import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
+import { declareRetrieval } from '../../graph/retrieval/declare-retrieval.ts';
+import { type ItemTable, type ItemVectors, itemTable, roundVectors } from '../../graph/retrieval/item-table.ts';
 import type { Model, ScoreRequest } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
 import type { Shape } from './transformer.ts';
@@ -12,6 +13,7 @@ export type Trained = {
   maxHistory: number;
   /** [itemCount + 1, width]; the last row begins every history. */
   items: Float32Array;
+  codes?: ItemVectors['codes'];
   /** By the names of transformer.ts. */
   layers: TrainedLayers;
   /** [itemCount + 1] */
@@ -20,13 +22,13 @@ export type Trained = {
 
 /** Recommends by what follows the last place of the history: score = item . output there + popularity prior. */
 export function sasrecModel(trained: Trained): Model {
-  const { shape, itemCount, maxHistory, items, prior } = trained;
+  const { shape, itemCount, maxHistory, items, codes, prior } = trained;
   const queryOf = (request: ScoreRequest) => lastOutput(trained, [itemCount, ...recentHistory({ request, maxHistory, itemCount }).map(({ item }) => item)]);
   const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
-    const table = graph.constant(items, [itemCount + 1, shape.width], 'item_vectors');
+    const table = itemTable(graph, { vectors: items, width: shape.width, codes, name: 'item_vectors' });
     const out = lastOutputGraph({ graph, inputs, table, trained });
     return {
-      ...{ graph, inputs, itemCount, width: shape.width, vectors: items, table, productsDecide: true },
+      ...{ graph, inputs, itemCount, table, productsDecide: true },
       query: graph.node('Reshape', [out, graph.constant([shape.width, 1], [2])]),
       scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
     };
@@ -34,6 +36,10 @@ export function sasrecModel(trained: Trained): Model {
   return {
     maxHistory,
     declareItems,
+    rounded() {
+      const { vectors, codes } = roundVectors({ vectors: items, width: shape.width });
+      return sasrecModel({ ...trained, items: vectors, codes });
+    },
     products: () => ({ width: shape.width, vectors: items, queryOf }),
     recommend(request) {
       const out = queryOf(request);
@@ -45,7 +51,7 @@ export function sasrecModel(trained: Trained): Model {
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph({ retrieval = exactWay } = {}) {
+    exportGraph({ retrieval } = {}) {
       const graph = new OnnxBuilder({ name: 'sasrec' });
       declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();
@@ -98,7 +104,7 @@ function attention(rows: readonly Float64Array[], { width, heads }: Shape): Floa
 }
 
 /** As `lastOutput`, as a graph. @returns [1, width] */
-function lastOutputGraph({ graph, inputs, table, trained }: { graph: OnnxBuilder; inputs: RecommendInputs; table: Value; trained: Trained }): Value {
+function lastOutputGraph({ graph, inputs, table, trained }: { graph: OnnxBuilder; inputs: RecommendInputs; table: ItemTable; trained: Trained }): Value {
   const { itemCount, maxHistory, shape, layers } = trained;
   const { width, heads, blocks } = shape;
   const headWidth = width / heads;
@@ -112,7 +118,7 @@ function lastOutputGraph({ graph, inputs, table, trained }: { graph: OnnxBuilder
   const known = graph.node('Less', [inputs.history, graph.int64(itemCount)]);
   const kept = graph.node('Compress', [inputs.history, known], { axis: { int: 0 } });
   const sequence = graph.node('Concat', [graph.int64(itemCount), kept], { axis: { int: 0 } });
-  const scaled = graph.node('Mul', [graph.node('Gather', [table, sequence]), graph.float32(Math.fround(Math.sqrt(width)))]);
+  const scaled = graph.node('Mul', [table.rows(sequence), graph.float32(Math.fround(Math.sqrt(width)))]);
   const positions = rowsOf(layers.constant(graph, 'positions', [maxHistory + 1, width]), 0, graph.node('Shape', [sequence]));
   let stream = graph.node('Add', [scaled, positions]);
   for (let block = 0; block < blocks; block += 1) {

@@ -1,6 +1,7 @@
 import { OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
 import { declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
-import { declareRetrieval, exactWay } from '../../graph/retrieval/declare-retrieval.ts';
+import { declareRetrieval } from '../../graph/retrieval/declare-retrieval.ts';
+import { type ItemTable, type ItemVectors, itemTable, roundVectors } from '../../graph/retrieval/item-table.ts';
 import type { TrainedLayers } from '../../neural/trained-layers.ts';
 import type { Model, ScoreRequest } from '../algorithm.ts';
 import { rankScores, recentHistory } from '../rank.ts';
@@ -13,6 +14,7 @@ export type Trained = {
   decays: readonly number[];
   /** [itemCount + 1, width], 0 where nothing is known of an item; the last row begins every history. */
   vectors: Float32Array;
+  codes?: ItemVectors['codes'];
   /** [itemCount] 1 where something is known */
   known: Uint8Array;
   /** Of user-tower.ts. */
@@ -29,7 +31,7 @@ const smallest = 1e-30;
  * below 0 as twice what a product can be.
  */
 export function twoTowerModel(trained: Trained): Model {
-  const { width, itemCount, maxHistory, decays, vectors, known, layers, prior } = trained;
+  const { width, itemCount, maxHistory, decays, vectors, codes, known, layers, prior } = trained;
   const absence = absenceOf(trained);
   const queryOf = (request: ScoreRequest): Float64Array => {
     const history = recentHistory({ request, maxHistory, itemCount }).filter(({ item }) => known[item] === 1);
@@ -39,10 +41,10 @@ export function twoTowerModel(trained: Trained): Model {
     return userVector(layers, means);
   };
   const declareItems: NonNullable<Model['declareItems']> = (graph, inputs) => {
-    const table = graph.constant(vectors, [itemCount + 1, width], 'item_vectors');
+    const table = itemTable(graph, { vectors, width, codes, name: 'item_vectors' });
     const user = userNode(graph, layers, meansNode({ graph, inputs, items: table, trained }));
     return {
-      ...{ graph, inputs, itemCount, width, vectors, table, productsDecide: true },
+      ...{ graph, inputs, itemCount, table, productsDecide: true },
       query: graph.node('Reshape', [user, graph.constant([width, 1], [2])]),
       scoresOf: (products, rows) => graph.node('Add', [graph.node('Sub', [products, rows.column('item_absence', absence)]), rows.column('item_prior', prior)]),
     };
@@ -50,6 +52,7 @@ export function twoTowerModel(trained: Trained): Model {
   return {
     maxHistory,
     declareItems,
+    rounded: () => twoTowerModel({ ...trained, ...roundVectors({ vectors, width }) }),
     products: () => ({ width, vectors, queryOf }),
     embeddings: () => ({ dimensions: width, measure: 'dot', vectors: vectors.slice(0, itemCount * width) }),
     recommend(request) {
@@ -62,7 +65,7 @@ export function twoTowerModel(trained: Trained): Model {
       }
       return rankScores({ scores, itemCount, request });
     },
-    exportGraph({ retrieval = exactWay } = {}) {
+    exportGraph({ retrieval } = {}) {
       const graph = new OnnxBuilder({ name: 'two-tower' });
       declareRetrieval(declareItems(graph, declareInputs(graph, itemCount)), retrieval);
       return graph.build();
@@ -86,7 +89,7 @@ function meanOf({ vectors, width }: Trained, entries: readonly { item: number; w
 }
 
 /** @returns [1, means of all decays beside each other] */
-function meansNode({ graph, inputs, items, trained }: { graph: OnnxBuilder; inputs: RecommendInputs; items: Value; trained: Trained }): Value {
+function meansNode({ graph, inputs, items, trained }: { graph: OnnxBuilder; inputs: RecommendInputs; items: ItemTable; trained: Trained }): Value {
   const { decays, maxHistory, itemCount, known, width } = trained;
   const one = graph.int64(1);
   const flags = graph.constant(Float32Array.from([...known, 0]), [itemCount + 1], 'item_known');
@@ -99,7 +102,7 @@ function meansNode({ graph, inputs, items, trained }: { graph: OnnxBuilder; inpu
   const from = graph.node('Sub', [graph.int64(maxHistory + 1), graph.node('Shape', [entries])]);
   const counts = graph.node('Mul', [graph.node('Slice', [powers, from, graph.int64(maxHistory + 1), one]), weights]);
   const totals = graph.node('ReduceSum', [counts, one], { keepdims: { int: 1 } });
-  const sums = graph.node('MatMul', [counts, graph.node('Gather', [items, entries], { axis: { int: 0 } })]);
+  const sums = graph.node('MatMul', [counts, items.rows(entries)]);
   const means = graph.node('Div', [sums, graph.node('Max', [totals, graph.float32(smallest)])]);
   return graph.node('Reshape', [means, graph.constant([1, decays.length * width], [2])]);
 }

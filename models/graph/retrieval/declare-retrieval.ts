@@ -1,10 +1,14 @@
 import type { RetrievalWay } from '../../contracts/artifact.ts';
-import { type Answer, allowedScores, bestOf, declareOutputs } from '../recommend-interface.ts';
+import { UnderstudyError } from '../../contracts/problem.ts';
+import { type Answer, declareOutputs } from '../recommend-interface.ts';
+import { bestOfEverything, rerankOfCodes } from './best-of-everything.ts';
 import { invertedLists } from './inverted-lists.ts';
-import { type ItemScoring, type RowsOf, rowsOf, scoresOfAll } from './item-scoring.ts';
+import { type ItemScoring, type RowsOf, rowsOf } from './item-scoring.ts';
 import { quantizedScan } from './quantized-scan.ts';
 
 export const exactWay: RetrievalWay = { way: 'exact' };
+/** The plainest over items that the graph holds as codes. */
+export const codesWay: RetrievalWay = { way: 'exact-8bit', rerank: rerankOfCodes };
 
 /**
  * From a model's query and items to the graph's answer, the way it is told. Every way answers with scores in float32 that are the model's own; they differ in
@@ -12,17 +16,19 @@ export const exactWay: RetrievalWay = { way: 'exact' };
  *
  * Whether a host's ONNX Runtime can do what a way asks of it is found out when it loads the graph: an operator that is not there fails the loading, and
  * one that reckons wrongly fails the parity record that every replica checks before it serves (serving/models/model-worker.ts, parity.ts).
+ * @param way absent: the plainest, over every item
  * @throws UND-INPUT where the way is none for the model
  */
-export function declareRetrieval(items: ItemScoring, way: RetrievalWay): void {
+export function declareRetrieval(items: ItemScoring, way?: RetrievalWay): void {
   declareOutputs(items.graph, answerOf(items, rowsOf(items.graph), way));
 }
 
 /** The same without naming it as the graph's answer. */
-export function answerOf(items: ItemScoring, rows: RowsOf, way: RetrievalWay): Answer {
+export function answerOf(items: ItemScoring, rows: RowsOf, way = items.table.codes === undefined ? exactWay : codesWay): Answer {
   switch (way.way) {
     case 'exact':
-      return bestOf(items.graph, allowedScores(items.graph, items.inputs, scoresOfAll(items, rows), items.itemCount), items.inputs.count);
+      if (items.table.codes !== undefined) throw new UnderstudyError('UND-INPUT', 'Of items that are kept in 8 bits, a graph has no float32 to look at');
+      return bestOfEverything(items, rows);
     case 'exact-8bit':
       return quantizedScan(items, rows, { bits: 8, rerank: way.rerank });
     case 'exact-4bit':

@@ -1,13 +1,15 @@
 import type { RetrievalWay, WayNamed } from '../../contracts/artifact.ts';
 import { UnderstudyError } from '../../contracts/problem.ts';
 import { elementCodes, type Value } from '../onnx-builder.ts';
-import { type Answer, allowedScoreFloor, allowedScores, bestOf, disallowedScore } from '../recommend-interface.ts';
+import { type Answer, allowedScoreFloor, bestOf, disallowedScore } from '../recommend-interface.ts';
 import { type Cells, cutIntoCells, cutIntoCellsStepwise } from './cells.ts';
-import { byIndex, type ItemScoring, type RowsOf, scoresOfAll, scoresOfSome } from './item-scoring.ts';
+import { bestOfEverything } from './best-of-everything.ts';
+import { byIndex, type ItemScoring, type RowsOf, scoresOfSome } from './item-scoring.ts';
+import type { ItemVectors } from './item-table.ts';
 
 /**
  * The items of the cells whose means have the largest products with the query. Where these would say too little, the graph looks at all items, as the
- * exact way does: where the query is 0, so that all cells are alike; where less than half of what stands in the cells is in scope; where that is not
+ * plainest way does: where the query is 0, so that all cells are alike; where less than half of what stands in the cells is in scope; where that is not
  * enough for `count` besides what is excluded.
  * @throws UND-INPUT where it is not the products that decide the model's scores
  */
@@ -33,7 +35,7 @@ export function invertedLists(items: ItemScoring, rows: RowsOf, way: WayNamed<'i
   ];
   const [found, scores] = graph.nodes('If', [graph.node('And', [isEnough, isSomething])], 2, {
     then_branch: graph.branch(() => answer(bestOfListed(items, rows, { listed, allowed, needed }))),
-    else_branch: graph.branch(() => answer(bestOf(graph, allowedScores(graph, inputs, scoresOfAll(items, rows), itemCount), inputs.count))),
+    else_branch: graph.branch(() => answer(bestOfEverything(items, rows))),
   }) as [Value, Value];
   return { items: found, scores };
 }
@@ -41,7 +43,7 @@ export function invertedLists(items: ItemScoring, rows: RowsOf, way: WayNamed<'i
 const int32 = ({ graph }: ItemScoring, value: number): Value => graph.constant(Int32Array.of(value), []);
 
 /** int32 [probes * cellItems], with padding in between. */
-function itemsOfCells({ graph, itemCount, width, vectors, query, productsDecide }: ItemScoring, way: WayNamed<'inverted-lists'>): Value {
+function itemsOfCells({ graph, itemCount, table: { vectors, width }, query, productsDecide }: ItemScoring, way: WayNamed<'inverted-lists'>): Value {
   if (!productsDecide) throw new UnderstudyError('UND-INPUT', 'Inverted lists are for models whose scores are products of vectors and little else');
   const cells = cellsOf(vectors, { width, rows: itemCount, cellItems: way.cellItems, padding: itemCount, seed: way.seed });
   const centroids = graph.constant(cells.centroids, [cells.count, width], 'cell_centroids');
@@ -71,7 +73,7 @@ function cellsOf(vectors: Float32Array, cut: Cut): Cells {
  * @param onStep called between steps: the place for heartbeats
  */
 export async function cutAhead(
-  { vectors, width, itemCount, way }: Pick<ItemScoring, 'vectors' | 'width' | 'itemCount'> & { way: RetrievalWay },
+  { vectors, width, itemCount, way }: Pick<ItemVectors, 'vectors' | 'width'> & { itemCount: number; way: RetrievalWay },
   onStep: () => Promise<void> | void,
 ): Promise<void> {
   if (way.way !== 'inverted-lists') return;

@@ -1,16 +1,13 @@
 import type { OnnxBuilder, Value } from '../onnx-builder.ts';
 import type { RecommendInputs } from '../recommend-interface.ts';
+import type { ItemTable } from './item-table.ts';
 
 /** What a model that scores by a product of vectors says of itself; how its best items are found is the way's affair. */
 export type ItemScoring = {
   graph: OnnxBuilder;
   inputs: RecommendInputs;
   itemCount: number;
-  width: number;
-  /** float32 [itemCount + 1, width]; the last row is the padding's. */
-  vectors: Float32Array;
-  /** The same in the graph. */
-  table: Value;
+  table: ItemTable;
   /** float32 [width, 1] */
   query: Value;
   /** From products [m] of some rows to their scores [m], by nodes; it may be asked several times, for other rows. */
@@ -50,14 +47,14 @@ export function rowsOf(graph: OnnxBuilder): RowsOf {
   };
 }
 
-/** float32 [itemCount + 1] */
-export function scoresOfAll({ graph, table, query, scoresOf }: ItemScoring, rows: RowsOf): Value {
-  return scoresOf(graph.node('Reshape', [graph.node('MatMul', [table, query]), graph.int64(-1)]), rows());
+/** float32 [itemCount + 1]. @param whole of the table */
+export function scoresOfAll({ graph, query, scoresOf }: ItemScoring, rows: RowsOf, whole: Value): Value {
+  return scoresOf(graph.node('Reshape', [graph.node('MatMul', [whole, query]), graph.int64(-1)]), rows());
 }
 
 /** float32 [m]. @param indexes int64 or int32 [m] */
 export function scoresOfSome({ graph, table, query, scoresOf }: ItemScoring, rows: RowsOf, indexes: Value): Value {
-  const products = graph.node('MatMul', [graph.node('Gather', [table, indexes]), query]);
+  const products = graph.node('MatMul', [table.rows(indexes), query]);
   return scoresOf(graph.node('Reshape', [products, graph.int64(-1)]), rows(indexes));
 }
 

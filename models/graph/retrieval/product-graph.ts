@@ -2,6 +2,7 @@ import type { RetrievalWay } from '../../contracts/artifact.ts';
 import { OnnxBuilder } from '../onnx-builder.ts';
 import { declareInputs } from '../recommend-interface.ts';
 import { declareRetrieval } from './declare-retrieval.ts';
+import { type ItemVectors, itemTable } from './item-table.ts';
 
 /**
  * Retrieval and nothing else: answers the items with the largest products with the weighted sum of the history's vectors, score = v . sum w_h v_h + prior.
@@ -9,17 +10,16 @@ import { declareRetrieval } from './declare-retrieval.ts';
  * @param vectors float32 [itemCount + 1, width], the last row 0
  * @param prior float32 [itemCount + 1]
  */
-export function productGraph(input: { vectors: Float32Array; width: number; prior: Float32Array; retrieval: RetrievalWay }): Uint8Array {
-  const { vectors, width, prior, retrieval } = input;
+export function productGraph({ prior, retrieval, ...vectors }: ItemVectors & { prior: Float32Array; retrieval?: RetrievalWay | undefined }): Uint8Array {
   const itemCount = prior.length - 1;
   const graph = new OnnxBuilder({ name: 'product' });
   const inputs = declareInputs(graph, itemCount);
-  const table = graph.constant(vectors, [itemCount + 1, width], 'item_vectors');
-  const columns = graph.node('Transpose', [graph.node('Gather', [table, inputs.history])], { perm: { ints: [1, 0] } });
+  const table = itemTable(graph, { ...vectors, name: 'item_vectors' });
+  const columns = graph.node('Transpose', [table.rows(inputs.history)], { perm: { ints: [1, 0] } });
   const query = graph.node('MatMul', [columns, graph.node('Unsqueeze', [inputs.historyWeight, graph.int64(1)])]);
   declareRetrieval(
     {
-      ...{ graph, inputs, itemCount, width, vectors, table, query, productsDecide: true },
+      ...{ graph, inputs, itemCount, table, query, productsDecide: true },
       scoresOf: (products, rows) => graph.node('Add', [products, rows.column('item_prior', prior)]),
     },
     retrieval,

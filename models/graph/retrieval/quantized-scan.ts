@@ -1,3 +1,4 @@
+import type { Value } from '../onnx-builder.ts';
 import { type Answer, allowedScoreFloor, allowedScores, bestOf, disallowedScore } from '../recommend-interface.ts';
 import { byIndex, type ItemScoring, type RowsOf, scoresOfSome } from './item-scoring.ts';
 import { type Bits, quantizeRows } from './quantize-rows.ts';
@@ -10,14 +11,11 @@ const answersAtLeast = 100;
  * its full answer; where all items are candidates, it is the exact one.
  */
 export function quantizedScan(items: ItemScoring, rows: RowsOf, { bits, rerank }: { bits: Bits; rerank: number }): Answer {
-  const { graph, inputs, itemCount, width, vectors, query, scoresOf } = items;
-  const { codes, scales, blocks, blockSize } = quantizeRows({ vectors, width, bits });
+  const { graph, inputs, itemCount, query, scoresOf } = items;
+  const { width } = items.table;
   const row = graph.node('Reshape', [query, graph.constant([1, width], [2])]);
-  const weights = [
-    graph.constant(codes, [itemCount + 1, blocks, (blockSize * bits) / 8], 'item_codes'),
-    graph.constant(scales, [(itemCount + 1) * blocks], 'item_code_scales'),
-  ];
-  const products = graph.node('com.microsoft.MatMulNBits', [row, ...weights], {
+  const { codes, scales, blockSize } = codesOf(items, bits);
+  const products = graph.node('com.microsoft.MatMulNBits', [row, codes, scales], {
     K: { int: width },
     N: { int: itemCount + 1 },
     bits: { int: bits },
@@ -33,4 +31,16 @@ export function quantizedScan(items: ItemScoring, rows: RowsOf, { bits, rerank }
   const scores = graph.node('Where', [disallowed, graph.float32(disallowedScore), scoresOfSome(items, rows, indexes)]);
   const best = bestOf(graph, scores, inputs.count);
   return { items: graph.node('Gather', [indexes, best.items]), scores: best.scores };
+}
+
+/** The table's own, where it holds such; else they stand beside it. */
+function codesOf({ graph, itemCount, table }: ItemScoring, bits: Bits): { codes: Value; scales: Value; blockSize: number } {
+  const { codes: own, held } = table;
+  if (own !== undefined && 'codes' in held && bits === 8) return { ...held, blockSize: own.blockSize };
+  const { codes, scales, blocks, blockSize } = quantizeRows({ ...table, bits });
+  return {
+    codes: graph.constant(codes, [itemCount + 1, blocks, (blockSize * bits) / 8], 'item_codes'),
+    scales: graph.constant(scales, [(itemCount + 1) * blocks], 'item_code_scales'),
+    blockSize,
+  };
 }

@@ -10,6 +10,7 @@ import { declareInputs, disallowedScore } from '../recommend-interface.ts';
 import { openRecommendGraph } from '../session.ts';
 import { cutIntoCells } from './cells.ts';
 import { declareRetrieval } from './declare-retrieval.ts';
+import { itemTable, roundVectors } from './item-table.ts';
 import { productGraph } from './product-graph.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
@@ -196,8 +197,8 @@ test('lists are refused where it is not the products that decide', () => {
   const graph = new OnnxBuilder({ name: 'lifted' });
   const inputs = declareInputs(graph, 3);
   const vectors = new Float32Array(8);
-  const table = graph.constant(vectors, [4, 2]);
+  const table = itemTable(graph, { vectors, width: 2, name: 'item_vectors' });
   const query = graph.constant(Float32Array.of(1, 1), [2, 1]);
-  const items = { graph, inputs, itemCount: 3, width: 2, vectors, table, query, productsDecide: false, scoresOf: () => query };
+  const items = { graph, inputs, itemCount: 3, table, query, productsDecide: false, scoresOf: () => query };
   expect(() => declareRetrieval(items, { way: 'inverted-lists', cellItems: 2, probes: 1, seed: 1 })).toThrow(/products of vectors/);
 });
