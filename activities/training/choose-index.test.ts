@@ -1,18 +1,16 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import type { Interactions, Model } from '../../models/algorithms/algorithm.ts';
-import { rankScores } from '../../models/algorithms/rank.ts';
 import { checkCandidates } from '../../models/algorithms/registry.ts';
 import { artifactManifest, type IndexConstraint, indexChoice, type RetrievalWay } from '../../models/contracts/artifact.ts';
 import { makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
-import { exactWay } from '../../models/graph/retrieval/declare-retrieval.ts';
-import { productGraph } from '../../models/graph/retrieval/product-graph.ts';
 import { openRecommendGraph } from '../../models/graph/session.ts';
 import { createRandom } from '../../models/random.ts';
 import { loadArtifact } from '../../stores/artifacts.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import { chooseIndex, findIndexMeasurements, listedParity, measureIndexes } from './choose-index.ts';
 import { openTrainings } from './testing.ts';
+import { productModel } from './testing-product-model.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -106,28 +104,11 @@ function largeModel(itemCount = 21_000, width = 12): { model: Model; interaction
   const vectors = Float32Array.from({ length: (itemCount + 1) * width }, (_, place) =>
     place < itemCount * width ? (centers[(Math.floor(place / width) % 100) * width + (place % width)] as number) + 0.3 * normal() : 0,
   );
-  const prior = new Float32Array(itemCount + 1);
-  const queryOf = ({ history, historyWeight }: { history: readonly number[]; historyWeight: readonly number[] }) =>
-    Float64Array.from({ length: width }, (_, f) =>
-      history.reduce((sum, item, at) => sum + (historyWeight[at] as number) * (vectors[item * width + f] as number), 0),
-    );
-  const model: Model = {
-    maxHistory: 10,
-    exportGraph: ({ retrieval = exactWay } = {}) => productGraph({ vectors, width, prior, retrieval }),
-    products: () => ({ width, vectors, queryOf }),
-    recommend(request) {
-      const query = queryOf(request);
-      const scores = Float32Array.from({ length: itemCount }, (_, item) =>
-        query.reduce((sum, value, f) => sum + value * (vectors[item * width + f] as number), 0),
-      );
-      return rankScores({ scores, itemCount, request });
-    },
-  };
   const users = 100;
   const items = Uint32Array.from({ length: users * 6 }, (_, entry) => random.below(itemCount / 100) * 100 + (Math.floor(entry / 6) % 100));
   const indptr = Uint32Array.from({ length: users + 1 }, (_, user) => user * 6);
   return {
-    model,
+    model: productModel({ vectors, width }),
     interactions: { userCount: users, itemCount, indptr, items, weights: new Float32Array(items.length).fill(1), atMs: new Float64Array(items.length) },
   };
 }
@@ -167,5 +148,5 @@ it('who comes second with a choice is given the first one', async () => {
   const choose = () => chooseIndex({ state: opened.state, work: opened.work, constraint: lenient, model, interactions, seed });
   const [first, second] = await Promise.all([choose(), choose()]);
   expect(second).toEqual(first);
-  expect((await findIndexMeasurements(opened.state, opened.work))?.chosen).toEqual(first);
+  expect((await findIndexMeasurements(opened.state, opened.work))?.chosen).toEqual(first.retrieval);
 });

@@ -11,9 +11,8 @@ import {
 } from '../../models/contracts/artifact.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import { digestString } from '../../models/contracts/ids.ts';
-import { asUnderstudyError } from '../../models/contracts/problem.ts';
-import { mixedHistories } from '../../models/graph/parity.ts';
-import { chooseWay, objectionsTo, waysToMeasure } from '../../models/graph/retrieval/choose-way.ts';
+import { asUnderstudyError, UnderstudyError } from '../../models/contracts/problem.ts';
+import { agrees, type Choice, chooseWay, objectionsTo, waysToMeasure } from '../../models/graph/retrieval/choose-way.ts';
 import { cutAhead } from '../../models/graph/retrieval/inverted-lists.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
@@ -25,6 +24,8 @@ import { buildHnsw } from './choose-index-hnsw.ts';
 export const indexFile = 'index.json';
 
 const requestsAtMost = 200;
+/** The first of the requests: one of nobody, and one of things unknown. */
+const strangers = 2;
 const rounds = 3;
 /** A graph that is asked for the first time takes longer. */
 const warmUps = 10;
@@ -39,7 +40,10 @@ const seriesOf = ({ window, recipe }: Input['work']) => `index/${digestJson({ wi
 type Input = {
   state: State;
   work: { window: string; recipe: string };
-  constraint: IndexConstraint;
+  /** Absent: every item is looked at. */
+  constraint?: IndexConstraint | undefined;
+  /** Absent: in float32. */
+  weights?: Choice['weights'];
   model: Model;
   interactions: Interactions;
   seed: number;
@@ -47,13 +51,21 @@ type Input = {
 };
 
 /**
- * The way in which the graph of a model finds its best items: the cheapest that gives what the charter asks, by what is measured where it is trained. The
- * first training of a recipe on a window measures; whoever trains it again, a retry or a rerun, is given what was chosen then, on whatever machine.
+ * The way in which the graph of a model finds its best items, and in what it keeps them: the cheapest that gives what the charter asks, and 8 bits where it
+ * asks for these and they change next to no answer, by what is measured where it is trained. The first training of a recipe on a window measures; whoever trains it again, a retry or a rerun, is given what was chosen then, on whatever machine.
  */
-export async function chooseIndex(input: Input): Promise<RetrievalWay> {
-  const way = await recordedChoice(input);
-  await cutCells(input, way);
-  return way;
+export async function chooseIndex(input: Input): Promise<Choice & { model: Model }> {
+  const { retrieval, weights } = await recordedChoice(input);
+  const model = weights === undefined ? input.model : roundedOf(input.model);
+  await cutCells({ ...input, model }, retrieval);
+  return { retrieval, ...(weights === undefined ? {} : { weights }), model };
+}
+
+/** @throws UND-INPUT where there is none */
+function roundedOf(model: Model): Model {
+  const rounded = model.rounded?.();
+  if (rounded === undefined) throw new UnderstudyError('UND-INPUT', 'The model has no item vectors that could be kept in 8 bits');
+  return rounded;
 }
 
 /** That the graph can then be made in no time. */
@@ -62,22 +74,25 @@ async function cutCells({ model, interactions: { itemCount }, beat }: Pick<Input
   if (products !== undefined) await cutAhead({ ...products, itemCount, way }, () => beat?.());
 }
 
-async function recordedChoice({ state, work, constraint, ...of }: Input): Promise<RetrievalWay> {
+async function recordedChoice({ state, work, ...of }: Input): Promise<Choice> {
   const earlier = await findIndexMeasurements(state, work);
-  if (earlier !== undefined) return earlier.chosen;
-  const measured = await measureIndexes({ ...of, constraint });
+  if (earlier !== undefined) return choiceOf(earlier);
+  const measured = await measureIndexes(of);
   const { window, recipe } = work;
-  const found: IndexMeasurements = { kind: 'index-measurements', window, recipe, constraint, ...measured, ...chooseWay(measured.measured) };
+  const { retrieval: chosen, ...choice } = chooseWay(measured.measured);
+  const found: IndexMeasurements = { kind: 'index-measurements', window, recipe, constraint: of.constraint, ...measured, chosen, ...choice };
   const measurements = await putDocument(state.blobs, indexMeasurements.parse(found));
   try {
     await state.generations.create(seriesOf(work), 1, { kind: 'index', measurements });
-    return found.chosen;
+    return choiceOf(found);
   } catch (error) {
     // Another attempt was first.
     if (asUnderstudyError(error).code !== 'UND-GENERATION-TAKEN') throw error;
-    return (await findIndexMeasurements(state, work))?.chosen ?? found.chosen;
+    return choiceOf((await findIndexMeasurements(state, work)) ?? found);
   }
 }
+
+const choiceOf = ({ chosen, weights }: IndexMeasurements): Choice => ({ retrieval: chosen, weights });
 
 /** What was measured when a recipe was first trained on a window; undefined where nothing was. @param work of an artifact's manifest, for one */
 export async function findIndexMeasurements({ blobs, generations }: State, work: Input['work']): Promise<IndexMeasurements | undefined> {
@@ -89,45 +104,97 @@ export async function findIndexMeasurements({ blobs, generations }: State, work:
 type Measuring = Omit<Input, 'state' | 'work'>;
 type Table = Pick<IndexMeasurements, 'items' | 'requests' | 'cpu' | 'measured'>;
 
-/** Asks the whole graph of each way the same, one thread, and the library where it is installed. */
-export async function measureIndexes({ constraint, model, interactions, seed, beat }: Measuring): Promise<Table> {
+/** Asks the whole graph of each way the same, one thread, and the library where it is installed. Items in float32 come first: others are held against these. */
+export async function measureIndexes(input: Measuring): Promise<Table> {
+  const { constraint, weights, model, interactions } = input;
   const { itemCount } = interactions;
-  const requests = mixedHistories({ interactions, maxHistory: model.maxHistory, seed, count: requestsAtMost }).map((history) => ({
-    ...history,
-    exclude: [...history.history],
-    count: Math.min(100, itemCount),
-  }));
-  const measured: MeasuredIndex[] = [];
-  let truth: Ranked[] = [];
-  let cutSeconds = 0;
-  const add = ({ found, ...one }: Omit<MeasuredIndex, 'objections' | 'recallAt100' | 'agreementAt20'> & { found: readonly number[][] }): MeasuredIndex => {
-    const whole = { ...one, recallAt100: overlap(truth, found, 100), agreementAt20: overlap(truth, found, 20) };
-    const judged = { ...whole, objections: objectionsTo(whole, constraint) };
-    measured.push(judged);
-    return judged;
-  };
-  for (const way of waysToMeasure({ itemCount, productsDecide: model.products !== undefined, seed })) {
-    await beat?.();
-    const startedMs = performance.now();
-    await cutCells({ model, interactions, beat }, way);
-    const bytes = model.exportGraph({ retrieval: way });
-    // Cells are cut for the first of those that look into them.
-    const buildSeconds = Math.max((performance.now() - startedMs) / 1000, way.way === 'inverted-lists' ? cutSeconds : 0);
-    if (way.way === 'inverted-lists') cutSeconds = buildSeconds;
-    const graph = await openRecommendGraph({ bytes, itemCount, maxHistory: model.maxHistory });
-    try {
-      const { answers, times } = await askAll((request) => graph.recommend(request), requests, beat);
-      if (way.way === 'exact') truth = answers;
-      const found = answers.map(({ items }) => items);
-      const judged = add({ way, name: nameOf(way), found, ...percentiles(times), bytes: bytes.byteLength, buildSeconds });
-      if (way.way === 'inverted-lists' && judged.recallAt100 >= constraint.recallAt100 && judged.agreementAt20 >= 0.99) break;
-    } finally {
-      await graph.close();
-    }
+  const measurer = new Measurer(input);
+  const ways = waysToMeasure({ itemCount, productsDecide: model.products !== undefined, seed: input.seed });
+  await measurer.add(model, ways.slice(0, 1));
+  let isFloat = true;
+  if (weights !== undefined) {
+    const rounded = roundedOf(model);
+    const [plainest, ...others] = waysToMeasure({ itemCount, productsDecide: rounded.products !== undefined, seed: input.seed, weights });
+    const measured = await measurer.add(rounded, plainest === undefined ? [] : [plainest], weights);
+    isFloat = !measured.every(agrees);
+    if (constraint !== undefined && !isFloat) await measurer.add(rounded, others, weights);
   }
-  const library = await measureLibrary({ model, requests, truth, constraint, itemCount, beat });
-  if (library !== undefined) add(library);
-  return { items: itemCount, requests: requests.length, cpu: cpus()[0]?.model.trim() || 'unknown', measured };
+  if (constraint !== undefined && isFloat) await measurer.add(model, ways.slice(1));
+  if (constraint !== undefined) await measurer.addLibrary(constraint);
+  return { items: itemCount, requests: measurer.requests.length, cpu: cpus()[0]?.model.trim() || 'unknown', measured: measurer.measured };
+}
+
+/** Of people as they are, evenly spaced; of one who has nothing yet, and of one of whom nothing is known here. What a person had is not answered. */
+function requestsOf({ model: { maxHistory }, interactions: { userCount, itemCount, indptr, items, weights } }: Measuring): ScoreRequest[] {
+  const users = Array.from({ length: userCount }, (_, user) => user).filter((user) => (indptr[user + 1] as number) > (indptr[user] as number));
+  const wanted = Math.min(requestsAtMost, users.length);
+  const known = Array.from({ length: wanted }, (_, place) => {
+    const user = users[Math.floor(((place + 0.5) * users.length) / wanted)] as number;
+    const to = indptr[user + 1] as number;
+    const from = Math.max(indptr[user] as number, to - maxHistory);
+    return { history: [...items.subarray(from, to)], historyWeight: [...weights.subarray(from, to)] };
+  });
+  const unknown = { history: [itemCount], historyWeight: [0] };
+  return [{ history: [], historyWeight: [] }, unknown, ...known].map((one) => ({ ...one, exclude: [...one.history], count: Math.min(100, itemCount) }));
+}
+
+class Measurer {
+  readonly requests: ScoreRequest[];
+  readonly measured: MeasuredIndex[] = [];
+  readonly #input: Measuring;
+  #truth: Ranked[] = [];
+  #cutSeconds = 0;
+
+  constructor(input: Measuring) {
+    this.#input = input;
+    this.requests = requestsOf(input);
+  }
+
+  /** Of lists those that probe more are left out once some find enough. */
+  async add(model: Model, ways: readonly RetrievalWay[], weights?: Choice['weights']): Promise<MeasuredIndex[]> {
+    const { constraint, interactions, beat } = this.#input;
+    const { itemCount } = interactions;
+    const added: MeasuredIndex[] = [];
+    for (const way of ways) {
+      await beat?.();
+      const startedMs = performance.now();
+      await cutCells({ model, interactions, beat }, way);
+      const bytes = model.exportGraph({ retrieval: way });
+      // Cells are cut for the first of those that look into them.
+      const buildSeconds = Math.max((performance.now() - startedMs) / 1000, way.way === 'inverted-lists' ? this.#cutSeconds : 0);
+      if (way.way === 'inverted-lists') this.#cutSeconds = buildSeconds;
+      const graph = await openRecommendGraph({ bytes, itemCount, maxHistory: model.maxHistory });
+      try {
+        const { answers, times } = await askAll((request) => graph.recommend(request), this.requests, beat);
+        if (this.#truth.length === 0) this.#truth = answers;
+        const found = answers.map(({ items }) => items);
+        const judged = this.#judge(
+          { way, ...(weights && { weights }), name: nameOf(way), ...percentiles(times), bytes: bytes.byteLength, buildSeconds },
+          found,
+        );
+        added.push(judged);
+        if (way.way === 'inverted-lists' && judged.recallAt100 >= (constraint?.recallAt100 ?? 0) && agrees(judged)) break;
+      } finally {
+        await graph.close();
+      }
+    }
+    return added;
+  }
+
+  async addLibrary(constraint: IndexConstraint): Promise<void> {
+    const { model, interactions, beat } = this.#input;
+    // The vector of a person without a history has no direction, and is nothing to ask a library for.
+    const [requests, truth] = [this.requests.slice(strangers), this.#truth.slice(strangers)];
+    const library = await measureLibrary({ model, requests, truth, constraint, itemCount: interactions.itemCount, beat });
+    if (library !== undefined) this.#judge(library.measured, library.found, truth);
+  }
+
+  #judge(one: Omit<MeasuredIndex, 'objections' | 'recallAt100' | 'agreementAt20'>, found: readonly (readonly number[])[], truth = this.#truth): MeasuredIndex {
+    const whole = { ...one, recallAt100: overlap(truth, found, 100), agreementAt20: overlap(truth, found, 20) };
+    const judged = { ...whole, objections: objectionsTo(whole, this.#input.constraint) };
+    this.measured.push(judged);
+    return judged;
+  }
 }
 
 const nameOf = (way: RetrievalWay): string => (way.way === 'inverted-lists' ? `${way.way}, ${way.probes} cells of ${way.cellItems}` : way.way);
@@ -154,7 +221,7 @@ async function measureLibrary({ model, requests, truth, constraint, itemCount, b
       const found = answers.map(({ items }) => items);
       if (overlap(truth, found, 100) < constraint.recallAt100 && expansion !== expansions.at(-1)) continue;
       const { bytes, buildSeconds } = index;
-      return { way: null, name: `usearch HNSW, expansion ${expansion}`, found, ...percentiles(times), bytes, buildSeconds };
+      return { measured: { way: null, name: `usearch HNSW, expansion ${expansion}`, ...percentiles(times), bytes, buildSeconds }, found };
     }
     return undefined;
   } finally {

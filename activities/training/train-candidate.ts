@@ -15,6 +15,7 @@ import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { type Recipe, recipe as recipeSchema, type TrainingStart } from '../../models/contracts/recipe.ts';
 import { tuning } from '../../models/contracts/tuning.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
+import type { Choice } from '../../models/graph/retrieval/choose-way.ts';
 import { checkParity, makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { putArtifact } from '../../stores/artifacts.ts';
@@ -178,23 +179,25 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
       ),
   });
   const trainSeconds = (context.now() - startedMs) / 1000;
+  const asking = { state: context.state, work: input, model, interactions, seed: recipe.seed, beat: () => giveWay().then(() => beat()) };
+  const { index: constraint, weights } = recipe;
+  const choice = (constraint ?? weights) && (await chooseIndex({ ...asking, constraint, weights }));
+  const served = choice?.model ?? model;
   const parity = makeParityRecord({
-    model,
+    model: served,
     itemCount: vocabulary.length,
     maxHistory: model.maxHistory,
     seed: recipe.seed,
     histories: mixedHistories({ interactions, maxHistory: model.maxHistory, seed: recipe.seed, count: 20 }),
   });
-  const asking = { state: context.state, work: input, model, interactions, seed: recipe.seed, beat: () => giveWay().then(() => beat()) };
-  const retrieval = recipe.index && (await chooseIndex({ ...asking, constraint: recipe.index }));
   const kept = recipe.warmStart === undefined ? undefined : model.keep?.();
   const distilled = model.distillation?.();
   return {
     files: {
-      'recommend.onnx': model.exportGraph({ retrieval }),
+      'recommend.onnx': served.exportGraph({ retrieval: choice?.retrieval }),
       'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)),
       ...(kept === undefined ? {} : { [warmFile]: kept }),
-      ...(retrieval === undefined ? {} : { [indexFile]: Buffer.from(canonicalJson(indexChoice.parse({ kind: 'index', retrieval }))) }),
+      ...(choice === undefined ? {} : { [indexFile]: indexBytes(choice) }),
       ...(distilled === undefined ? {} : { [distillationFile]: Buffer.from(canonicalJson(stateDistillation(distilled, recipe.seed))) }),
       ...(tuned === undefined ? {} : { [tuningFile]: Buffer.from(canonicalJson(tuned)) }),
     },
@@ -206,11 +209,13 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
     params: recipe.params,
     start,
     embeddings: model.embeddings?.(),
-    retrieval,
+    retrieval: choice?.retrieval,
     matrix: digestTrain({ interactions, vocabulary, attributes }),
     gpu: gpu?.name,
   };
 }
+
+const indexBytes = ({ retrieval, weights }: Choice): Buffer => Buffer.from(canonicalJson(indexChoice.parse({ kind: 'index', retrieval, weights })));
 
 /** A checkpoint that cannot be read, of a training that began elsewhere, or made by other code, costs time, not the training: it begins anew. */
 async function usableCheckpoint({

@@ -147,6 +147,7 @@ export async function freezeRecipe(context: Pick<Context, 'state'>, charter: Cha
     ...peopleOf(charter),
     ...(candidate.gpu === undefined ? {} : { device: 'gpu' }),
     ...(candidate.index === undefined ? {} : { index: candidate.index }),
+    ...(candidate.weights === '8-bit' ? { weights: candidate.weights } : {}),
   };
 }
 

@@ -12,7 +12,7 @@ import { writtenBy } from '../testing.ts';
 import { artifactCommand } from './artifact.ts';
 
 /** An artifact of a recipe on drawn purchases, and the command that describes it. */
-async function trained(candidate: Pick<CandidateRecipe, 'name' | 'algorithm' | 'params' | 'index'>, { users = 80, fresh = 0 } = {}) {
+async function trained(candidate: Pick<CandidateRecipe, 'name' | 'algorithm' | 'params' | 'index' | 'weights'>, { users = 80, fresh = 0 } = {}) {
   const startMs = Date.UTC(2026, 0, 5);
   const drawn = drawPurchases({ users, items: 120, tastes: 3, faith: 0.9, perUser: 12, days: 30, zipf: 0.5, fresh, seed: 1 });
   const evidence = await openEvidence({
@@ -51,6 +51,15 @@ test('says how large the parts of a model are, and what was measured of the ways
   expect(text).toMatch(/item_factors +float32 +\d+ x 16/);
   expect(text).toMatch(/exact-4bit|4 bit/);
   expect(text).toContain('chosen');
+});
+
+test('says what a model in 8 bits takes beside one in float32, and how many of its answers stayed the same', async () => {
+  const { run } = await trained({ name: 'ials', algorithm: 'ials', params: { factors: 16, sweeps: 3 }, weights: '8-bit' });
+  const text = await run();
+  expect(text).toContain('asked: items in 8 bits; measured with 82 requests');
+  expect(text).toMatch(/exact +float32 +1\.0000 +1\.0000/);
+  expect(text).toMatch(/exact-8bit +8-bit +[01]\.\d{4} +[01]\.\d{4}/);
+  expect(text).toMatch(/8 bits leave [01]\.\d{4} of the best 20 as they were/);
 });
 
 test('says what a model that a heavier one taught saves, and what that costs with what chance may have to do with it', async () => {

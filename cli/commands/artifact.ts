@@ -5,6 +5,7 @@ import { listRuns, requireRunOf } from '../../activities/registry/runs.ts';
 import { findIndexMeasurements } from '../../activities/training/choose-index.ts';
 import { distillationFile } from '../../activities/training/state-distillation.ts';
 import { artifactManifest, type IndexMeasurements } from '../../models/contracts/artifact.ts';
+import { canonicalJson } from '../../models/contracts/digest.ts';
 import { distillation, type DistillationStatement } from '../../models/contracts/distillation.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type GraphWeight, graphWeights } from '../../models/graph/graph-weights.ts';
@@ -122,21 +123,25 @@ function distillationText({ teacher, student, users, difference, agreementAt20 }
 const signed = (value: number): string => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
 
 /** What was measured, and what is against each. */
-function indexText({ measured, chosen, constraint, requests, cpu, why }: IndexMeasurements): string {
-  const { recallAt100, p99Ms, memoryMb } = constraint;
+function indexText({ measured, chosen, weights, constraint, requests, cpu, why }: IndexMeasurements): string {
+  const asked = [
+    ...(constraint === undefined ? [] : [`recall@100 of ${constraint.recallAt100}, ${constraint.p99Ms} ms at the 99th percentile, ${constraint.memoryMb} MB`]),
+    ...(measured.some((one) => one.weights === '8-bit') ? ['items in 8 bits'] : []),
+  ];
   const rows = measured.map((one) => [
     one.name,
+    one.weights ?? 'float32',
     one.recallAt100.toFixed(4),
     one.agreementAt20.toFixed(4),
     one.p50Ms.toFixed(2),
     one.p99Ms.toFixed(2),
     megabytes(one.bytes),
-    JSON.stringify(one.way) === JSON.stringify(chosen) ? 'chosen' : one.objections.join('; '),
+    canonicalJson(one.way) === canonicalJson(chosen) && one.weights === weights ? 'chosen' : one.objections.join('; '),
   ]);
   return [
-    `asked: recall@100 of ${recallAt100}, ${p99Ms} ms at the 99th percentile, ${memoryMb} MB; measured with ${requests} requests on ${cpu}`,
+    `asked: ${asked.join('; ')}; measured with ${requests} requests on ${cpu}`,
     '',
-    table(['way', 'recall@100', 'same best 20', 'p50 ms', 'p99 ms', 'size', ''], rows),
+    table(['way', 'items', 'recall@100', 'same best 20', 'p50 ms', 'p99 ms', 'size', ''], rows),
     '',
     why,
   ].join('\n');

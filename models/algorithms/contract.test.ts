@@ -172,20 +172,26 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
 
   test('the graph answers any request as the trainer does, and nothing that is not allowed', async () => {
     const model = await trained(algorithm, params);
-    await withGraph(model, async (graph) => {
-      await fc.assert(
-        fc.asyncProperty(anyRequest, async (request) => {
-          const mine = model.recommend(request);
-          const theirs = await graph.recommend(request);
-          expectAllowed(mine, request);
-          expectAllowed(theirs, request);
-          for (const [position, score] of mine.scores.entries()) {
-            expect(Math.abs((theirs.scores[position] as number) - score) / Math.max(1, Math.abs(score))).toBeLessThan(1e-4);
-          }
-        }),
-        { numRuns: 150 },
-      );
-    });
+    const rounded = model.rounded?.();
+    for (const one of rounded === undefined ? [model] : [model, rounded])
+      await withGraph(one, async (graph) => {
+        await fc.assert(
+          fc.asyncProperty(anyRequest, async (request) => {
+            const mine = one.recommend(request);
+            const theirs = await graph.recommend(request);
+            expectAllowed(mine, request);
+            expectAllowed(theirs, request);
+            for (const [position, score] of mine.scores.entries()) {
+              expect(Math.abs((theirs.scores[position] as number) - score) / Math.max(1, Math.abs(score))).toBeLessThan(1e-4);
+            }
+          }),
+          { numRuns: 150 },
+        );
+      });
+  });
+
+  test('is kept in 8 bits where its graph can find the best in several ways, and nowhere else', async () => {
+    expect((await trained(algorithm, params)).rounded === undefined).toBe(algorithm.retrieval !== 'product');
   });
 
   test('is told from a graph that orders what it answers to strangers wrongly', async () => {

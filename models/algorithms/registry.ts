@@ -68,7 +68,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
     );
     if (name === guest) {
       const folder = memberOf(params, 'folder');
-      const start = ['warmStart', 'embeddings', 'index', 'gpu'].flatMap((field) =>
+      const start = ['warmStart', 'embeddings', 'index', 'weights', 'gpu'].flatMap((field) =>
         memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'a guest comes trained' }],
       );
       const missing = typeof folder === 'string' && folder !== '' ? [] : [{ path: `${at}/params/folder`, message: 'a guest needs its folder' }];
@@ -82,7 +82,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
       ...startMistakes(name, candidate, `${at}/warmStart`),
       ...tuneMistakes(name, candidate, `${at}/tune`),
       ...vectorMistakes(name, candidate, { candidates, at: `${at}/embeddings` }),
-      ...indexMistakes(name, candidate, `${at}/index`),
+      ...indexMistakes(name, candidate, at),
       ...gpuMistakes(name, candidate, `${at}/gpu`),
     ];
   });
@@ -92,7 +92,7 @@ export function checkCandidates(charter: unknown): Mistake[] {
 function trainerMistakes(candidate: unknown, at: string): Mistake[] {
   const queue = memberOf(candidate, 'taskQueue');
   const own: readonly unknown[] = Object.values(taskQueues);
-  const mistakes = ['tune', 'warmStart', 'embeddings', 'index', 'gpu'].flatMap((field) =>
+  const mistakes = ['tune', 'warmStart', 'embeddings', 'index', 'weights', 'gpu'].flatMap((field) =>
     memberOf(candidate, field) === undefined ? [] : [{ path: `${at}/${field}`, message: 'is not for a trainer of your own yet' }],
   );
   if (queue === undefined) return [{ path: `${at}/taskQueue`, message: 'a trainer needs the task queue that its worker serves' }, ...mistakes];
@@ -153,9 +153,15 @@ function vectorMistakes(name: string, candidate: unknown, { candidates, at }: { 
 }
 
 function indexMistakes(name: string, candidate: unknown, at: string): Mistake[] {
-  if (memberOf(candidate, 'index') === undefined || algorithmNamed(name).retrieval === 'product') return [];
+  if (algorithmNamed(name).retrieval === 'product') return [];
   const products = Object.keys(algorithms).filter((one) => algorithmNamed(one).retrieval === 'product');
-  return [{ path: at, message: `${name} has one way to find the best; those of ${products.join(', ')} can be chosen` }];
+  const reasons = {
+    index: `${name} has one way to find the best; those of ${products.join(', ')} can be chosen`,
+    weights: `${name} is kept as it is; items of ${products.join(', ')} can be kept in 8 bits`,
+  };
+  return Object.entries(reasons).flatMap(([field, message]) =>
+    [undefined, 'float32'].includes(memberOf(candidate, field) as string) ? [] : [{ path: `${at}/${field}`, message }],
+  );
 }
 
 function gpuMistakes(name: string, candidate: unknown, at: string): Mistake[] {

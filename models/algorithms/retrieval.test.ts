@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RetrievalWay } from '../contracts/artifact.ts';
 import { digestBytes } from '../contracts/digest.ts';
+import { graphWeights } from '../graph/graph-weights.ts';
 import { checkParity, makeParityRecord, mixedHistories } from '../graph/parity.ts';
 import { openRecommendGraph } from '../graph/session.ts';
 import { createRandom } from '../random.ts';
@@ -60,30 +61,45 @@ test('models that score by a product say so', () => {
   expect(products.map(({ name }) => name)).toEqual(expect.arrayContaining(['ials', 'gf-cf', 'embedding-knn', 'sasrec', 'two-tower']));
 });
 
+/** @param exact digest of the plainest graph, which none of the others is */
+async function expectWays(one: (typeof cases)[number], model: Model, of: RetrievalWay[], exact: string): Promise<void> {
+  const histories = mixedHistories({ interactions, maxHistory: model.maxHistory, seed, count: 20 });
+  const record = makeParityRecord({ model, itemCount, maxHistory: model.maxHistory, seed: 1, histories });
+  for (const retrieval of of) {
+    if (one.name === 'gf-cf' && retrieval.way === 'inverted-lists') {
+      expect(() => model.exportGraph({ retrieval })).toThrow(expect.objectContaining({ code: 'UND-INPUT' }));
+      continue;
+    }
+    const bytes = model.exportGraph({ retrieval });
+    expect(digestBytes(bytes)).not.toBe(exact);
+    expect(digestBytes(model.exportGraph({ retrieval }))).toBe(digestBytes(bytes));
+    const graph = await openRecommendGraph({ bytes, itemCount, maxHistory: model.maxHistory });
+    try {
+      expect(await checkParity({ graph, record })).toMatchObject({ requests: 42, passed: true });
+      const exclude = Array.from({ length: itemCount }, (_, item) => item);
+      expect(await graph.recommend({ history: [1], historyWeight: [1], exclude, count: 10 })).toEqual({ items: [], scores: [] });
+      expect((await graph.recommend({ history: [1], historyWeight: [1], exclude: [0], count: itemCount })).items).toHaveLength(itemCount - 1);
+    } finally {
+      await graph.close();
+    }
+  }
+}
+
 describe.each(cases)('$name with $params', (one) => {
   test('answers as its trainer does, whichever way its graph finds the best; or says that the way is none for it', async () => {
     const model = await train(one);
-    const histories = mixedHistories({ interactions, maxHistory: model.maxHistory, seed, count: 20 });
-    const record = makeParityRecord({ model, itemCount, maxHistory: model.maxHistory, seed: 1, histories });
     const exact = digestBytes(model.exportGraph());
     expect(digestBytes(model.exportGraph({ retrieval: { way: 'exact' } }))).toBe(exact);
-    for (const retrieval of ways) {
-      if (one.name === 'gf-cf' && retrieval.way === 'inverted-lists') {
-        expect(() => model.exportGraph({ retrieval })).toThrow(expect.objectContaining({ code: 'UND-INPUT' }));
-        continue;
-      }
-      const bytes = model.exportGraph({ retrieval });
-      expect(digestBytes(bytes)).not.toBe(exact);
-      expect(digestBytes(model.exportGraph({ retrieval }))).toBe(digestBytes(bytes));
-      const graph = await openRecommendGraph({ bytes, itemCount, maxHistory: model.maxHistory });
-      try {
-        expect(await checkParity({ graph, record })).toMatchObject({ requests: 42, passed: true });
-        const exclude = Array.from({ length: itemCount }, (_, item) => item);
-        expect(await graph.recommend({ history: [1], historyWeight: [1], exclude, count: 10 })).toEqual({ items: [], scores: [] });
-        expect((await graph.recommend({ history: [1], historyWeight: [1], exclude: [0], count: itemCount })).items).toHaveLength(itemCount - 1);
-      } finally {
-        await graph.close();
-      }
-    }
+    await expectWays(one, model, ways, exact);
+  });
+
+  test('answers over items of 8 bits as its trainer does over the same, and says that no float32 is there', async () => {
+    const model = await train(one);
+    const rounded = model.rounded?.() as Model;
+    expect(() => rounded.exportGraph({ retrieval: { way: 'exact' } })).toThrow(expect.objectContaining({ code: 'UND-INPUT' }));
+    await expectWays(one, rounded, [{ way: 'exact-8bit', rerank: 2 }, ...ways], digestBytes(model.exportGraph()));
+    const held = (of: Model) => graphWeights(of.exportGraph()).flatMap(({ name, type }) => (/^item_(vectors|factors)/.test(name) ? [`${type} ${name}`] : []));
+    expect(held(model)).toEqual([expect.stringMatching(/^float32 item_(vectors|factors)$/)]);
+    expect(held(rounded)).toEqual([expect.stringMatching(/^uint8 item_\w+_codes$/), expect.stringMatching(/^float32 item_\w+_scales$/)]);
   });
 });

@@ -45,15 +45,25 @@ export const indexConstraint = z.strictObject({
 });
 export type IndexConstraint = z.infer<typeof indexConstraint>;
 
-/** `index.json`, of a candidate whose charter has a constraint: how its graph finds the best. */
-export const indexChoice = z.strictObject({ kind: z.literal('index'), retrieval: retrievalWay });
+/** What a charter may ask of a graph's item vectors besides float32: a quarter of the size. They are kept so where the answers stay the same. */
+export const roundedWeights = z.literal('8-bit');
+
+/** `index.json`, of a candidate whose charter has a constraint or asks for small weights: how its graph finds the best, and in what it keeps its items. */
+export const indexChoice = z.strictObject({
+  kind: z.literal('index'),
+  retrieval: retrievalWay,
+  /** Absent: float32. */
+  weights: roundedWeights.optional(),
+});
 export type IndexChoice = z.infer<typeof indexChoice>;
 
 const measuredIndex = z.strictObject({
   /** Null: a library's, for comparison. No graph holds it, so it cannot be chosen. */
   way: retrievalWay.nullable(),
+  /** Of the item vectors; absent: float32. */
+  weights: roundedWeights.optional(),
   name: z.string(),
-  /** Of what the exact graph answers, the share that is found, of the best 100 and of the best 20. */
+  /** Of what the exact graph over float32 answers, the share that is found, of the best 100 and of the best 20. */
   recallAt100: z.number(),
   agreementAt20: z.number(),
   p50Ms: z.number(),
@@ -70,12 +80,14 @@ export const indexMeasurements = z.strictObject({
   kind: z.literal('index-measurements'),
   window: digestString,
   recipe: digestString,
-  constraint: indexConstraint,
+  /** Absent: the weights alone were to be chosen. */
+  constraint: indexConstraint.optional(),
   items: z.number().int(),
   requests: z.number().int(),
   cpu: z.string(),
   measured: z.array(measuredIndex).min(1),
   chosen: retrievalWay,
+  weights: roundedWeights.optional(),
   why: z.string(),
 });
 export type IndexMeasurements = z.infer<typeof indexMeasurements>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { indexConstraint } from './artifact.ts';
+import { indexConstraint, roundedWeights } from './artifact.ts';
 import { machineName, taskQueueName } from './ids.ts';
 import { tuningSearch, tuningSpace } from './tuning.ts';
 
@@ -21,6 +21,8 @@ export const candidate = z.strictObject({
   index: indexConstraint.optional(),
   /** Present: it is trained on a GPU. `without` says what to do while no worker with one is there: wait for one, or train on the CPU. */
   gpu: z.strictObject({ without: z.enum(['wait', 'cpu']).default('wait') }).optional(),
+  /** `8-bit`: item vectors take a quarter of the memory, unless too few of the best 20 stay the same; then they are left in float32, and it is said so. */
+  weights: z.enum(['float32', roundedWeights.value]).optional(),
   /** Of a `trainer`: the queue that its worker serves, and how long a training may wait there until one takes it (an hour). */
   taskQueue: taskQueueName.optional(),
   waitMs: z.number().int().min(1_000).max(604_800_000).optional(),

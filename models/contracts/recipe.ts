@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { indexConstraint } from './artifact.ts';
+import { indexConstraint, roundedWeights } from './artifact.ts';
 import { eventKinds } from './event.ts';
 import { digestString, machineName, surfaceName, taskQueueName } from './ids.ts';
 import { tuningSearch, tuningSpace } from './tuning.ts';
@@ -44,6 +44,8 @@ export const recipe = z.strictObject({
   index: indexConstraint.optional(),
   /** Present: it is trained on a GPU, unless there is none and the charter says to do without. */
   device: z.literal('gpu').optional(),
+  /** Present: item vectors are kept so, where what is measured at the first training allows it. */
+  weights: roundedWeights.optional(),
   /** Present: a worker of somebody else's trains it. */
   trainer: z.strictObject({ taskQueue: taskQueueName }).optional(),
 });

@@ -29,16 +29,33 @@ it('each thing that was asked for and is not given is an objection', () => {
 });
 
 it('the quickest is taken, but not for a difference that is as well chance, nor against an objection', () => {
-  expect(chooseWay([exact, of('exact-8bit', { p50Ms: 0.95 })]).chosen).toEqual(exact.way);
-  expect(chooseWay([exact, of('exact-8bit', { p50Ms: 0.8 }), of('exact-4bit', { p50Ms: 0.5 })]).chosen.way).toBe('exact-4bit');
-  expect(chooseWay([exact, of('exact-8bit', { p50Ms: 0.8 }), of('exact-4bit', { p50Ms: 0.5, objections: ['x'] })]).chosen.way).toBe('exact-8bit');
-  expect(chooseWay([{ ...exact, objections: ['x'] }, of('exact-8bit', { p50Ms: 2 })]).chosen.way).toBe('exact-8bit');
+  expect(chooseWay([exact, of('exact-8bit', { p50Ms: 0.95 })]).retrieval).toEqual(exact.way);
+  expect(chooseWay([exact, of('exact-8bit', { p50Ms: 0.8 }), of('exact-4bit', { p50Ms: 0.5 })]).retrieval.way).toBe('exact-4bit');
+  expect(chooseWay([exact, of('exact-8bit', { p50Ms: 0.8 }), of('exact-4bit', { p50Ms: 0.5, objections: ['x'] })]).retrieval.way).toBe('exact-8bit');
+  expect(chooseWay([{ ...exact, objections: ['x'] }, of('exact-8bit', { p50Ms: 2 })]).retrieval.way).toBe('exact-8bit');
   expect(
     chooseWay([
       { ...exact, objections: ['x'] },
       { ...fine, way: null, name: 'library', objections: ['no graph holds it'] },
-    ]).chosen,
+    ]).retrieval,
   ).toEqual(exact.way);
+});
+
+it('of items in 8 bits the quickest is taken, as long as the plainest way over them agrees with float32', () => {
+  const codes = (name: 'exact-8bit' | 'exact-4bit', more: Partial<MeasuredIndex> = {}) => of(name, { weights: '8-bit', bytes: 3e5, ...more });
+  const quick = of('exact-4bit', { p50Ms: 0.1 });
+  const kept = chooseWay([exact, codes('exact-8bit', { p50Ms: 3, agreementAt20: 0.9912 }), codes('exact-4bit', { p50Ms: 2 }), quick]);
+  expect(kept).toMatchObject({ retrieval: { way: 'exact-4bit' }, weights: '8-bit' });
+  expect(kept.why).toMatch(/^8 bits leave 0\.9912 of the best 20 as they were in 0\.30 of the size; the quickest .* 2\.00 ms/);
+  const tooSlow = chooseWay([exact, codes('exact-8bit', { objections: ['x'] }), codes('exact-4bit', { objections: ['x'] })]);
+  expect(tooSlow).toMatchObject({ retrieval: { way: 'exact-8bit' }, weights: '8-bit' });
+  const lossy = codes('exact-8bit', { agreementAt20: 0.9899, objections: ['x'] });
+  const refused = chooseWay([exact, lossy, codes('exact-4bit', { p50Ms: 0.01 }), quick]);
+  expect(refused).toEqual({
+    retrieval: quick.way,
+    why: expect.stringContaining('in float32, since 8 bits leave 0.9899 of the best 20 as they were, not 0.99; '),
+  });
+  expect(chooseWay([exact, lossy]).retrieval).toEqual(exact.way);
 });
 
 it('lists are measured where cells can save something, those that probe least first', () =>

@@ -10,19 +10,22 @@ import { declareInputs, disallowedScore } from '../recommend-interface.ts';
 import { openRecommendGraph } from '../session.ts';
 import { cutIntoCells } from './cells.ts';
 import { declareRetrieval } from './declare-retrieval.ts';
-import { itemTable, roundVectors } from './item-table.ts';
+import { type ItemVectors, itemTable, roundVectors } from './item-table.ts';
 import { productGraph } from './product-graph.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
 
-type Items = { itemCount: number; width: number; vectors: Float32Array; prior: Float32Array };
-type Way = { way: RetrievalWay; recallAtLeast: number };
-const ways: Way[] = [
+type Items = ItemVectors & { itemCount: number; prior: Float32Array };
+type Way = { way: RetrievalWay; codes: boolean; recallAtLeast: number };
+const inFloat: Omit<Way, 'codes'>[] = [
   { way: { way: 'exact' }, recallAtLeast: 1 },
   { way: { way: 'exact-8bit', rerank: 2 }, recallAtLeast: 0.999 },
   { way: { way: 'exact-4bit', rerank: 5 }, recallAtLeast: 0.99 },
   { way: { way: 'inverted-lists', cellItems: 24, probes: 60, seed: 3 }, recallAtLeast: 0.95 },
 ];
+/** Of items that a graph holds as codes, against the same in float32. */
+const ways: Way[] = [...inFloat.map((one) => ({ ...one, codes: false })), ...inFloat.slice(1).map((one) => ({ ...one, codes: true }))];
+const asHeld = (items: Items, codes: boolean): Items => (codes ? { ...items, ...roundVectors(items) } : items);
 const seesAll = ({ way }: RetrievalWay) => way !== 'inverted-lists';
 
 /** The promise, reckoned without any graph. */
@@ -45,7 +48,7 @@ async function withWay<T>(items: Items, retrieval: RetrievalWay, use: (ask: (req
 }
 
 /** Whole numbers, of which sums are exact in whatever order they are made, and equal scores are many. */
-const anyItems: fc.Arbitrary<Items> = fc
+const anyItems = fc
   .record({ itemCount: fc.integer({ min: 1, max: 150 }), width: fc.integer({ min: 1, max: 70 }), drawn: fc.nat() })
   .map((of) => {
     const random = createRandom(of.drawn);
@@ -53,6 +56,12 @@ const anyItems: fc.Arbitrary<Items> = fc
     const vectors = Float32Array.from({ length: (itemCount + 1) * width }, (_, place) => (place < itemCount * width ? random.below(7) - 3 : 0));
     const prior = Float32Array.from({ length: itemCount + 1 }, (_, item) => (item < itemCount ? random.below(3) : 0));
     return { itemCount, width, vectors, prior };
+  })
+  // Where a block has a number of 127, 8 bits hold whole numbers as they are.
+  .map((items): Items => {
+    for (let row = 0; row < items.itemCount; row += 1)
+      for (let f = 0; f < items.width; f += 64) items.vectors[row * items.width + f] = row % 2 === 0 ? 127 : -127;
+    return items;
   });
 const anyCase = anyItems.chain((items) =>
   fc.record({
@@ -93,13 +102,13 @@ function clustered({ itemCount, width, drawn }: { itemCount: number; width: numb
   return { itemCount, width, vectors, prior: new Float32Array(itemCount + 1) };
 }
 
-describe.each(ways)('$way.way', ({ way, recallAtLeast }) => {
+describe.each(ways)('$way.way, codes: $codes', ({ way, codes, recallAtLeast }) => {
   test('answers what is allowed, so many, best first, ties to the lower index; and all that there is where it looks at everything', () =>
     fc.assert(
       fc.asyncProperty(anyCase, async ({ items, request: drawn }) => {
         const request = requestOf(items, drawn);
         const best = bestOf(items, request);
-        const answer = await withWay(items, way, (ask) => ask(request));
+        const answer = await withWay(asHeld(items, codes), way, (ask) => ask(request));
         if (seesAll(way)) {
           expect(answer).toEqual(best);
           return;
@@ -116,7 +125,7 @@ describe.each(ways)('$way.way', ({ way, recallAtLeast }) => {
     ));
 
   test.each([64, 50, 24])(`finds at least ${recallAtLeast} of the best 100 among vectors of %i`, async (width) => {
-    const items = clustered({ itemCount: 6000, width, drawn: seed });
+    const items = asHeld(clustered({ itemCount: 6000, width, drawn: seed }), codes);
     const random = createRandom(seed + 1);
     await withWay(items, way, async (ask) => {
       let found = 0;
@@ -131,7 +140,7 @@ describe.each(ways)('$way.way', ({ way, recallAtLeast }) => {
   });
 
   test('has the full answer in the narrowest scope, and where nothing is asked for that could tell items apart', async () => {
-    const items = clustered({ itemCount: 3000, width: 20, drawn: seed });
+    const items = asHeld(clustered({ itemCount: 3000, width: 20, drawn: seed }), codes);
     const random = createRandom(seed + 2);
     await withWay(items, way, async (ask) => {
       const scopeBias = new Float32Array(items.itemCount).fill(disallowedScore);
@@ -154,7 +163,7 @@ describe.each(ways)('$way.way', ({ way, recallAtLeast }) => {
     const vectors = new Float32Array((itemCount + 1) * one.width);
     for (let item = 0; item < itemCount; item += 1)
       vectors.set(one.vectors.subarray((item % 5) * one.width, (item % 5) * one.width + one.width), item * one.width);
-    const items = { ...one, itemCount, vectors, prior: new Float32Array(itemCount + 1) };
+    const items = asHeld({ ...one, itemCount, vectors, prior: new Float32Array(itemCount + 1) }, codes);
     const answer = await withWay(items, way, (ask) => ask({ history: [0], historyWeight: [1], exclude: [], count: 50 }));
     expect(answer.items).toEqual(answer.items.toSorted((a, b) => a - b));
     expect(new Set(answer.items.map((item) => item % 5)).size).toBe(1);
@@ -162,11 +171,35 @@ describe.each(ways)('$way.way', ({ way, recallAtLeast }) => {
   });
 
   test('gives the same bytes for the same items', () => {
-    const items = clustered({ itemCount: 700, width: 33, drawn: seed });
+    const items = asHeld(clustered({ itemCount: 700, width: 33, drawn: seed }), codes);
     const [first, second] = [1, 2].map(() => digestBytes(productGraph({ ...structuredClone(items), retrieval: way })));
     expect(first).toBe(second);
   });
 });
+
+test('items as codes are a quarter of float32, however they are found, and there is no float32 of them to look at', () => {
+  const items = clustered({ itemCount: 5000, width: 64, drawn: seed });
+  const { length: whole } = productGraph({ ...items, retrieval: { way: 'exact' } });
+  const rounded = { ...items, ...roundVectors(items) };
+  expect(productGraph({ ...rounded }).length).toBeLessThan(0.3 * whole);
+  expect(productGraph({ ...rounded, retrieval: { way: 'inverted-lists', cellItems: 128, probes: 4, seed: 1 } }).length).toBeLessThan(0.35 * whole);
+  expect(() => productGraph({ ...rounded, retrieval: { way: 'exact' } })).toThrow(expect.objectContaining({ code: 'UND-INPUT' }));
+});
+
+test('vectors that 8 bits hold are half a step from the others at most, of whatever width', () =>
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 140 }), fc.constantFrom(1e-3, 1e6), fc.nat(), (width, size, drawn) => {
+      const random = createRandom(drawn);
+      const vectors = Float32Array.from({ length: 6 * width }, (_, place) => (place < width ? 0 : size * (2 * random.float() - 1)));
+      const { vectors: rounded, codes } = roundVectors({ vectors, width });
+      for (const [place, number] of rounded.entries()) {
+        const row = Math.floor(place / width);
+        const scale = codes?.scales[row * codes.blocks + Math.floor((place % width) / codes.blockSize)] as number;
+        expect(Math.abs(number - (vectors[place] as number))).toBeLessThanOrEqual(0.5001 * scale);
+      }
+    }),
+    { seed, numRuns: 60 },
+  ));
 
 test('the bytes of a graph that looks at everything in float32 are what they were', () => {
   const vectors = Float32Array.from({ length: 40 }, (_, place) => (place < 36 ? ((place * 7) % 11) - 5 : 0));
