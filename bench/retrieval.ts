@@ -1,3 +1,4 @@
+import { graphSize } from '../models/graph/graph-files.ts';
 import type { RetrievalWay } from '../models/contracts/artifact.ts';
 import { productGraph } from '../models/graph/retrieval/product-graph.ts';
 import { openRecommendGraph, type RecommendGraph } from '../models/graph/session.ts';
@@ -41,9 +42,9 @@ type Opened = { graph: RecommendGraph; bytes: number; buildSeconds: number };
 
 async function open(data: RetrievalData, retrieval: RetrievalWay): Promise<Opened> {
   const startedMs = performance.now();
-  const bytes = productGraph({ ...data, prior: new Float32Array(data.itemCount + 1), retrieval });
+  const exported = productGraph({ ...data, prior: new Float32Array(data.itemCount + 1), retrieval });
   const buildSeconds = (performance.now() - startedMs) / 1000;
-  return { graph: await openRecommendGraph({ bytes, itemCount: data.itemCount, maxHistory: 50 }), bytes: bytes.byteLength, buildSeconds };
+  return { graph: await openRecommendGraph({ ...exported, itemCount: data.itemCount, maxHistory: 50 }), bytes: graphSize(exported), buildSeconds };
 }
 
 async function measureOurs(data: RetrievalData): Promise<{ measured: MeasuredRetrieval[]; truth: number[][] }> {

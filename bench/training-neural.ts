@@ -111,7 +111,7 @@ async function peerStep(): Promise<() => Promise<unknown>> {
   graph.output({ name: 'to_vectors', type: 'float32', shape: [entries, width], value: graph.node('MatMul', [shares, table]) });
   const back = graph.node('Gemm', [shares, vectors], { transA: { int: 1 } });
   graph.output({ name: 'to_table', type: 'float32', shape: [items, width], value: back });
-  const session = await InferenceSession.create(graph.build(), { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const session = await InferenceSession.create(graph.build().bytes, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   const feeds = {
     vectors: new Tensor('float32', drawn(entries * width, 1), [entries, width]),
     table: new Tensor('float32', drawn(items * width, 2), [items, width]),

@@ -1,3 +1,4 @@
+import { graphFiles } from '../models/graph/graph-files.ts';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Embeddings, Interactions } from '../models/algorithms/algorithm.ts';
@@ -72,7 +73,7 @@ export async function makeServedState(input: {
         historyWeight: history.map(() => 1),
       }));
       const parity = makeParityRecord({ model, itemCount, maxHistory: model.maxHistory, seed, histories });
-      const files = { 'recommend.onnx': model.exportGraph(), 'vocabulary.json': Buffer.from(JSON.stringify(itemIds)) };
+      const files = { ...graphFiles(model.exportGraph()), 'vocabulary.json': Buffer.from(JSON.stringify(itemIds)) };
       const digests = Object.fromEntries(Object.entries(files).map(([file, bytes]) => [file, digestBytes(bytes)]));
       const nothing = digestJson(null);
       const made = model.embeddings?.();

@@ -64,7 +64,7 @@ test('every algorithm writes graphs that the checker of ONNX has nothing against
     if (model.products !== undefined) ways.push({ way: 'inverted-lists', cellItems: 8, probes: 3, seed });
     for (const retrieval of ways) {
       paths.push(join(folder, `${name} ${retrieval.way}.onnx`));
-      await writeFile(paths.at(-1) as string, model.exportGraph({ retrieval }));
+      await writeFile(paths.at(-1) as string, model.exportGraph({ retrieval }).bytes);
     }
   }
   const { stdout } = await promisify(execFile)(python, ['-c', checker, ...paths], { env: { PATH: process.env.PATH } });

@@ -56,7 +56,7 @@ export async function measureArm({
 }): Promise<number[]> {
   const { train, test, items } = split;
   const inScope = new Set(train.vocabulary.filter((_, index) => test.scopeBias[index] === 0));
-  const graph = await openRecommendGraph({ bytes: model.graph, itemCount: model.vocabulary.length, maxHistory: model.maxHistory });
+  const graph = await openRecommendGraph({ ...model.graph, itemCount: model.vocabulary.length, maxHistory: model.maxHistory });
   const ranker = rankerOf({ graph, vocabulary: model.vocabulary, allowed: (itemId) => inScope.has(itemId) });
   try {
     const rank = rankUser({ ranker, vocabulary: train.vocabulary });

@@ -1,3 +1,4 @@
+import type { GraphBytes } from '../../models/graph/onnx-builder.ts';
 import type { Model } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
@@ -11,7 +12,7 @@ import { readTrain } from '../windows/read-window.ts';
 
 /** A train part by its last day and its length; begun from the one of a week before, so many weeks in a row. */
 export type Ending = { to: string; days: number; warmSteps: number };
-export type TrainedModel = { graph: Uint8Array; kept: Uint8Array | undefined; vocabulary: string[]; maxHistory: number; rows: number; seconds: number };
+export type TrainedModel = { graph: GraphBytes; kept: Uint8Array | undefined; vocabulary: string[]; maxHistory: number; rows: number; seconds: number };
 
 type DayRange = WindowManifest['train'];
 type About = { data: DataState; charter: Pick<Charter, 'timeZone' | 'seed' | 'window'>; rulesDigest: string };

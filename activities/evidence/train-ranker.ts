@@ -22,6 +22,6 @@ export async function trainRanker({ recipe, train: { interactions, vocabulary, a
     beat();
   };
   const model = await algorithm.train({ interactions, params: parseParams(algorithm, recipe.params), seed: recipe.seed, attributes }, { onStep, threads });
-  const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: vocabulary.length, maxHistory: model.maxHistory });
+  const graph = await openRecommendGraph({ ...model.exportGraph(), itemCount: vocabulary.length, maxHistory: model.maxHistory });
   return rankerOf({ graph, vocabulary, allowed });
 }

@@ -126,7 +126,7 @@ it('measures cells where there are many items, and holds replicas to what a grap
   const histories = mixedHistories({ interactions, maxHistory: 10, seed, count: 20 });
   const record = makeParityRecord({ model, itemCount, maxHistory: 10, seed, histories });
   const held = async (retrieval: RetrievalWay, of = record) => {
-    const graph = await openRecommendGraph({ bytes: model.exportGraph({ retrieval }), itemCount, maxHistory: 10 });
+    const graph = await openRecommendGraph({ ...model.exportGraph({ retrieval }), itemCount, maxHistory: 10 });
     try {
       return await listedParity(graph, of);
     } finally {

@@ -1,3 +1,4 @@
+import { graphSize } from '../../models/graph/graph-files.ts';
 import { cpus } from 'node:os';
 import { quantile } from '../../experiments/ranking/grouped-means.ts';
 import type { Interactions, Model, Ranked, ScoreRequest } from '../../models/algorithms/algorithm.ts';
@@ -159,17 +160,17 @@ class Measurer {
       await beat?.();
       const startedMs = performance.now();
       await cutCells({ model, interactions, beat }, way);
-      const bytes = model.exportGraph({ retrieval: way });
+      const exported = model.exportGraph({ retrieval: way });
       // Cells are cut for the first of those that look into them.
       const buildSeconds = Math.max((performance.now() - startedMs) / 1000, way.way === 'inverted-lists' ? this.#cutSeconds : 0);
       if (way.way === 'inverted-lists') this.#cutSeconds = buildSeconds;
-      const graph = await openRecommendGraph({ bytes, itemCount, maxHistory: model.maxHistory });
+      const graph = await openRecommendGraph({ ...exported, itemCount, maxHistory: model.maxHistory });
       try {
         const { answers, times } = await askAll((request) => graph.recommend(request), this.requests, beat);
         if (this.#truth.length === 0) this.#truth = answers;
         const found = answers.map(({ items }) => items);
         const judged = this.#judge(
-          { way, ...(weights && { weights }), name: nameOf(way), ...percentiles(times), bytes: bytes.byteLength, buildSeconds },
+          { way, ...(weights && { weights }), name: nameOf(way), ...percentiles(times), bytes: graphSize(exported), buildSeconds },
           found,
         );
         added.push(judged);

@@ -17,7 +17,7 @@ const itemCount = 30;
 async function openGuest(make: (builder: OnnxBuilder, inputs: ReturnType<typeof declareInputs>) => void) {
   const builder = new OnnxBuilder({ name: 'guest' });
   make(builder, declareInputs(builder, itemCount));
-  const graph = await openRecommendGraph({ bytes: builder.build(), itemCount, maxHistory: 5 });
+  const graph = await openRecommendGraph({ ...builder.build(), itemCount, maxHistory: 5 });
   onTestFinished(() => graph.close());
   return graph;
 }
@@ -54,7 +54,7 @@ async function tryBytes(bytes: Uint8Array, timeoutMs?: number) {
 function graphOf(build: Build): Uint8Array {
   const builder = new OnnxBuilder({ name: 'guest' });
   build(builder, declareInputs(builder, itemCount));
-  return builder.build();
+  return builder.build().bytes;
 }
 
 /** Its scores go through `change` first. */
@@ -145,7 +145,7 @@ it('does not wait for a graph that never ends', async () => {
   body.output({ name: 'sum_now', type: 'float32', shape: [itemCount + 1], value: sum });
   const bytes = changed((builder, given) => {
     const [often, yes] = [builder.constant([Number.MAX_SAFE_INTEGER], []), builder.node('Cast', [builder.constant([1], [])], { to: { int: 9 } })];
-    return builder.node('Loop', [often, yes, given], { body: { graph: graphWithin(body.build()) } });
+    return builder.node('Loop', [often, yes, given], { body: { graph: graphWithin(body.build().bytes) } });
   });
   const startedMs = performance.now();
   await expect(tryBytes(bytes, 2_000)).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: 'The graph did not answer within 2 s' });

@@ -1,3 +1,4 @@
+import { graphFiles, graphIn } from '../../models/graph/graph-files.ts';
 import { z } from 'zod';
 import type { Embeddings } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
@@ -74,7 +75,7 @@ export async function trainCandidate(context: Context, input: TrainRequest, beat
   // What a replica holds for slates: not what is kept for a later training, nor vectors, which are loaded where they are asked for.
   const idle: readonly string[] = [warmFile, tuningFile, indexFile, distillationFile];
   const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (idle.includes(name) ? sum : sum + file.byteLength), 0);
-  const graph = await openRecommendGraph({ bytes: exported.files['recommend.onnx'], itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
+  const graph = await openRecommendGraph({ ...graphIn(exported.files), itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
     const parity = await parityOf(graph, exported);
     const checked = await checkParity({ graph, record: parity });
@@ -194,7 +195,7 @@ async function train(context: Context, input: TrainRequest, asked: Recipe, { bea
   const distilled = model.distillation?.();
   return {
     files: {
-      'recommend.onnx': served.exportGraph({ retrieval: choice?.retrieval }),
+      ...graphFiles(served.exportGraph({ retrieval: choice?.retrieval })),
       'vocabulary.json': Buffer.from(JSON.stringify(vocabulary)),
       ...(kept === undefined ? {} : { [warmFile]: kept }),
       ...(choice === undefined ? {} : { [indexFile]: indexBytes(choice) }),

@@ -1,5 +1,6 @@
+import { type GraphFiles, graphFiles } from '../../models/graph/graph-files.ts';
 import type { z } from 'zod';
-import type { ArtifactFiles, ParityRecord } from '../../models/contracts/artifact.ts';
+import type { ParityRecord } from '../../models/contracts/artifact.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Recipe } from '../../models/contracts/recipe.ts';
 import { factorsManifest, trainAnswer } from '../../models/contracts/train-job.ts';
@@ -22,7 +23,7 @@ const maxManifestBytes = 64 * 1024;
 /** As iALS by itself. */
 const foldInSteps = 8;
 
-type Made = { files: Pick<ArtifactFiles, 'recommend.onnx'>; parity: ParityRecord; maxHistory: number };
+type Made = { files: GraphFiles; parity: ParityRecord; maxHistory: number };
 
 /**
  * What a worker of somebody else's left in its job's `out/`: a graph, which is tried in a process of its own as a guest's is, or vectors of items, over which the
@@ -76,7 +77,7 @@ async function graphOverFactors({ trainingThreads: threads }: Context, { out, tr
   const settings = { alpha, lambda, frequencyScaling, foldInSteps };
   const model = await modelOverFactors({ factors, dimensions, settings, maxHistory, interactions, threads });
   const histories = mixedHistories({ interactions, maxHistory, seed, count: 20 });
-  return { files: { 'recommend.onnx': model.exportGraph() }, maxHistory, parity: makeParityRecord({ model, itemCount, maxHistory, seed, histories }) };
+  return { files: graphFiles(model.exportGraph()), maxHistory, parity: makeParityRecord({ model, itemCount, maxHistory, seed, histories }) };
 }
 
 async function manifestOf<T>(out: string, schema: z.ZodType<T>): Promise<T> {

@@ -66,7 +66,7 @@ async function leaveGraph({ out }: Opened, itemCount: number): Promise<void> {
   const inputs = declareInputs(builder, itemCount);
   const scores = Float32Array.from({ length: itemCount + 1 }, (_, item) => itemCount - item);
   declareAnswer(builder, inputs, builder.constant(scores, [itemCount + 1]), itemCount);
-  await writeFile(join(out, 'recommend.onnx'), builder.build());
+  await writeFile(join(out, 'recommend.onnx'), builder.build().bytes);
   await writeFile(join(out, 'guest.json'), JSON.stringify({ interface: 'understudy.recommend/1', name: 'mine', maxHistory: 9 }));
 }
 

@@ -1,3 +1,5 @@
+import type { GraphBytes } from '../../models/graph/onnx-builder.ts';
+import { graphSize } from '../../models/graph/graph-files.ts';
 import { GroupedMeans } from '../../experiments/ranking/grouped-means.ts';
 import { measureUser, metricNames } from '../../experiments/ranking/metrics.ts';
 import type { Interactions } from '../../models/algorithms/algorithm.ts';
@@ -68,11 +70,11 @@ export async function evaluate(input: EvaluateInput): Promise<Evaluation> {
     { threads: input.threads, onStep: ({ done, total, note }) => report(`training: ${Math.round((100 * done) / total)} % (${note})`) },
   );
   const trainSeconds = (input.nowMs() - startMs) / 1000;
-  const bytes = model.exportGraph();
+  const exported = model.exportGraph();
   const known = validation === undefined ? [train] : [train, validation];
   const queries = input.asks === 'rest' ? userQueries({ known, test, vocabulary }) : nextItemQueries({ test, vocabulary });
   const isCold = items === undefined ? undefined : coldOf(interactions);
-  const found = await rankAll({ graph: { bytes, itemCount: vocabulary.length, maxHistory: model.maxHistory }, queries, isCold, ...input });
+  const found = await rankAll({ graph: { ...exported, itemCount: vocabulary.length, maxHistory: model.maxHistory }, queries, isCold, ...input });
   if (found.users === 0)
     throw new UnderstudyError(
       'UND-NO-DATA',
@@ -80,7 +82,7 @@ export async function evaluate(input: EvaluateInput): Promise<Evaluation> {
         ? 'No user of the test file has an item that the training file does not have for the same user'
         : 'No user of the test file has two rows, the one after the other',
     );
-  return { model: input.model, ...found, trainSeconds, graphBytes: bytes.length };
+  return { model: input.model, ...found, trainSeconds, graphBytes: graphSize(exported) };
 }
 
 /** The same rows, with items behind theirs that have none. */
@@ -96,7 +98,7 @@ function coldOf({ items, itemCount }: Interactions): (item: number) => boolean {
 }
 
 type RankInput = {
-  graph: { bytes: Uint8Array; itemCount: number; maxHistory: number };
+  graph: GraphBytes & { itemCount: number; maxHistory: number };
   queries: Iterable<Query>;
   isCold: ((item: number) => boolean) | undefined;
 } & Pick<EvaluateInput, 'test' | 'cutoffs' | 'seed' | 'report'>;

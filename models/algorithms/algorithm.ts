@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { RetrievalWay } from '../contracts/artifact.ts';
 import type { Measure } from '../contracts/embedding-set.ts';
-import type { OnnxBuilder } from '../graph/onnx-builder.ts';
+import type { GraphBytes, OnnxBuilder } from '../graph/onnx-builder.ts';
 import type { RecommendInputs } from '../graph/recommend-interface.ts';
 import type { ItemScoring } from '../graph/retrieval/item-scoring.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -76,11 +76,11 @@ export interface Model {
   /** Best first, ties to the lower index, disallowed items absent (so it may be shorter than `count`). */
   recommend(request: ScoreRequest): Ranked;
   /**
-   * `recommend.onnx` by the interface in contracts/artifact.ts. Deterministic bytes.
+   * `recommend.onnx` and its weights by the interface in contracts/artifact.ts. Deterministic bytes.
    * @param how of models that score by a product of vectors; absent: by looking at every item
    * @throws UND-INPUT where a way is none for the model
    */
-  exportGraph(how?: { retrieval?: RetrievalWay | undefined }): Uint8Array;
+  exportGraph(how?: { retrieval?: RetrievalWay | undefined }): GraphBytes;
   maxHistory: number;
   /**
    * Present where item vectors are most of its graph: the same model over the nearest vectors that 8 bits hold (models/graph/retrieval/item-table.ts). Its

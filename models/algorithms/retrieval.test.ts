@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RetrievalWay } from '../contracts/artifact.ts';
-import { digestBytes } from '../contracts/digest.ts';
+import { graphDigest } from '../graph/graph-files.ts';
 import { graphWeights } from '../graph/graph-weights.ts';
 import { checkParity, makeParityRecord, mixedHistories } from '../graph/parity.ts';
 import { openRecommendGraph } from '../graph/session.ts';
@@ -70,10 +70,10 @@ async function expectWays(one: (typeof cases)[number], model: Model, of: Retriev
       expect(() => model.exportGraph({ retrieval })).toThrow(expect.objectContaining({ code: 'UND-INPUT' }));
       continue;
     }
-    const bytes = model.exportGraph({ retrieval });
-    expect(digestBytes(bytes)).not.toBe(exact);
-    expect(digestBytes(model.exportGraph({ retrieval }))).toBe(digestBytes(bytes));
-    const graph = await openRecommendGraph({ bytes, itemCount, maxHistory: model.maxHistory });
+    const exported = model.exportGraph({ retrieval });
+    expect(graphDigest(exported)).not.toBe(exact);
+    expect(graphDigest(model.exportGraph({ retrieval }))).toBe(graphDigest(exported));
+    const graph = await openRecommendGraph({ ...exported, itemCount, maxHistory: model.maxHistory });
     try {
       expect(await checkParity({ graph, record })).toMatchObject({ requests: 42, passed: true });
       const exclude = Array.from({ length: itemCount }, (_, item) => item);
@@ -88,8 +88,8 @@ async function expectWays(one: (typeof cases)[number], model: Model, of: Retriev
 describe.each(cases)('$name with $params', (one) => {
   test('answers as its trainer does, whichever way its graph finds the best; or says that the way is none for it', async () => {
     const model = await train(one);
-    const exact = digestBytes(model.exportGraph());
-    expect(digestBytes(model.exportGraph({ retrieval: { way: 'exact' } }))).toBe(exact);
+    const exact = graphDigest(model.exportGraph());
+    expect(graphDigest(model.exportGraph({ retrieval: { way: 'exact' } }))).toBe(exact);
     await expectWays(one, model, ways, exact);
   });
 
@@ -97,8 +97,9 @@ describe.each(cases)('$name with $params', (one) => {
     const model = await train(one);
     const rounded = model.rounded?.() as Model;
     expect(() => rounded.exportGraph({ retrieval: { way: 'exact' } })).toThrow(expect.objectContaining({ code: 'UND-INPUT' }));
-    await expectWays(one, rounded, [{ way: 'exact-8bit', rerank: 2 }, ...ways], digestBytes(model.exportGraph()));
-    const held = (of: Model) => graphWeights(of.exportGraph()).flatMap(({ name, type }) => (/^item_(vectors|factors)/.test(name) ? [`${type} ${name}`] : []));
+    await expectWays(one, rounded, [{ way: 'exact-8bit', rerank: 2 }, ...ways], graphDigest(model.exportGraph()));
+    const held = (of: Model) =>
+      graphWeights(of.exportGraph().bytes).flatMap(({ name, type }) => (/^item_(vectors|factors)/.test(name) ? [`${type} ${name}`] : []));
     expect(held(model)).toEqual([expect.stringMatching(/^float32 item_(vectors|factors)$/)]);
     expect(held(rounded)).toEqual([expect.stringMatching(/^uint8 item_\w+_codes$/), expect.stringMatching(/^float32 item_\w+_scales$/)]);
   });

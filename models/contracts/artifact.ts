@@ -15,6 +15,8 @@ import { digestString, machineName, surfaceName } from './ids.ts';
  * - `scores`         float32 [count]  below -1e8 means: not allowed, ignore this and all after it.
  */
 export const recommendGraphInterface = 'understudy.recommend/1';
+/** By this name a graph knows the file of its large tensors, which lies beside it; absent where it has none, or holds them itself. */
+export const weightsFile = 'recommend.weights';
 
 /**
  * How a graph finds the best of its items (models/graph/retrieval). `rerank`: so many candidates for each item that is to be answered are scored again in
@@ -106,7 +108,7 @@ export const artifactManifest = z.strictObject({
   itemCount: z.number().int().min(1),
   /** Longest history the model reads; older entries are dropped by the caller. */
   maxHistory: z.number().int().min(1).max(1000),
-  /** file name → digest: `recommend.onnx`, `vocabulary.json` (array of item ids, index = position), others as the algorithm needs. */
+  /** file name → digest: `recommend.onnx` with or without `recommend.weights`, `vocabulary.json` (array of item ids, index = position), others as the algorithm needs. */
   files: z.record(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,100}$/), digestString),
   /** Version of the embedding set that the model made or was made over (contracts/embedding-set.ts). Absent: none, as of all that came before there were any. */
   embeddings: digestString.optional(),

@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/minimal.js';
+import { weightsFile } from '../contracts/artifact.ts';
 
 /**
  * Writes ONNX models. The field numbers are those of onnx.proto (ONNX 1.16, IR version 9). The bytes depend on the calls alone:
@@ -22,6 +23,14 @@ export type AttributeValue = { int: number } | { ints: readonly number[] } | { f
 /** int64 is given as plain whole numbers. */
 export type ConstantData = Float32Array | Int32Array | Uint8Array | readonly number[];
 
+/** A ModelProto, and the file beside it that holds its large tensors, where it has any: under the name `weightsFile`. */
+export type GraphBytes = { bytes: Uint8Array; weights?: Uint8Array | undefined };
+
+/** Tensors from here on stand outside: from a file they are mapped into memory, which all sessions share, and of any size. */
+const outsideFromBytes = 65_536;
+/** Where each of them begins: at a page, as mapping asks. */
+const pageBytes = 4096;
+
 type Writer = protobuf.Writer;
 
 export class OnnxBuilder {
@@ -30,6 +39,8 @@ export class OnnxBuilder {
   readonly #outputs: Uint8Array[] = [];
   readonly #initializers: Uint8Array[] = [];
   #nodes: Uint8Array[] = [];
+  readonly #outside: { data: Uint8Array; offset: number }[] = [];
+  #outsideBytes = 0;
   readonly #scalars = new Map<string, Value>();
   /** Of operators that are not ONNX's own, by name. */
   readonly #domains = new Set<string>();
@@ -54,8 +65,17 @@ export class OnnxBuilder {
   constant(data: ConstantData, shape: readonly number[], name = this.#nextName()): Value {
     const size = shape.reduce((product, dimension) => product * dimension, 1);
     if (size !== data.length) throw new RangeError(`constant ${name}: ${data.length} numbers do not fill the shape [${shape.join(', ')}]`);
-    this.#initializers.push(tensor(name, data, shape));
+    const bytes = littleEndianBytes(data);
+    const place = bytes.length < outsideFromBytes ? undefined : this.#putOutside(bytes);
+    this.#initializers.push(tensor({ name, type: elementTypeOf(data), shape, bytes, place }));
     return { name };
+  }
+
+  #putOutside(data: Uint8Array): Place {
+    const offset = Math.ceil(this.#outsideBytes / pageBytes) * pageBytes;
+    this.#outside.push({ data, offset });
+    this.#outsideBytes = offset + data.length;
+    return { offset, length: data.length };
   }
 
   /** A one-element int64 tensor [1]; asked for twice, it stands once in the file. */
@@ -101,8 +121,7 @@ export class OnnxBuilder {
     }
   }
 
-  /** The bytes of the ModelProto. */
-  build(): Uint8Array {
+  build(): GraphBytes {
     const graph = protobuf.Writer.create();
     for (const bytes of this.#nodes) graph.uint32(tag(1)).bytes(bytes);
     graph.uint32(tag(2)).string(this.#name);
@@ -116,7 +135,11 @@ export class OnnxBuilder {
     model.uint32(tag(7)).bytes(graph.finish());
     model.uint32(tag(8)).fork().uint32(tag(2, 'varint')).int64(opsetVersion).ldelim();
     for (const domain of this.#domains) model.uint32(tag(8)).fork().uint32(tag(1)).string(domain).uint32(tag(2, 'varint')).int64(extraOpsetVersion).ldelim();
-    return Uint8Array.from(model.finish());
+    const bytes = Uint8Array.from(model.finish());
+    if (this.#outside.length === 0) return { bytes };
+    const weights = new Uint8Array(this.#outsideBytes);
+    for (const { data, offset } of this.#outside) weights.set(data, offset);
+    return { bytes, weights };
   }
 
   #nextName(): string {
@@ -177,15 +200,23 @@ function attribute(writer: Writer, name: string, value: AttributeValue): Writer 
   return writer.uint32(tag(20, 'varint')).int32(type);
 }
 
-function tensor(name: string, data: ConstantData, shape: readonly number[]): Uint8Array {
-  const type = elementTypeOf(data);
+/** Of bytes in the file beside the graph. */
+type Place = { offset: number; length: number };
+type TensorInput = { name: string; type: ElementType; shape: readonly number[]; bytes: Uint8Array; place: Place | undefined };
+
+function tensor({ name, type, shape, bytes, place }: TensorInput): Uint8Array {
   const writer = protobuf.Writer.create();
   for (const dimension of shape) writer.uint32(tag(1, 'varint')).int64(dimension);
   writer.uint32(tag(2, 'varint')).int32(elementCodes[type]);
   writer.uint32(tag(8)).string(name);
-  writer.uint32(tag(9)).bytes(littleEndianBytes(data));
-  return writer.finish();
+  if (place === undefined) return writer.uint32(tag(9)).bytes(bytes).finish();
+  for (const [key, value] of Object.entries({ location: weightsFile, ...place }))
+    writer.uint32(tag(13)).fork().uint32(tag(1)).string(key).uint32(tag(2)).string(String(value)).ldelim();
+  return writer.uint32(tag(14, 'varint')).int32(externalLocation).finish();
 }
+
+/** As onnx.proto numbers it (TensorProto.DataLocation). */
+const externalLocation = 1;
 
 function elementTypeOf(data: ConstantData): ElementType {
   if (data instanceof Float32Array) return 'float32';

@@ -20,7 +20,7 @@ function echoGraph(scores: readonly number[]): Uint8Array {
   const base = graph.constant(Float32Array.of(...scores, 0), [itemCount + 1]);
   const total = graph.node('ScatterElements', [base, inputs.history, inputs.historyWeight], { axis: { int: 0 }, reduction: { string: 'add' } });
   declareAnswer(graph, inputs, total, itemCount);
-  return graph.build();
+  return graph.build().bytes;
 }
 
 async function open(bytes: Uint8Array, maxHistory = 3): Promise<RecommendGraph> {
@@ -49,7 +49,7 @@ test('ties go to the lower index among many items', async () => {
     ),
     many,
   );
-  const session = await openRecommendGraph({ bytes: graph.build(), itemCount: many, maxHistory: 1 });
+  const session = await openRecommendGraph({ ...graph.build(), itemCount: many, maxHistory: 1 });
   opened.push(session);
   for (const count of [1, 10, 100, 800, 3000]) {
     const expected = Array.from({ length: many }, (_, item) => item).sort((a, b) => (b % 7) - (a % 7) || a - b);
@@ -110,7 +110,7 @@ test('refuses a graph with other inputs and outputs, naming all that is wrong', 
   graph.input({ name: 'count', type: 'int64', shape: [1] });
   graph.input({ name: 'mood', type: 'float32', shape: [1] });
   graph.output({ name: 'scores', type: 'float32', shape: ['h'], value: history });
-  const error = await openRecommendGraph({ bytes: graph.build(), itemCount, maxHistory: 1 }).catch((caught: unknown) => caught);
+  const error = await openRecommendGraph({ ...graph.build(), itemCount, maxHistory: 1 }).catch((caught: unknown) => caught);
   expect(error).toMatchObject({ code: 'UND-ARTIFACT' });
   for (const part of [
     "input 'history' is float32, not int64",
@@ -137,7 +137,7 @@ test('the builder writes every kind of constant and attribute', async () => {
   const rows = graph.node('Gather', [leaky, graph.constant(Int32Array.of(2, 0), [2])]);
   const flat = graph.node('Reshape', [rows, graph.constant([-1], [1])]);
   graph.output({ name: 'y', type: 'float32', shape: [4], value: graph.node('Add', [flat, graph.float32(10)]) });
-  const session = await InferenceSession.create(graph.build());
+  const session = await InferenceSession.create(graph.build().bytes);
   const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(1, 2, -3, 4, 5, -6), [2, 3]) });
   expect(Array.from((y as Tensor).data as Float32Array)).toEqual([8.5, 7, 11, 14]);
   await session.release();

@@ -1,6 +1,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Ranked, ScoreRequest } from '../algorithms/algorithm.ts';
+import { weightsFile } from '../contracts/artifact.ts';
 import { asUnderstudyError, UnderstudyError } from '../contracts/problem.ts';
+import type { GraphBytes } from './onnx-builder.ts';
 import { allowedScoreFloor } from './recommend-interface.ts';
 
 /** A loaded `recommend.onnx`. It belongs to the thread that opened it; its work runs inside the call. */
@@ -21,10 +23,10 @@ const expectedOutputs = { items: 'int64', scores: 'float32' } as const;
 
 /**
  * Opens a graph with one thread and checks that it has the inputs and outputs of `understudy.recommend/1`.
- * @param path a file (external data beside it is found); or `bytes`.
+ * @param source a file, whose weights beside it are mapped into memory; or bytes, with those of its weights where they stand outside.
  * @throws UND-ARTIFACT naming everything that is wrong.
  */
-export async function openRecommendGraph(source: { bytes?: Uint8Array; path?: string; itemCount: number; maxHistory: number }): Promise<RecommendGraph> {
+export async function openRecommendGraph(source: (GraphBytes | { path: string }) & { itemCount: number; maxHistory: number }): Promise<RecommendGraph> {
   const { itemCount, maxHistory } = source;
   const session = await createSession(source);
   const wrong = [
@@ -67,7 +69,7 @@ export async function openRecommendGraph(source: { bytes?: Uint8Array; path?: st
   };
 }
 
-async function createSession({ bytes, path }: { bytes?: Uint8Array; path?: string }): Promise<InferenceSession> {
+async function createSession(source: GraphBytes | { path: string }): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
     executionMode: 'sequential',
@@ -77,12 +79,12 @@ async function createSession({ bytes, path }: { bytes?: Uint8Array; path?: strin
     logSeverityLevel: 4,
   };
   try {
-    if (bytes !== undefined) return await InferenceSession.create(bytes, options);
-    if (path !== undefined) return await InferenceSession.create(path, options);
+    if ('path' in source) return await InferenceSession.create(source.path, options);
+    const { bytes, weights } = source;
+    return await InferenceSession.create(bytes, weights === undefined ? options : { ...options, externalData: [{ path: weightsFile, data: weights }] });
   } catch (error) {
     throw new UnderstudyError('UND-ARTIFACT', `ONNX Runtime cannot load the graph: ${firstLine(error)}`, { cause: error });
   }
-  throw new UnderstudyError('UND-INPUT', 'openRecommendGraph needs the bytes or the path of a graph');
 }
 
 function differences(

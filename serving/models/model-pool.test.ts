@@ -1,3 +1,4 @@
+import { graphFiles } from '../../models/graph/graph-files.ts';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -178,15 +179,15 @@ async function putSlowModel(size = 320): Promise<string> {
   const product = graph.node('MatMul', [large, graph.constant(new Float32Array(size * size).fill(1e-9), [size, size], 'matrix')]);
   const nothing = graph.node('Reshape', [graph.node('Mul', [graph.node('ReduceMax', [product]), graph.float32(0)]), graph.int64(1)]);
   declareAnswer(graph, inputs, graph.node('Add', [graph.constant(scores, [itemCount + 1], 'item_scores'), nothing]), itemCount);
-  const bytes = graph.build();
+  const exported = graph.build();
   const maxHistory = 50;
   const model = {
     maxHistory,
     recommend: (request: Parameters<typeof rankScores>[0]['request']) => rankScores({ scores, itemCount, request }),
-    exportGraph: () => bytes,
+    exportGraph: () => exported,
   };
   const parity = makeParityRecord({ model, itemCount, maxHistory, seed: 1, histories: [{ history: [1], historyWeight: [1] }] });
-  const files = { 'recommend.onnx': bytes, 'vocabulary.json': Buffer.from(JSON.stringify(state.itemIds)) };
+  const files = { ...graphFiles(exported), 'vocabulary.json': Buffer.from(JSON.stringify(state.itemIds)) };
   const none = digestJson(null);
   const manifest = {
     kind: 'artifact',

@@ -41,7 +41,7 @@ it('scores by the weighted mean similarity, the older the less, by the measure o
 it('an item without a vector scores lowest whatever the history, has no say in one, and the graph says the same', async () => {
   for (const measure of ['cosine', 'dot'] as const) {
     const model = await made({ dimensions: 2, measure, vectors });
-    const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: 5, maxHistory: model.maxHistory });
+    const graph = await openRecommendGraph({ ...model.exportGraph(), itemCount: 5, maxHistory: model.maxHistory });
     for (const history of [[0], [1], [4], [4, 3], [3, 2, 5, 0]]) {
       const request = { history, historyWeight: history.map((item) => (item === 5 ? 0 : 1)), exclude: [], count: 5 };
       const answers = [model.recommend(request), await graph.recommend(request)];

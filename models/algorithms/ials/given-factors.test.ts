@@ -82,7 +82,7 @@ test('the graph answers as the model does', async () => {
   const interactions = someInteractions(itemCount);
   const made = await model(someFactors(itemCount, dimensions, seed), dimensions, itemCount);
   const histories = mixedHistories({ interactions, maxHistory: 20, seed, count: 10 });
-  const graph = await openRecommendGraph({ bytes: made.exportGraph(), itemCount, maxHistory: 20 });
+  const graph = await openRecommendGraph({ ...made.exportGraph(), itemCount, maxHistory: 20 });
   try {
     const record = makeParityRecord({ model: made, itemCount, maxHistory: 20, seed, histories });
     expect(await checkParity({ graph, record })).toMatchObject({ passed: true });

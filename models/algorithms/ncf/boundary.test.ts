@@ -47,7 +47,7 @@ test('whoever is the last candidate by rounding changes no answer, and what lies
   const params = ncf.params.parse({ first, candidates, hidden: [16], dimensions: 8, learningRate: 0.02, behindShare: 0.25, heldOutShare: 0, epochs: 30 });
   const model = await ncf.train({ interactions, params, seed });
   const alone = await ials.train({ interactions, params: ials.params.parse(first.params), seed });
-  const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount, maxHistory: model.maxHistory });
+  const graph = await openRecommendGraph({ ...model.exportGraph(), itemCount, maxHistory: model.maxHistory });
   onTestFinished(() => graph.close());
   let lifted = 0;
   await fc.assert(

@@ -1,3 +1,4 @@
+import { graphSize } from '../../graph/graph-files.ts';
 import { z } from 'zod';
 import { deriveSeed } from '../../neural/derive-seed.ts';
 import { checkItemVectorsFit } from '../../neural/item-vectors-limit.ts';
@@ -109,7 +110,7 @@ export const ncf: Algorithm<NcfParams> = {
     if (teacher === undefined) return own.model;
     const taught = await modelOf(teacher);
     const orders = { teacher: teacher.orders(), student: ranker.orders() };
-    const sizeOf = ({ model, parameters }: typeof own) => ({ parameters, bytes: model.exportGraph().byteLength });
+    const sizeOf = ({ model, parameters }: typeof own) => ({ parameters, ...graphSize(model.exportGraph()) });
     return {
       ...own.model,
       distillation: () => ({

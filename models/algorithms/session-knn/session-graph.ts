@@ -1,4 +1,4 @@
-import { elementCodes, OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
+import { elementCodes, type GraphBytes, OnnxBuilder, type Value } from '../../graph/onnx-builder.ts';
 import { declareAnswer, declareInputs, type RecommendInputs } from '../../graph/recommend-interface.ts';
 import type { SessionKnnParts } from './session-knn.ts';
 
@@ -8,7 +8,7 @@ import type { SessionKnnParts } from './session-knn.ts';
  * items and 500,000 sessions of 5 items that is 21 MB (the lists alone are 20) and 1.0 ms a request (median, one thread), 1.7 ms with the published
  * 1502 sessions and 288 neighbours, popular items or not. So there is no need of a retriever beside the graph.
  */
-export function sessionGraph({ index, prior, params }: SessionKnnParts): Uint8Array {
+export function sessionGraph({ index, prior, params }: SessionKnnParts): GraphBytes {
   const itemCount = prior.length - 1;
   const graph = new OnnxBuilder({ name: 'session-knn' });
   const inputs = declareInputs(graph, itemCount);

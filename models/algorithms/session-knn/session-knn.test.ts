@@ -143,7 +143,7 @@ async function publishedFigures(params: object): Promise<Figures & { lists: numb
   const indexed = train.map((own) => own.map(({ item, atMs }) => ({ item: indexOf.get(item) as number, atMs })));
   // Sessions are as they are in the file; the reference leaves out the longest of them, by the 99.5 % quantile of their lengths.
   const model = await trained(indexed, ids.length, { ...params, gapMs: 1e12, maxSessionItems: 15 });
-  const graph = await openRecommendGraph({ bytes: model.exportGraph(), itemCount: ids.length, maxHistory: model.maxHistory });
+  const graph = await openRecommendGraph({ ...model.exportGraph(), itemCount: ids.length, maxHistory: model.maxHistory });
   const sums: Figures = { mrr: 0, ndcg: 0, hitRate: 0, precision: 0, recall: 0, coverage: 0 };
   const shown = new Set<number>();
   let lists = 0;

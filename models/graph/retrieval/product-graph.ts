@@ -1,5 +1,5 @@
 import type { RetrievalWay } from '../../contracts/artifact.ts';
-import { OnnxBuilder } from '../onnx-builder.ts';
+import { type GraphBytes, OnnxBuilder } from '../onnx-builder.ts';
 import { declareInputs } from '../recommend-interface.ts';
 import { declareRetrieval } from './declare-retrieval.ts';
 import { type ItemVectors, itemTable } from './item-table.ts';
@@ -10,7 +10,7 @@ import { type ItemVectors, itemTable } from './item-table.ts';
  * @param vectors float32 [itemCount + 1, width], the last row 0
  * @param prior float32 [itemCount + 1]
  */
-export function productGraph({ prior, retrieval, ...vectors }: ItemVectors & { prior: Float32Array; retrieval?: RetrievalWay | undefined }): Uint8Array {
+export function productGraph({ prior, retrieval, ...vectors }: ItemVectors & { prior: Float32Array; retrieval?: RetrievalWay | undefined }): GraphBytes {
   const itemCount = prior.length - 1;
   const graph = new OnnxBuilder({ name: 'product' });
   const inputs = declareInputs(graph, itemCount);
