@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { z } from 'zod';
-import { type ArtifactFiles, type ArtifactManifest, artifactManifest, type ParityRecord, parityRecord } from '../models/contracts/artifact.ts';
+import { type ArtifactFiles, type ArtifactManifest, artifactManifest, type ParityRecord, parityRecord, weightsFile } from '../models/contracts/artifact.ts';
 import { canonicalJson, digestBytes } from '../models/contracts/digest.ts';
 import { type Digest, digestString, externalId } from '../models/contracts/ids.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
@@ -38,6 +39,16 @@ export async function putArtifact(input: {
   return blobs.put(canonicalJson(manifest));
 }
 
+/**
+ * Where the graph lies on this machine, its weights beside it.
+ * @param files of an artifact or of a guest, with `recommend.onnx`
+ */
+export async function localGraph(blobs: BlobStore, files: Readonly<Record<string, Digest>>): Promise<string> {
+  const [graph = '', weights] = [files['recommend.onnx'], files[weightsFile]];
+  if (weights === undefined) return blobs.localPath(graph);
+  return join(await blobs.localFolder({ 'recommend.onnx': graph, [weightsFile]: weights }), 'recommend.onnx');
+}
+
 /** @throws UND-NOT-FOUND, UND-DIGEST for altered bytes, UND-ARTIFACT for a manifest or vocabulary that makes no sense. */
 export async function loadArtifact(input: { blobs: BlobStore; generations: GenerationStore; digest: Digest }): Promise<LoadedArtifact> {
   const { blobs, generations, digest } = input;
@@ -52,7 +63,8 @@ export async function loadArtifact(input: { blobs: BlobStore; generations: Gener
   );
   if (vocabulary.length !== manifest.itemCount)
     throw new UnderstudyError('UND-ARTIFACT', `The vocabulary has ${vocabulary.length} items, the manifest says ${manifest.itemCount}`);
-  const graphPath = await blobs.localPath(fileOf('recommend.onnx'));
+  fileOf('recommend.onnx');
+  const graphPath = await localGraph(blobs, manifest.files);
   const attestation = await generations.latest(paritySeries(digest));
   if (attestation === undefined) throw new UnderstudyError('UND-ARTIFACT', `The artifact ${digest} has no parity record`);
   const { record } = parityAttestation.parse(attestation.document);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, copyFile, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { access, copyFile, link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { digestBytes } from '../models/contracts/digest.ts';
@@ -9,13 +9,15 @@ import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { BlobStore } from './blobs.ts';
 import { createExclusive, makeDirectory, removeLeftovers, syncDirectory, temporaryBeside } from './durable-files.ts';
 
-/** Blobs as files `sha256/ab/<hex>` below `root`; of what was erased there is `sha256/ab/<hex>.erased`, which holds the certificate's id. */
+/**
+ * Blobs as files `sha256/ab/<hex>` below `root`, and as links by their names in folders `folders/<hex>-<hex>`; of what was erased there is `sha256/ab/<hex>.erased`, which holds the certificate's id.
+ */
 export function openBlobDirectory({ root }: { root: string }): BlobStore {
   const verified = new Set<Digest>();
   const durable = new Set<Digest>();
   const pathOf = (digest: Digest): string => {
     if (!digestString.safeParse(digest).success) throw new UnderstudyError('UND-NOT-FOUND', `${JSON.stringify(digest)} is not a digest`);
-    const hex = digest.slice('sha256:'.length);
+    const hex = hexOf(digest);
     return join(root, 'sha256', hex.slice(0, 2), hex);
   };
 
@@ -42,7 +44,47 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
     return true;
   }
 
+  async function localPath(digest: Digest): Promise<string> {
+    const path = pathOf(digest);
+    if (verified.has(digest) && (await exists(path))) return path;
+    const actual = await digestFile(path).catch(async (cause) => {
+      await refuseErased(digest);
+      throw missing(digest, cause);
+    });
+    if (actual !== digest) throw corrupt(digest);
+    verified.add(digest);
+    return path;
+  }
+
+  const folders = join(root, 'folders');
+  /** A session that has a file open keeps it until it is closed. */
+  async function removeFoldersOf(digest: Digest): Promise<void> {
+    const names = await readdir(folders).catch((): string[] => []);
+    for (const name of names.filter((one) => one.split('-').includes(hexOf(digest)))) await rm(join(folders, name), { recursive: true, force: true });
+  }
+
   return {
+    localPath,
+
+    async localFolder(files) {
+      const named = Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1));
+      const paths = await Promise.all(named.map(async ([name, digest]) => [name, await localPath(digest)] as const));
+      const folder = join(folders, named.map(([, digest]) => hexOf(digest)).join('-'));
+      if (await exists(folder)) return folder;
+      await makeDirectory(folders);
+      const made = temporaryBeside(folder);
+      await mkdir(made);
+      try {
+        for (const [name, path] of paths) await linkOrCopy(path, join(made, name));
+        await rename(made, folder);
+      } catch (error) {
+        await rm(made, { recursive: true, force: true });
+        // Another process was first.
+        if (!(await exists(folder))) throw error;
+      }
+      return folder;
+    },
+
     async put(bytes) {
       const digest = digestBytes(bytes);
       if (await isKept(digest)) return digest;
@@ -86,22 +128,11 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
       return bytes;
     },
 
-    async localPath(digest) {
-      const path = pathOf(digest);
-      if (verified.has(digest) && (await exists(path))) return path;
-      const actual = await digestFile(path).catch(async (cause) => {
-        await refuseErased(digest);
-        throw missing(digest, cause);
-      });
-      if (actual !== digest) throw corrupt(digest);
-      verified.add(digest);
-      return path;
-    },
-
     async erase(digest, certificate) {
       const path = pathOf(digest);
       // The word first: a name without bytes would be a loss that nobody can explain.
       await createExclusive(`${path}${erasedSuffix}`, certificate);
+      await removeFoldersOf(digest);
       await unlink(path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
       });
@@ -109,6 +140,7 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
     },
 
     async drop(digest) {
+      await removeFoldersOf(digest);
       await unlink(pathOf(digest)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
       });
@@ -128,6 +160,16 @@ export function openBlobDirectory({ root }: { root: string }): BlobStore {
 }
 
 const erasedSuffix = '.erased';
+const hexOf = (digest: Digest): string => digest.slice('sha256:'.length);
+
+/** A file of some file systems can have one name only. */
+async function linkOrCopy(path: string, target: string): Promise<void> {
+  await link(path, target).catch(async (error: NodeJS.ErrnoException) => {
+    if (!['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(error.code ?? '')) throw error;
+    await copyFile(path, target);
+    await syncFile(target);
+  });
+}
 
 async function exists(path: string): Promise<boolean> {
   return access(path).then(

@@ -10,6 +10,11 @@ export interface BlobStore {
   get(digest: Digest): Promise<Uint8Array>;
   /** A path of a local file that holds the bytes (verified once), for tools that read files: DuckDB, ONNX Runtime. */
   localPath(digest: Digest): Promise<string>;
+  /**
+   * A local folder that holds the files by these names, for tools that want them beside each other: ONNX Runtime maps a graph's weights from there. It takes
+   * no room of its own where the file system knows links, and goes with the first of the files that is erased or dropped.
+   */
+  localFolder(files: Readonly<Record<string, Digest>>): Promise<string>;
   /** Removes the bytes for good; from then on their name says by which certificate. The same bytes are not taken in again. */
   erase(digest: Digest, certificate: string): Promise<void>;
   /** Removes the bytes of what can be made again, and leaves no word. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { beginLife, isOver } from './life.ts';
 
@@ -40,7 +40,7 @@ export const temporaryBeside = (target: string): string => join(dirname(target),
 export async function removeLeftovers(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const life = leftover.exec(name)?.groups?.life;
-    if (life !== undefined && isOver(life) === true) await unlink(join(directory, name)).catch(() => undefined);
+    if (life !== undefined && isOver(life) === true) await rm(join(directory, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -1,6 +1,6 @@
-import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digestBytes } from '../models/contracts/digest.ts';
@@ -46,12 +46,33 @@ function blobStoreSuite(name: string, make: () => { store: BlobStore; again: () 
       expect(await store.putFile(path)).toBe(digest);
     });
 
+    it('has files beside each other by the names that are asked for, whoever asks how often, without room of their own', async () => {
+      const { store, again } = make();
+      const files = { 'recommend.onnx': await store.put('a graph'), 'recommend.weights': await store.put('its weights') };
+      const folders = await Promise.all([store.localFolder(files), store.localFolder(files), again().localFolder(files)]);
+      expect(new Set(folders).size).toBe(1);
+      const [folder = ''] = folders;
+      expect(await readFile(join(folder, 'recommend.weights'), 'utf8')).toBe('its weights');
+      expect((await stat(join(folder, 'recommend.onnx'))).ino).toBe((await stat(await store.localPath(files['recommend.onnx']))).ino);
+      const other = await store.localFolder({ ...files, 'recommend.weights': await store.put('other weights') });
+      expect((await readdir(other)).sort()).toEqual(['recommend.onnx', 'recommend.weights']);
+      expect(await readdir(dirname(folder))).toHaveLength(2);
+      // What is gone is gone there too.
+      await store.drop(files['recommend.weights']);
+      await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' });
+      await expect(again().localFolder(files)).rejects.toMatchObject({ code: 'UND-NOT-FOUND' });
+      await store.erase(files['recommend.onnx'], 'er-000000000000000000000000');
+      await expect(stat(other)).rejects.toMatchObject({ code: 'ENOENT' });
+      expect(await readdir(dirname(folder))).toEqual([]);
+    });
+
     it('refuses altered bytes, unknown digests and names that are no digests', async () => {
       const { store, again, spoil } = make();
       const digest = await store.put('the artifact');
       await spoil(digest);
       await expect(again().get(digest)).rejects.toMatchObject({ code: 'UND-DIGEST' });
       await expect(again().localPath(digest)).rejects.toMatchObject({ code: 'UND-DIGEST' });
+      await expect(again().localFolder({ 'recommend.onnx': digest })).rejects.toMatchObject({ code: 'UND-DIGEST' });
       await expect(store.get(`sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({ code: 'UND-NOT-FOUND' });
       await expect(store.get('sha256:../../../../etc/passwd')).rejects.toMatchObject({ code: 'UND-NOT-FOUND' });
     });

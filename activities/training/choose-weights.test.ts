@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { drawPurchases, happeningsOf } from '../../experiments/ranking/testing-purchases.ts';
 import type { Interactions, Model } from '../../models/algorithms/algorithm.ts';
 import { checkCandidates } from '../../models/algorithms/registry.ts';
-import { artifactManifest, type IndexConstraint, indexChoice } from '../../models/contracts/artifact.ts';
+import { artifactManifest, type IndexConstraint, indexChoice, weightsFile } from '../../models/contracts/artifact.ts';
 import type { CharterInput } from '../../models/contracts/charter.ts';
 import { graphWeights } from '../../models/graph/graph-weights.ts';
 import { createRandom } from '../../models/random.ts';
@@ -41,7 +41,15 @@ async function trained(opened: Opened) {
   const { files } = await getDocument(blobs, artifact, artifactManifest);
   const choice = files['index.json'] && (await getDocument(blobs, files['index.json'], indexChoice));
   const graph = await blobs.get(files['recommend.onnx'] ?? '');
-  return { artifact, bytes, choice, graphBytes: graph.length, weights: graphWeights(graph), table: await findIndexMeasurements(opened.state, opened.work) };
+  const beside = files[weightsFile] === undefined ? 0 : (await blobs.get(files[weightsFile])).length;
+  return {
+    artifact,
+    bytes,
+    choice,
+    graphBytes: graph.length + beside,
+    weights: graphWeights(graph),
+    table: await findIndexMeasurements(opened.state, opened.work),
+  };
 }
 
 describe('an artifact', () => {

@@ -1,14 +1,16 @@
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import protobuf from 'protobufjs/minimal.js';
 import { expect, it, onTestFinished } from 'vitest';
+import { weightsFile } from '../../models/contracts/artifact.ts';
 import { OnnxBuilder, type Value } from '../../models/graph/onnx-builder.ts';
 import { declareAnswer, declareInputs } from '../../models/graph/recommend-interface.ts';
 import { openRecommendGraph } from '../../models/graph/session.ts';
+import type { BlobStore } from '../../stores/blobs.ts';
 import { withBench } from '../events/testing.ts';
 import { answersOf } from './guest-answers.ts';
-import { storeGuestFolder } from './guest.ts';
+import { loadGuest, storeGuestFolder } from './guest.ts';
 import { tryGuest } from './try-guest.ts';
 
 const itemCount = 30;
@@ -151,3 +153,61 @@ it('does not wait for a graph that never ends', async () => {
   await expect(tryBytes(bytes, 2_000)).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: 'The graph did not answer within 2 s' });
   expect(performance.now() - startedMs).toBeGreaterThan(1_900);
 });
+
+/** A guest folder whose graph has a table beside it. @param leave what stands where the table should, if not the table */
+async function withLargeGuest(use: (of: { blobs: BlobStore; guest: string; leave: (path: string) => Promise<void> }) => Promise<void>): Promise<void> {
+  await withBench(async ({ folder, blobs }) => {
+    const guest = join(folder, 'guest');
+    await mkdir(guest);
+    const many = 20_000;
+    const builder = new OnnxBuilder({ name: 'guest' });
+    declareAnswer(
+      builder,
+      declareInputs(builder, many),
+      builder.constant(
+        Float32Array.from({ length: many + 1 }, (_, item) => -item),
+        [many + 1],
+      ),
+      many,
+    );
+    const { bytes, weights = new Uint8Array() } = builder.build();
+    await writeFile(join(guest, 'guest.json'), JSON.stringify({ interface: 'understudy.recommend/1', name: 'guest', maxHistory: 5 }));
+    await writeFile(join(guest, 'vocabulary.json'), JSON.stringify(Array.from({ length: many }, (_, item) => `i${item}`)));
+    await writeFile(join(guest, 'recommend.onnx'), bytes);
+    await use({ blobs, guest, leave: (path) => writeFile(path, weights) });
+  });
+}
+
+it('takes a graph with its weights beside it, tries it so, and keeps both', () =>
+  withLargeGuest(async ({ blobs, guest, leave }) => {
+    await leave(join(guest, weightsFile));
+    const { files, graphPath, vocabulary } = await loadGuest(blobs, await storeGuestFolder(blobs, { folder: guest }));
+    expect(Object.keys(files).sort()).toEqual(['recommend.onnx', 'recommend.weights', 'vocabulary.json']);
+    const { requests } = await tryGuest({ path: graphPath, itemCount: vocabulary.length, maxHistory: 5 });
+    expect(requests[0]?.items[0]).toBe(0);
+  }));
+
+it('refuses weights that lie elsewhere than beside the graph, before anything is stored or loaded', () =>
+  withLargeGuest(async ({ blobs, guest, leave }) => {
+    const refused = (message: RegExp) =>
+      expect(storeGuestFolder(blobs, { folder: guest })).rejects.toMatchObject({ code: 'UND-ARTIFACT', message: expect.stringMatching(message) });
+    await refused(/recommend.weights, which is not there/);
+    await leave(join(guest, '..', 'elsewhere'));
+    await symlink(join('..', 'elsewhere'), join(guest, weightsFile));
+    await refused(/recommend.weights is no file of its own/);
+    await rm(join(guest, weightsFile));
+    await leave(join(guest, weightsFile));
+    await truncate(join(guest, weightsFile), 100);
+    await refused(/ends behind the end of recommend.weights/);
+    await leave(join(guest, weightsFile));
+    const graph = await readFile(join(guest, 'recommend.onnx'));
+    const at = graph.indexOf(weightsFile);
+    for (const location of ['/../../etc/passwd', '/etc/hostname/..', '*/_ORT_MEM_ADDR']) {
+      await writeFile(
+        join(guest, 'recommend.onnx'),
+        Buffer.from(graph).fill(location.padEnd(weightsFile.length, '/').slice(0, weightsFile.length), at, at + weightsFile.length),
+      );
+      await refused(/only recommend.weights beside the graph may hold any/);
+    }
+    for await (const { digest } of blobs.list()) throw new Error(`${digest} was stored`);
+  }));

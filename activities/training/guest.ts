@@ -1,9 +1,11 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type ArtifactFiles, recommendGraphInterface } from '../../models/contracts/artifact.ts';
+import { type ArtifactFiles, recommendGraphInterface, weightsFile } from '../../models/contracts/artifact.ts';
 import { digestString, externalId } from '../../models/contracts/ids.ts';
 import { UnderstudyError, inputError } from '../../models/contracts/problem.ts';
+import { checkOutsideWeights } from '../../models/graph/outside-weights.ts';
+import { localGraph } from '../../stores/artifacts.ts';
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 
 const guestParams = z.looseObject({ folder: z.string().min(1) });
@@ -22,7 +24,7 @@ const needed = ['recommend.onnx', 'vocabulary.json'] as const;
 export const maxGraphBytes = 2 ** 31 - 1;
 
 /**
- * Takes a folder of your own (`recommend.onnx`, `vocabulary.json`, `guest.json`) into the blob store.
+ * Takes a folder of your own (`recommend.onnx`, perhaps with `recommend.weights`; `vocabulary.json`, `guest.json`) into the blob store.
  * @throws UND-ARTIFACT naming what is missing or wrong.
  */
 export async function storeGuestFolder(blobs: BlobStore, params: unknown): Promise<string> {
@@ -33,13 +35,22 @@ export async function storeGuestFolder(blobs: BlobStore, params: unknown): Promi
   const missing = [...needed, 'guest.json'].filter((name) => !names.includes(name));
   if (missing.length > 0) throw new UnderstudyError('UND-ARTIFACT', `${folder} lacks ${missing.join(', ')}`);
   const manifest = checked(guestManifest.safeParse(parseJson(await readFile(join(folder, 'guest.json'), 'utf8'), 'guest.json')), 'guest.json');
+  const [graph, vocabulary] = await Promise.all(needed.map((name) => readGuestFile(join(folder, name))));
+  const weightsPath = names.includes(weightsFile) ? join(folder, weightsFile) : undefined;
+  // It is the graph that names it, and that may come from others than the folder: a link could lead anywhere.
+  if (weightsPath !== undefined && !(await lstat(weightsPath)).isFile()) throw new UnderstudyError('UND-ARTIFACT', `${weightsPath} is no file of its own`);
+  const weights = weightsPath === undefined ? undefined : await readGuestFile(weightsPath);
+  const isUsed = checkOutsideWeights(graph as Buffer, weights?.length);
   const files: Record<string, string> = {};
-  for (const name of needed) {
-    const { size } = await stat(join(folder, name));
-    if (size === 0 || size > maxGraphBytes) throw new UnderstudyError('UND-ARTIFACT', `${join(folder, name)} is empty or larger than 2 GiB`);
-    files[name] = await blobs.put(await readFile(join(folder, name)));
-  }
+  for (const [name, bytes] of Object.entries({ 'recommend.onnx': graph, 'vocabulary.json': vocabulary, [weightsFile]: isUsed ? weights : undefined }))
+    if (bytes !== undefined) files[name] = await blobs.put(bytes);
   return putDocument(blobs, { kind: 'guest', manifest, files });
+}
+
+async function readGuestFile(path: string): Promise<Buffer> {
+  const { size } = await stat(path);
+  if (size === 0 || size > maxGraphBytes) throw new UnderstudyError('UND-ARTIFACT', `${path} is empty or larger than 2 GiB`);
+  return readFile(path);
 }
 
 /** The stored folder back, its vocabulary checked. */
@@ -49,6 +60,7 @@ export async function loadGuest(
 ): Promise<{ manifest: GuestManifest; files: ArtifactFiles; vocabulary: string[]; graphPath: string }> {
   const stored = await getDocument(blobs, digest, guestFiles);
   const [graph, vocabularyBytes] = await Promise.all(needed.map((name) => blobs.get(stored.files[name] ?? '')));
+  const weights = stored.files[weightsFile] && (await blobs.get(stored.files[weightsFile]));
   if (graph === undefined || vocabularyBytes === undefined) throw new UnderstudyError('UND-ARTIFACT', 'The guest lacks a file');
   const vocabulary = checked(
     z
@@ -58,8 +70,9 @@ export async function loadGuest(
     'vocabulary.json',
   );
   if (new Set(vocabulary).size !== vocabulary.length) throw new UnderstudyError('UND-ARTIFACT', 'vocabulary.json names an item twice');
-  const graphPath = await blobs.localPath(stored.files['recommend.onnx'] ?? '');
-  return { manifest: stored.manifest, files: { 'recommend.onnx': graph, 'vocabulary.json': vocabularyBytes }, vocabulary, graphPath };
+  const graphPath = await localGraph(blobs, stored.files);
+  const files = { 'recommend.onnx': graph, ...(weights && { [weightsFile]: weights }), 'vocabulary.json': vocabularyBytes };
+  return { manifest: stored.manifest, files, vocabulary, graphPath };
 }
 
 export function checked<T>(parsed: { success: true; data: T } | { success: false; error: z.ZodError }, what: string): T {

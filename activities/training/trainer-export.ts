@@ -1,12 +1,14 @@
 import { type GraphFiles, graphFiles } from '../../models/graph/graph-files.ts';
 import type { z } from 'zod';
-import type { ParityRecord } from '../../models/contracts/artifact.ts';
+import { type ParityRecord, weightsFile } from '../../models/contracts/artifact.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { Recipe } from '../../models/contracts/recipe.ts';
 import { factorsManifest, trainAnswer } from '../../models/contracts/train-job.ts';
 import { windowManifest } from '../../models/contracts/window.ts';
 import { modelOverFactors } from '../../models/algorithms/ials/given-factors.ts';
 import { makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
+import { checkOutsideWeights } from '../../models/graph/outside-weights.ts';
+import { localGraph } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { TrainRequest } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
@@ -61,9 +63,13 @@ type Left = { out: string; train: TrainData };
 async function graphOf({ state: { blobs } }: Context, { out, train: { vocabulary } }: Left): Promise<Made> {
   const { maxHistory } = await manifestOf(out, guestManifest);
   const bytes = await readOwnFile(out, 'recommend.onnx', { maxBytes: maxGraphBytes });
-  // What is tried is what is kept, whatever becomes of the file.
-  const path = await blobs.localPath(await blobs.put(bytes));
-  return { files: { 'recommend.onnx': bytes }, maxHistory, parity: await tryGuest({ path, itemCount: vocabulary.length, maxHistory }) };
+  const weights = (await isThere(out, weightsFile)) ? await readOwnFile(out, weightsFile, { maxBytes: maxGraphBytes }) : undefined;
+  const files = graphFiles({ bytes, weights: checkOutsideWeights(bytes, weights?.length) ? weights : undefined });
+  // What is tried is what is kept, whatever becomes of the files.
+  const kept: Record<string, string> = {};
+  for (const [file, content] of Object.entries(files)) kept[file] = await blobs.put(content);
+  const path = await localGraph(blobs, kept);
+  return { files, maxHistory, parity: await tryGuest({ path, itemCount: vocabulary.length, maxHistory }) };
 }
 
 async function graphOverFactors({ trainingThreads: threads }: Context, { out, train: { interactions }, seed }: Left & { seed: number }): Promise<Made> {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
@@ -51,7 +52,7 @@ type Described = {
   algorithm: string;
   items: number;
   files: { name: string; bytes: number }[];
-  /** Of `recommend.onnx`. */
+  /** Of the graph, wherever they stand. */
   weights: GraphWeight[];
   index: IndexMeasurements | null;
   /** Of a model that a heavier one taught. */
@@ -64,9 +65,8 @@ async function describeArtifact(state: State, artifact: string): Promise<Describ
   const files: Described['files'] = [];
   let weights: GraphWeight[] = [];
   for (const [name, file] of Object.entries(manifest.files)) {
-    const bytes = await blobs.get(file);
-    files.push({ name, bytes: bytes.length });
-    if (name === 'recommend.onnx') weights = graphWeights(bytes);
+    files.push({ name, bytes: (await stat(await blobs.localPath(file))).size });
+    if (name === 'recommend.onnx') weights = graphWeights(await blobs.get(file));
   }
   const { candidate, algorithm, itemCount: items } = manifest;
   const stated = manifest.files[distillationFile];
@@ -94,7 +94,7 @@ function textOf({ artifact, candidate, algorithm, items, files, weights, index, 
     ),
     '',
     table(
-      ['in recommend.onnx', 'type', 'shape', 'size', 'share'],
+      ['weight', 'type', 'shape', 'size', 'share'],
       [
         ...large.map(({ name, type, shape, bytes }) => [name, type, shape.join(' x '), megabytes(bytes), share(bytes)]),
         ...(small.length === 0 ? [] : [[`${small.length} smaller ones`, '', '', megabytes(rest), share(rest)]]),

@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ArtifactManifest, artifactManifest, recommendGraphInterface } from '../../models/contracts/artifact.ts';
+import { type ArtifactManifest, artifactManifest, recommendGraphInterface, weightsFile } from '../../models/contracts/artifact.ts';
 import type { State } from '../../activities/context.ts';
 import { getDocument } from '../../stores/blobs.ts';
 
@@ -15,6 +15,8 @@ export async function writeMisalignedGuest(state: State, input: { artifact: stri
   const shifted = [...vocabulary.slice(1), ...vocabulary.slice(0, 1)];
   await mkdir(input.folder, { recursive: true });
   await writeFile(join(input.folder, 'recommend.onnx'), graph ?? new Uint8Array());
+  const weights = manifest.files[weightsFile];
+  if (weights !== undefined) await copyFile(await state.blobs.localPath(weights), join(input.folder, weightsFile));
   await writeFile(join(input.folder, 'vocabulary.json'), JSON.stringify(shifted));
   await writeFile(
     join(input.folder, 'guest.json'),

@@ -19,12 +19,12 @@ const types: Readonly<Record<number, [name: string, bytes: number]>> = {
 };
 
 /**
- * The numbers that a graph holds, in the order in which they stand in it.
+ * The numbers that a graph holds, itself or in the file beside it, in the order in which they stand in it.
  * @throws UND-ARTIFACT where it is no ONNX model
  */
 export function graphWeights(model: Uint8Array): GraphWeight[] {
   try {
-    return fieldsOf(model, 7).flatMap((graph) => fieldsOf(graph, 5).map(weightOf));
+    return fieldsOf(model, 7).flatMap((graph) => fieldsOf(graph, 5).map(graphWeight));
   } catch (cause) {
     throw new UnderstudyError('UND-ARTIFACT', 'The graph is no ONNX model', { cause });
   }
@@ -42,7 +42,8 @@ function fieldsOf(message: Uint8Array, field: number): Uint8Array[] {
   return found;
 }
 
-function weightOf(tensor: Uint8Array): GraphWeight {
+/** @param tensor a TensorProto; a type that is not known has bytes of 0 */
+export function graphWeight(tensor: Uint8Array): GraphWeight {
   const reader = protobuf.Reader.create(tensor);
   const weight = { name: '', shape: [] as number[] };
   let code = 0;
@@ -50,9 +51,9 @@ function weightOf(tensor: Uint8Array): GraphWeight {
     const tag = reader.uint32();
     const [field, wire] = [tag >>> 3, tag & 7];
     if (field === 1 && wire === 0) weight.shape.push(Number(reader.int64()));
-    else if (field === 1) for (const end = reader.uint32() + reader.pos; reader.pos < end; ) weight.shape.push(Number(reader.int64()));
-    else if (field === 2) code = reader.int32();
-    else if (field === 8) weight.name = reader.string();
+    else if (field === 1 && wire === 2) for (const end = reader.uint32() + reader.pos; reader.pos < end; ) weight.shape.push(Number(reader.int64()));
+    else if (field === 2 && wire === 0) code = reader.int32();
+    else if (field === 8 && wire === 2) weight.name = reader.string();
     else reader.skipType(wire);
   }
   const [type, size] = types[code] ?? [`type ${code}`, 0];

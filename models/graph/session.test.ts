@@ -2,9 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, test } from 'vitest';
+import { weightsFile } from '../contracts/artifact.ts';
+import { graphDigest } from './graph-files.ts';
 import { OnnxBuilder } from './onnx-builder.ts';
 import { declareAnswer, declareInputs } from './recommend-interface.ts';
+import { checkOutsideWeights } from './outside-weights.ts';
 import { openRecommendGraph, type RecommendGraph } from './session.ts';
 
 const itemCount = 6;
@@ -142,4 +145,41 @@ test('the builder writes every kind of constant and attribute', async () => {
   expect(Array.from((y as Tensor).data as Float32Array)).toEqual([8.5, 7, 11, 14]);
   await session.release();
   expect(() => graph.constant(Float32Array.of(1), [2])).toThrow('do not fill the shape');
+});
+
+describe('a graph with large tensors', () => {
+  const many = 40_000;
+  const large = () => {
+    const graph = new OnnxBuilder({ name: 'large' });
+    const inputs = declareInputs(graph, many);
+    const [first, second] = [1, 2].map((turn) => Float32Array.from({ length: many + 1 }, (_, item) => (item === turn * 7 ? 5 : 0)));
+    const scores = [first, second].map((numbers, at) => graph.constant(numbers as Float32Array, [many + 1], `scores_${at}`));
+    declareAnswer(graph, inputs, graph.node('Add', scores), many);
+    return graph.build();
+  };
+  const request = { history: [], historyWeight: [], exclude: [7], count: 1 };
+
+  it('keeps them in a file beside it, each from the beginning of a page on, in the same bytes each time', () => {
+    const { bytes, weights } = large();
+    expect(bytes.length).toBeLessThan(2000);
+    expect(weights).toHaveLength(4096 * Math.ceil((4 * (many + 1)) / 4096) + 4 * (many + 1));
+    expect(graphDigest(large())).toBe(graphDigest({ bytes, weights }));
+    expect(checkOutsideWeights(bytes, weights?.length)).toBe(true);
+  });
+
+  it('answers the same from bytes and from a folder, and from nowhere without its weights', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'understudy-graph-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const { bytes, weights } = large();
+    const path = join(folder, 'recommend.onnx');
+    await writeFile(path, bytes);
+    await expect(openRecommendGraph({ path, itemCount: many, maxHistory: 1 })).rejects.toMatchObject({ code: 'UND-ARTIFACT' });
+    await expect(openRecommendGraph({ bytes, itemCount: many, maxHistory: 1 })).rejects.toMatchObject({ code: 'UND-ARTIFACT' });
+    await writeFile(join(folder, weightsFile), weights as Uint8Array);
+    for (const source of [{ path }, { bytes, weights }]) {
+      const graph = await openRecommendGraph({ ...source, itemCount: many, maxHistory: 1 });
+      opened.push(graph);
+      expect(await graph.recommend(request)).toEqual({ items: [14], scores: [5] });
+    }
+  });
 });
