@@ -110,7 +110,7 @@ export const ncf: Algorithm<NcfParams> = {
     if (teacher === undefined) return own.model;
     const taught = await modelOf(teacher);
     const orders = { teacher: teacher.orders(), student: ranker.orders() };
-    const sizeOf = ({ model, parameters }: typeof own) => ({ parameters, ...graphSize(model.exportGraph()) });
+    const sizeOf = ({ model, parameters }: typeof own) => ({ parameters, bytes: graphSize(model.exportGraph()) });
     return {
       ...own.model,
       distillation: () => ({
