@@ -1,9 +1,9 @@
 import { graphFiles } from '../../models/graph/graph-files.ts';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { recommendGraphInterface } from '../../models/contracts/artifact.ts';
+import { recommendGraphInterface, weightsFile } from '../../models/contracts/artifact.ts';
 import { digestBytes, digestJson } from '../../models/contracts/digest.ts';
 import { slateRecord } from '../../models/contracts/slate.ts';
 import { rankScores } from '../../models/algorithms/rank.ts';
@@ -11,6 +11,7 @@ import { OnnxBuilder } from '../../models/graph/onnx-builder.ts';
 import { makeParityRecord } from '../../models/graph/parity.ts';
 import { declareAnswer, declareInputs } from '../../models/graph/recommend-interface.ts';
 import { loadArtifact, putArtifact } from '../../stores/artifacts.ts';
+import { openBlobDirectory } from '../../stores/blobs-directory.ts';
 import { openLogReader } from '../../stores/event-log-files.ts';
 import { call, canaryOf, makeServedState, type ServedState, startReplica, until } from '../testing.ts';
 import { createModelHost } from './model-host.ts';
@@ -70,6 +71,23 @@ describe('a pool of threads', () => {
     expect(lingering.size).toBe(1);
     await Promise.all(lingering);
   });
+});
+
+it('a model with weights beside its graph is served from one folder by all who serve it, and not where they were altered', async () => {
+  const digest = await putSlowModel(200);
+  const { graphPath, manifest, parity } = await loadArtifact({ ...state, digest });
+  expect((await readdir(dirname(graphPath))).sort()).toEqual(['recommend.onnx', weightsFile]);
+  const artifact = { digest, graphPath, itemCount: manifest.itemCount, maxHistory: manifest.maxHistory, parity, scopeBias: new Float32Array(60) };
+  const pools = await Promise.all([1, 2].map((threads) => openModelPool({ artifact, scope: 'all', threads, deadlineMs: 10_000 })));
+  for (const pool of pools) {
+    expect(await pool.ask(question(digest))).toMatchObject({ error: null, items: [0, 1, 2, 3, 4] });
+    pool.release();
+    await pool.closed;
+  }
+  const path = join(dirname(graphPath), weightsFile);
+  const bytes = await readFile(path);
+  await writeFile(path, bytes.fill(0, 0, 100));
+  await expect(loadArtifact({ ...state, blobs: openBlobDirectory({ root: join(root, 'blobs') }), digest })).rejects.toMatchObject({ code: 'UND-DIGEST' });
 });
 
 it('a thread that hangs is left to itself, and another takes its place', async () => {
