@@ -40,6 +40,16 @@ export async function putArtifact(input: {
 }
 
 /**
+ * Stores a graph of which there is no artifact yet, so that it is opened as it will be: mapped, of any size.
+ * @returns where it lies on this machine
+ */
+export async function putGraph(blobs: BlobStore, files: Readonly<Record<string, Uint8Array>>): Promise<string> {
+  const kept: Record<string, Digest> = {};
+  for (const name of ['recommend.onnx', weightsFile]) if (files[name] !== undefined) kept[name] = await blobs.put(files[name]);
+  return localGraph(blobs, kept);
+}
+
+/**
  * Where the graph lies on this machine, its weights beside it.
  * @param files of an artifact or of a guest, with `recommend.onnx`
  */

@@ -1,4 +1,4 @@
-import { graphFiles, graphIn } from '../../models/graph/graph-files.ts';
+import { graphFiles } from '../../models/graph/graph-files.ts';
 import { z } from 'zod';
 import type { Embeddings } from '../../models/algorithms/algorithm.ts';
 import { giveWay } from '../../models/algorithms/checkpoint.ts';
@@ -19,7 +19,7 @@ import { windowManifest } from '../../models/contracts/window.ts';
 import type { Choice } from '../../models/graph/retrieval/choose-way.ts';
 import { checkParity, makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
-import { putArtifact } from '../../stores/artifacts.ts';
+import { putArtifact, putGraph } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { putEmbeddingSet } from '../../stores/embedding-sets.ts';
 import type { PreparedRetrain, Trained, TrainRequest } from '../api.ts';
@@ -75,7 +75,8 @@ export async function trainCandidate(context: Context, input: TrainRequest, beat
   // What a replica holds for slates: not what is kept for a later training, nor vectors, which are loaded where they are asked for.
   const idle: readonly string[] = [warmFile, tuningFile, indexFile, distillationFile];
   const bytes = Object.entries(exported.files).reduce((sum, [name, file]) => (idle.includes(name) ? sum : sum + file.byteLength), 0);
-  const graph = await openRecommendGraph({ ...graphIn(exported.files), itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
+  const path = await putGraph(blobs, exported.files);
+  const graph = await openRecommendGraph({ path, itemCount: exported.vocabulary.length, maxHistory: exported.maxHistory });
   try {
     const parity = await parityOf(graph, exported);
     const checked = await checkParity({ graph, record: parity });

@@ -8,7 +8,7 @@ import { windowManifest } from '../../models/contracts/window.ts';
 import { modelOverFactors } from '../../models/algorithms/ials/given-factors.ts';
 import { makeParityRecord, mixedHistories } from '../../models/graph/parity.ts';
 import { checkOutsideWeights } from '../../models/graph/outside-weights.ts';
-import { localGraph } from '../../stores/artifacts.ts';
+import { putGraph } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { TrainRequest } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
@@ -66,9 +66,7 @@ async function graphOf({ state: { blobs } }: Context, { out, train: { vocabulary
   const weights = (await isThere(out, weightsFile)) ? await readOwnFile(out, weightsFile, { maxBytes: maxGraphBytes }) : undefined;
   const files = graphFiles({ bytes, weights: checkOutsideWeights(bytes, weights?.length) ? weights : undefined });
   // What is tried is what is kept, whatever becomes of the files.
-  const kept: Record<string, string> = {};
-  for (const [file, content] of Object.entries(files)) kept[file] = await blobs.put(content);
-  const path = await localGraph(blobs, kept);
+  const path = await putGraph(blobs, { ...files });
   return { files, maxHistory, parity: await tryGuest({ path, itemCount: vocabulary.length, maxHistory }) };
 }
 

@@ -162,6 +162,26 @@ const spoiled: { what: string; spoil: Spoil; says: RegExp; answer?: object }[] =
     says: /factors.f32 is a link/,
   },
   {
+    what: 'weights beside its graph that are a link to a file elsewhere',
+    spoil: async (opened) => {
+      await rm(join(opened.out, 'factors.f32'));
+      await leaveGraph(opened, opened.train.vocabulary.length);
+      await symlink('/etc/passwd', join(opened.out, 'recommend.weights'));
+    },
+    says: /recommend.weights is a link/,
+  },
+  {
+    what: 'a graph whose weights are not there',
+    spoil: async ({ out }) => {
+      await rm(join(out, 'factors.f32'));
+      const builder = new OnnxBuilder({ name: 'mine' });
+      builder.constant(new Float32Array(2 ** 15), [2 ** 15]);
+      await writeFile(join(out, 'recommend.onnx'), builder.build().bytes);
+      await writeFile(join(out, 'guest.json'), JSON.stringify({ interface: 'understudy.recommend/1', name: 'mine', maxHistory: 9 }));
+    },
+    says: /stands in recommend.weights, which is not there/,
+  },
+  {
     what: 'a folder that is a link elsewhere',
     spoil: async ({ out, folder }) => {
       await cp(out, join(folder, '..', 'elsewhere-too'), { recursive: true });

@@ -15,8 +15,14 @@ export function canonicalJson(value: unknown): string {
   return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
 }
 
+/** More cannot be hashed at once. */
+const hashedAtOnce = 2 ** 30;
+
 export function digestBytes(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const hash = createHash('sha256');
+  if (typeof bytes === 'string') hash.update(bytes);
+  else for (let from = 0; from < bytes.length; from += hashedAtOnce) hash.update(bytes.subarray(from, from + hashedAtOnce));
+  return `sha256:${hash.digest('hex')}`;
 }
 
 /** The digest of a document: of its canonical JSON, so that key order does not matter. */

@@ -7,8 +7,6 @@ export type GraphFiles = { 'recommend.onnx': Uint8Array; [weightsFile]?: Uint8Ar
 /** A graph as files of an artifact. */
 export const graphFiles = ({ bytes, weights }: GraphBytes): GraphFiles => ({ 'recommend.onnx': bytes, ...(weights && { [weightsFile]: weights }) });
 
-export const graphIn = (files: GraphFiles): GraphBytes => ({ bytes: files['recommend.onnx'], weights: files[weightsFile] });
-
 export const graphSize = ({ bytes, weights }: GraphBytes): number => bytes.length + (weights?.length ?? 0);
 
 export const graphDigest = ({ bytes, weights }: GraphBytes): string => digestJson([bytes, ...(weights ? [weights] : [])].map(digestBytes));

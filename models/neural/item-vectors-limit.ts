@@ -1,6 +1,6 @@
 import { UnderstudyError } from '../contracts/problem.ts';
 
-/** A graph is one protobuf message, of which nothing can read more than 2 GiB; the item vectors are nearly all of it. */
+/** What a tensor of a graph may have where ONNX Runtime opens it from memory, as it does where ways to find the best are measured. */
 const mostTableBytes = 2 ** 31 - 2 ** 24;
 
 /** @throws UND-INPUT saying what would fit, where a graph cannot hold the vectors of all items and one more */
