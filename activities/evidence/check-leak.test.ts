@@ -1,3 +1,5 @@
+import { weightsFile } from '../../models/contracts/artifact.ts';
+import type { GraphFiles } from '../../models/graph/graph-files.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drawPurchases } from '../../experiments/ranking/testing-purchases.ts';
 import { judgeReport } from '../../experiments/gates/judge-report.ts';
@@ -54,7 +56,13 @@ async function asGuest(artifact: string, vocabularyOf: (itemId: string) => strin
   const { state } = evidence.context;
   const { manifest, parity, vocabulary } = await loadArtifact({ ...state, digest: artifact });
   const names = Buffer.from(JSON.stringify(vocabulary.map(vocabularyOf)));
-  const files = { 'recommend.onnx': await state.blobs.get(manifest.files['recommend.onnx'] ?? ''), 'vocabulary.json': names };
+  const graph = await Promise.all(
+    ['recommend.onnx', weightsFile].flatMap((name) => {
+      const digest = manifest.files[name];
+      return digest === undefined ? [] : [state.blobs.get(digest).then((bytes) => [name, bytes] as const)];
+    }),
+  );
+  const files = { ...(Object.fromEntries(graph) as GraphFiles), 'vocabulary.json': names };
   const own = {
     ...manifest,
     algorithm: 'guest',
