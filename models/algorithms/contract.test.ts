@@ -9,8 +9,7 @@ import type { Algorithm, Embeddings, Interactions, ItemAttributes, Model, Ranked
 import { algorithmNamed, algorithms, parseParams } from './registry.ts';
 
 const itemCount = 60;
-/** Nobody ever touched it. */
-const coldItem = 59;
+const coldItem = 59; // nobody ever touched it
 
 const smallParams: Record<string, unknown[]> = {
   popularity: [{}, { halfLifeDays: 3 }],

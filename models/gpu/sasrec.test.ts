@@ -1,3 +1,4 @@
+import { graphDigest } from '../graph/graph-files.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findGpu } from '../../activities/training/open-gpu.ts';
 import { sasrec } from '../algorithms/sasrec/sasrec.ts';
@@ -38,7 +39,7 @@ test('a training on a GPU foretells what is held out as well as the CPU’s, ste
 
   const resumeFrom = kept.findLast(({ checkpoint }) => checkpoint.length > 0)?.checkpoint;
   expect(resumeFrom).toBeDefined();
-  expect(Buffer.compare((await sasrec.train(input, { gpu, resumeFrom })).exportGraph(), model.exportGraph())).toBe(0);
+  expect(graphDigest((await sasrec.train(input, { gpu, resumeFrom })).exportGraph())).toBe(graphDigest(model.exportGraph()));
 });
 
 test('a catalog whose loss would be sampled is refused', async () => {
