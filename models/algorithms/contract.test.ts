@@ -173,6 +173,7 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
   test('the graph answers any request as the trainer does, and nothing that is not allowed', async () => {
     const model = await trained(algorithm, params);
     const rounded = model.rounded?.();
+    expect(rounded === undefined).toBe(algorithm.retrieval !== 'product');
     for (const one of rounded === undefined ? [model] : [model, rounded])
       await withGraph(one, async (graph) => {
         await fc.assert(
@@ -188,10 +189,6 @@ describe.each(cases)('$name with $params', ({ algorithm, params }) => {
           { numRuns: 150 },
         );
       });
-  });
-
-  test('is kept in 8 bits where its graph can find the best in several ways, and nowhere else', async () => {
-    expect((await trained(algorithm, params)).rounded === undefined).toBe(algorithm.retrieval !== 'product');
   });
 
   test('is told from a graph that orders what it answers to strangers wrongly', async () => {
