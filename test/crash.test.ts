@@ -95,7 +95,7 @@ it('whatever is killed, the loop ends with the same artifact, one live version a
   const [ials] = await retraining;
   await mlflowRests;
   if (ials === undefined) throw new Error('no run');
-  expect([...notes]).toContainEqual(expect.stringMatching(/^\d+ % \(.+, at most .+ left\)$/));
+  expect([...notes]).toContainEqual(expect.stringMatching(/^ials: \d+ % \(.+, at most .+ left\)$/));
   expect(await withClient((client) => resumedFrom(client, ials.runId))).toBeGreaterThan(0);
 
   // The one that runs workflows dies while a person is awaited.
