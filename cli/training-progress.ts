@@ -1,28 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { z } from 'zod';
-import { statusQuery } from '../models/contracts/messages.ts';
 import { timeLeft } from './output.ts';
+import { trainingOf } from './trainings.ts';
 
 type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
 /** What a training says of itself with its heartbeats (activities/training/train-candidate.ts). */
 const trainingDetails = z.looseObject({ done: z.number(), total: z.number(), note: z.string(), leftMs: z.number().optional() });
 
-/** What a `retrain` answers to a question about itself. */
-const whereAnswer = z.looseObject({ phase: z.string(), why: z.string(), candidate: z.string() });
-
 /** How far these workflows are, in a line. Where a training says nothing of itself, the step that its workflow is at. */
 async function trainingText(client: Client, workflowIds: readonly string[]): Promise<string> {
   const texts = await Promise.all(
     workflowIds.map(async (workflowId) => {
-      const handle = client.workflow.getHandle(workflowId);
-      const { raw, status } = await handle.describe();
+      const { raw, status } = await client.workflow.getHandle(workflowId).describe();
       if (status.name !== 'RUNNING') return [];
-      const { phase, why, candidate } = whereAnswer.parse(await handle.query(statusQuery));
+      const { phase, why, candidate } = await trainingOf(client, workflowId);
       const details = await detailsOf(client, raw.pendingActivities ?? []);
       // Of trials there are several at a time: what the workflow says of them is more than what one says of itself.
-      const step = details === undefined || why !== '' ? [phase, why].filter((text) => text !== '').join(', ') : progressText(details);
+      const step = details === undefined || why !== '' ? [phase, why].filter((text) => text !== '').join(', ') : stepText(details);
       return [`${candidate}: ${step}`];
     }),
   );
@@ -42,7 +38,7 @@ async function detailsOf(client: Client, pending: readonly Pending[]): Promise<z
 }
 
 /** @param total 0 where nobody knows */
-export function progressText({ done, total, note, leftMs }: z.infer<typeof trainingDetails>): string {
+function stepText({ done, total, note, leftMs }: z.infer<typeof trainingDetails>): string {
   const left = leftMs === undefined ? '' : `, at most ${timeLeft(leftMs)} left`;
   return `${total > 0 ? `${Math.floor((100 * done) / total)} %` : `${done} steps`} (${note}${left})`;
 }

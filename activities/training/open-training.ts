@@ -15,7 +15,7 @@ import type { PreparedRetrain } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import { catalogDocument } from '../events/build-catalog.ts';
 import { text, withDuck } from '../events/duckdb.ts';
-import { charterAsOf, readTrain } from '../windows/read-window.ts';
+import { readTrain } from '../windows/read-window.ts';
 import type { Beat } from '../worker.ts';
 import { jobFolder, openJobFolder } from './checkpoints.ts';
 
@@ -28,9 +28,9 @@ export async function openTraining(context: Context, work: PreparedRetrain, { be
   const { blobs } = context.state;
   const recipe = await getDocument(blobs, work.recipe, recipeSchema);
   const window = await getDocument(blobs, work.window, windowManifest);
-  const charter = charterAsOf(await readCharter(blobs, work.charter), recipe);
+  const charter = await readCharter(blobs, work.charter);
   const { name, path } = await openJobFolder(context, work, of);
-  const { interactions, vocabulary } = await readTrain({ window, blobs, charter, signal });
+  const { interactions, vocabulary } = await readTrain({ window, blobs, charter, recipe, signal });
   const { surface, candidate, params, seed, confidence, repeatPolicy } = recipe;
   const { userCount: users, itemCount: items } = interactions;
   await rm(join(path, 'out'), { recursive: true, force: true });

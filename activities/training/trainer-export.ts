@@ -13,7 +13,7 @@ import { getDocument } from '../../stores/blobs.ts';
 import type { TrainRequest } from '../api.ts';
 import { type Context, readCharter } from '../context.ts';
 import { digestTrain } from '../rerun/digest-parts.ts';
-import { charterAsOf, readTrain, type TrainData } from '../windows/read-window.ts';
+import { readTrain, type TrainData } from '../windows/read-window.ts';
 import type { Beat } from '../worker.ts';
 import { jobFolder } from './checkpoints.ts';
 import { checked, guestManifest, maxGraphBytes, parseJson } from './guest.ts';
@@ -38,9 +38,9 @@ export async function trainerExport(context: Context, input: TrainRequest, recip
   const answer = checked(trainAnswer.safeParse(input.answer), 'What the trainer answered');
   if (answer.folder !== name) throw new UnderstudyError('UND-ARTIFACT', `The trainer answered of the folder ${answer.folder}; its job's is ${name}`);
   const window = await getDocument(blobs, input.window, windowManifest);
-  const charter = charterAsOf(await readCharter(blobs, input.charter), recipe);
+  const charter = await readCharter(blobs, input.charter);
   // Not as it stands in the folder: there it may be another one by now.
-  const train = await readTrain({ window, blobs, charter, signal });
+  const train = await readTrain({ window, blobs, charter, recipe, signal });
   const out = await outFolder(path);
   const isGraph = await isThere(out, 'recommend.onnx');
   if (isGraph && (await isThere(out, 'factors.f32')))

@@ -54,18 +54,20 @@ export async function rankerData(input: Preparing): Promise<RankerData> {
 /** Of too many, some at random, in their order. */
 function some(asks: Ask[], most: number, seed: number): Ask[] {
   if (asks.length <= most) return asks;
+  const kept = drawn(asks, most, seed);
+  return asks.filter((ask) => kept.has(ask));
+}
+
+/** So many at random of things that differ. */
+function drawn<T>(things: readonly T[], count: number, seed: number): Set<T> {
   const random = createRandom(seed);
-  const keyed = asks.map((_, place) => ({ place, key: random.float() })).sort((a, b) => a.key - b.key);
-  const kept = new Set(keyed.slice(0, most).map(({ place }) => place));
-  return asks.filter((_, place) => kept.has(place));
+  const keyed = things.map((thing) => ({ thing, key: random.float() })).sort((a, b) => a.key - b.key);
+  return new Set(keyed.slice(0, count).map(({ thing }) => thing));
 }
 
 /** None where they would be too few. */
 function heldOutUsers(asks: readonly Ask[], share: number, seed: number): Set<number> {
   const users = [...new Set(asks.map(({ user }) => user))];
   const count = Math.min(mostHeldOut, Math.floor(share * users.length));
-  if (count < leastHeldOut) return new Set();
-  const random = createRandom(seed);
-  const keyed = users.map((user) => ({ user, key: random.float() })).sort((a, b) => a.key - b.key);
-  return new Set(keyed.slice(0, count).map(({ user }) => user));
+  return count < leastHeldOut ? new Set() : drawn(users, count, seed);
 }
