@@ -10,13 +10,17 @@ import { daySql } from './write-slices.ts';
  * version; all others stay.
  */
 
-/** Judges rows of `judged` anew that stand in an earlier slice of the source, of whatever day: repeated they are duplicates, with other contents a conflict. */
+/**
+ * Judges rows of `judged` anew that stand in an earlier slice of the source, of whatever day: repeated they are duplicates, with other contents a conflict.
+ * A repetition is one also where the first row that came with its id this time was another.
+ */
 export async function tellRepeats({ duck, paths }: { duck: Duck; paths: readonly string[] }): Promise<void> {
   if (paths.length === 0) return;
+  const open = `(fate IS NULL OR fate = '${conflictFate}')`;
   await duck.run(`
     UPDATE judged SET fate = CASE WHEN known.same = ${sameEventSql} THEN 'duplicate' ELSE '${conflictFate}' END
-    FROM (SELECT event_id AS known_id, ${sameEventSql} AS same FROM ${slicesSql(paths)} WHERE event_id IN (SELECT event_id FROM judged WHERE fate IS NULL)) known
-    WHERE fate IS NULL AND event_id = known_id`);
+    FROM (SELECT event_id AS known_id, ${sameEventSql} AS same FROM ${slicesSql(paths)} WHERE event_id IN (SELECT event_id FROM judged WHERE ${open})) known
+    WHERE ${open} AND event_id = known_id`);
 }
 
 type Input = { duck: Duck; timeZone: string; blobs: BlobStore; previous: readonly SliceReference[] };

@@ -15,7 +15,8 @@ import type { Mapping } from './mapping.ts';
 import { judgeDataSet } from '../../models/rules/data-set-rules.ts';
 import { blameSource, closeRaw, inspectSource, loadRaw } from './source-file.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
-import { daySql, writeQuarantine, writeSlices } from './write-slices.ts';
+import { writeQuarantine } from './write-quarantine.ts';
+import { daySql, writeSlices } from './write-slices.ts';
 
 export type IngestProgress = { stage: 'read' | 'judge' | 'catalog' | 'write'; done: number; total: number };
 export type IngestBatchInput = {

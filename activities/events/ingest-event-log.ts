@@ -42,6 +42,7 @@ export async function ingestEventLog(context: Context, request: { surface: strin
         sourceName: logSource,
         events: reader.read(fresh),
         previous: whole ? { slices: [] } : before,
+        quarantine: whole ? [] : before.quarantine,
         catalog: before.catalog,
         blobs: state.blobs,
         workDir,

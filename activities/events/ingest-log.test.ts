@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CharterInput } from '../../models/contracts/charter.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import type { Event } from '../../models/contracts/event.ts';
-import type { DataState } from '../../models/contracts/window.ts';
+import type { DataState, IngestManifest } from '../../models/contracts/window.ts';
 import { getDocument, putDocument } from '../../stores/blobs.ts';
 import { mergeDataState } from '../windows/merge-data-state.ts';
 import { catalogDocument } from './build-catalog.ts';
@@ -31,13 +31,20 @@ async function* stream(events: readonly unknown[]) {
 }
 const items = ['i1', '2026-03-02'].map((itemId) => ({ itemId, title: itemId, inStock: true }));
 type Before = Parameters<typeof ingestLog>[0]['previous'];
-async function ingest(bench: Bench, events: readonly unknown[], previous: Before = { slices: [] }, change: Partial<CharterInput['data']> = {}) {
+async function ingest(
+  bench: Bench,
+  events: readonly unknown[],
+  previous: Before & { quarantine?: DataState['quarantine'] | IngestManifest['quarantine'] } = { slices: [] },
+  change: Partial<CharterInput['data']> = {},
+) {
+  const { quarantine } = previous;
   return ingestLog({
     surface: 'home',
     charter: testCharter({ data: { rules: [{ name: 'rows', measure: 'rows', min: 1_000, action: 'stop' }], ...change } }),
     sourceName: 'log',
     events: stream(events),
     previous,
+    quarantine: typeof quarantine === 'string' || quarantine === null ? undefined : quarantine,
     catalog: await putDocument(bench.blobs, items),
     blobs: bench.blobs,
     workDir: join(bench.folder, 'work'),
@@ -193,4 +200,53 @@ describe('ingestLog', () => {
       const whole = await ingest(bench, [event(0), ...changes]);
       expect(second.manifest.changes).toEqual(whole.manifest.changes);
     }));
+
+  it('has each record once, whatever became of it, however often it is sent again and wherever the log is cut', { timeout: 60_000 }, () =>
+    withBench(async (bench) => {
+      const profile = { eventId: 'p', kind: 'profile', userId: 'u1', attributes: { tier: 'gold' }, surface: 'home', atMs: startMs, schemaVersion: 1 };
+      const records: readonly Record<string, unknown>[] = [
+        event(0),
+        event(1, { itemId: 'nobody-knows-it' }),
+        event(2, { atMs: startMs + 1_000 * hourMs }),
+        event(3, { itemId: undefined }),
+        profile,
+        { ...profile, eventId: 'of-another-version', schemaVersion: 9 },
+        { ...event(0), itemId: '2026-03-02' },
+        { ...profile, attributes: { tier: 'tin' } },
+      ];
+      const held = async (parts: readonly (readonly unknown[])[]) => {
+        let state: DataState | undefined;
+        const ids: string[] = [];
+        for (const part of parts) {
+          const recordRules = { 'unknown-item': 'quarantine' } as const;
+          const { manifest, digest } = await ingest(bench, part, state, { recordRules });
+          expect(manifest.counts.input).toBe(part.length);
+          state = mergeDataState({ previous: state, manifest, manifestDigest: digest });
+        }
+        for (const { digest } of [...(state?.slices ?? []), ...(state?.changes ?? [])])
+          ids.push(...(await parquetRows<{ event_id: string }>({ blobs: bench.blobs, digest })).map((row) => row.event_id));
+        for (const { digest } of state?.quarantine ?? [])
+          ids.push(...(await parquetRows<{ raw: string; reason: string }>({ blobs: bench.blobs, digest })).map((row) => `${row.raw} ${row.reason}`));
+        return ids.map((id) => id.replace(/"receivedAtMs":(null|"\d+")/, '').replace(/,"body":null/, '')).sort();
+      };
+      const once = await held([records]);
+      expect(once).toHaveLength(records.length);
+      const again = fc.array(fc.record({ nth: fc.nat(records.length - 1), later: fc.nat(20), receivedAtMs: fc.constantFrom(undefined, startMs + 1) }), {
+        maxLength: 12,
+      });
+      await fc.assert(
+        fc.asyncProperty(again, fc.array(fc.nat(20), { maxLength: 3 }), async (resent, cuts) => {
+          const log: Record<string, unknown>[] = [...records];
+          // Never before the record itself: of two with one id the first holds.
+          for (const { nth, later, receivedAtMs } of resent) {
+            const first = log.indexOf(records[nth] as Record<string, unknown>);
+            log.splice(Math.min(log.length, first + 1 + later), 0, { ...records[nth], ...(receivedAtMs === undefined ? {} : { receivedAtMs }) });
+          }
+          const places = [0, ...cuts.map((cut) => Math.min(cut, log.length)).sort((a, b) => a - b), log.length];
+          expect(await held(places.slice(1).map((to, nth) => log.slice(places[nth], to)))).toEqual(once);
+        }),
+        { numRuns: 12 },
+      );
+    }),
+  );
 });

@@ -8,7 +8,7 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import type { DataSetMeasure } from '../../models/contracts/data-set-rule.ts';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { Pseudonyms } from '../../models/contracts/pseudonyms.ts';
-import type { DataState, SliceReference } from '../../models/contracts/window.ts';
+import type { DataState, QuarantineEntry, SliceReference } from '../../models/contracts/window.ts';
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { catalogDocument } from './build-catalog.ts';
 import { changeCatalog, changeLine, changeOf, quarantineConflicts, type SlicedChanges, sliceChanges, wellFormed } from './changes.ts';
@@ -21,7 +21,8 @@ import { countFates, holdDataSet, type IngestResult, storeManifest, type Tally }
 import { createMalformed } from './malformed-rows.ts';
 import type { Mapping } from './mapping.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
-import { writeQuarantine, writeSlices } from './write-slices.ts';
+import { tellPutAside, writeQuarantine } from './write-quarantine.ts';
+import { writeSlices } from './write-slices.ts';
 
 export type IngestLogInput = {
   surface: string;
@@ -32,6 +33,8 @@ export type IngestLogInput = {
   events: AsyncIterable<unknown>;
   /** What the surface has: slices of this source are extended, never shortened. */
   previous: Pick<DataState, 'slices' | 'changes'>;
+  /** What was put aside of earlier events of this source: sent again, it is no second record. */
+  quarantine?: readonly Pick<QuarantineEntry, 'digest' | 'source'>[] | undefined;
   /** What the surface's items are: changes of items change it, and nothing else does. */
   catalog: Digest;
   blobs: BlobStore;
@@ -93,6 +96,8 @@ export async function ingestLog(input: IngestLogInput): Promise<IngestResult> {
         asOfDay: dayIn(charter.timeZone, input.nowMs),
         earlier: { blobs, slices: earlier, adds: true },
       });
+      const aside = (input.quarantine ?? []).filter(({ source }) => source === sourceName);
+      await tellPutAside({ duck, paths: await Promise.all(aside.map(({ digest }) => blobs.localPath(digest))), keyed: pseudonyms !== null });
       const before = await takeInPrevious({ duck, timeZone: charter.timeZone, blobs, previous: earlier });
       const tally = withChanges(await countFates(duck), changed);
       const slices = await writeSlices({ duck, table: 'merged', timeZone: charter.timeZone, source: sourceName, blobs, onSlice: () => undefined });

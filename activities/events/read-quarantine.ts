@@ -1,7 +1,7 @@
 import type { QuarantineEntry } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
 import { text, withDuck } from './duckdb.ts';
-import { quarantineSql } from './write-slices.ts';
+import { quarantineSql } from './write-quarantine.ts';
 
 export type QuarantinedRow = {
   source: string;

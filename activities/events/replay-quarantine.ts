@@ -29,7 +29,8 @@ import { createMalformed } from './malformed-rows.ts';
 import { type Mapping, mapping as mappingDocument } from './mapping.ts';
 import { type Ingested as Published, publishData } from './publish-data.ts';
 import { rulesDigestOf, stageRows } from './stage-rows.ts';
-import { quarantineSql, writeSlices } from './write-slices.ts';
+import { quarantineSql } from './write-quarantine.ts';
+import { writeSlices } from './write-slices.ts';
 
 /**
  * Takes rows out of quarantine, mends them, and holds them against the rules that are in force now. What fits goes into the slice of its own day, as a new

@@ -4,14 +4,12 @@ import { join } from 'node:path';
 import type { Digest } from '../../models/contracts/ids.ts';
 import type { SliceReference } from '../../models/contracts/window.ts';
 import type { BlobStore } from '../../stores/blobs.ts';
-import { type Duck, name, text } from './duckdb.ts';
+import { type Duck, text } from './duckdb.ts';
 import { eventColumnList, rowTextSql } from './event-columns.ts';
-import { keptNowhere } from './fates.ts';
-import { malformedRow } from './malformed-rows.ts';
 
 /** Of the levels of zstd the first gives smaller files of ids than the third, which is the usual one, and takes less time. */
 const rowsInGroup = 122_880;
-const parquet = `(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${rowsInGroup})`;
+export const parquetOptions = `(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${rowsInGroup})`;
 
 /** The calendar day of `at_ms` in a zone, as SQL. */
 export const daySql = (timeZone: string): string => `strftime(timezone(${text(timeZone)}, make_timestamptz(at_ms * 1000)), '%Y-%m-%d')`;
@@ -128,7 +126,7 @@ export async function writeFiles({
     if (done === true) return undefined;
     count += 1;
     const path = join(duck.scratch, `day-${count}.parquet`);
-    await duck.runBeside(`COPY (${file.rows}) TO ${text(path)} ${parquet}`);
+    await duck.runBeside(`COPY (${file.rows}) TO ${text(path)} ${parquetOptions}`);
     return { path, file };
   }
   async function readBack({ path, file }: { path: string; file: DayFile }) {
@@ -161,41 +159,8 @@ async function digestRows({ duck, rowText, path, rows }: { duck: Duck; rowText: 
   return `sha256:${digest.digest('hex')}`;
 }
 
-/** A quarantine as a relation: `line`, `reason`, `raw`, `file`, `file_line`, and the ids that the mapping read; those of before lack some. */
-export const quarantineSql = (path: string): string =>
-  `(SELECT NULL::BIGINT AS line, NULL::VARCHAR AS reason, NULL::VARCHAR AS raw, NULL::VARCHAR AS file, NULL::BIGINT AS file_line, NULL::VARCHAR AS user_id, NULL::VARCHAR AS session_id, NULL::VARCHAR AS device_id WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${text(path)}))`;
-
-/**
- * Every quarantined row as it came (JSON; what is no row: its text), with its line, its reason, and of a source of files the file and the line there. Null when there is none. Where people are known by
- * pseudonyms, a cell that is an id holds its pseudonym, and of what is no row, and may name anybody, only line and reason are kept.
- */
-export async function writeQuarantine({ duck, blobs, keyed = false }: { duck: Duck; blobs: BlobStore; keyed?: boolean }): Promise<Digest | null> {
-  const path = join(duck.scratch, 'quarantine.parquet');
-  const [row] = await duck.rows<{ rows: number }>(
-    `SELECT ((SELECT count(*) FROM judged WHERE fate NOT IN ${keptNowhere}) + (SELECT count(*) FROM malformed))::DOUBLE AS rows`,
-  );
-  if ((row?.rows ?? 0) === 0) return null;
-  const columns = await duck.rows<{ column_name: string }>('DESCRIBE SELECT * EXCLUDE (raw_line) FROM raw');
-  // A cell that is an id holds its pseudonym; one that an id was made of holds nothing.
-  const within = (column: string) => {
-    const value = `regexp_replace(trim(raw.${name(column)}), '[.]0+$', '')`;
-    return `EXISTS (FROM pseudonyms one WHERE one.pseudonym IN (judged.user_id, judged.session_id, judged.device_id) AND length(${value}) > 2 AND contains(one.id, ${value}))`;
-  };
-  const cell = (column: string) =>
-    keyed
-      ? `coalesce((SELECT pseudonym FROM pseudonyms WHERE id = trim(raw.${name(column)})), CASE WHEN NOT ${within(column)} THEN raw.${name(column)} END)`
-      : `raw.${name(column)}`;
-  const members = columns.map(({ column_name: column }) => `${text(column)}, ${cell(column)}`).join(', ');
-  await duck.run(`
-    COPY (SELECT line, reason, raw, file, CAST(line - first_line + 1 AS BIGINT) AS file_line, user_id, session_id, device_id FROM (
-        SELECT CAST(raw_line AS BIGINT) AS line, judged.fate AS reason, CAST(json_object(${members}) AS VARCHAR) AS raw, judged.user_id, judged.session_id, judged.device_id
-        FROM judged JOIN raw USING (raw_line) WHERE judged.fate NOT IN ${keptNowhere}
-        UNION ALL SELECT CAST(raw_line AS BIGINT), ${text(malformedRow)}, ${keyed ? "''" : 'raw'}, NULL, NULL, NULL FROM malformed)
-      ASOF LEFT JOIN raw_files ON line >= first_line ORDER BY line) TO ${text(path)} ${parquet}`);
-  return keep({ path, blobs });
-}
-
-async function keep({ path, blobs }: { path: string; blobs: BlobStore }): Promise<Digest> {
+/** Into the store, and off the scratch folder. */
+export async function keep({ path, blobs }: { path: string; blobs: BlobStore }): Promise<Digest> {
   const digest = await blobs.putFile(path);
   await rm(path, { force: true });
   return digest;

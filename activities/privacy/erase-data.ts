@@ -6,7 +6,8 @@ import type { BlobStore } from '../../stores/blobs.ts';
 import { type State, readLatest } from '../context.ts';
 import { type Duck, text, withDuck } from '../events/duckdb.ts';
 import { eventColumnList, rowTextSql, slicesSql } from '../events/event-columns.ts';
-import { quarantineSql, type WrittenDay, writeFiles } from '../events/write-slices.ts';
+import { quarantineSql } from '../events/write-quarantine.ts';
+import { type WrittenDay, writeFiles } from '../events/write-slices.ts';
 import { changeColumns, changeTextSql } from '../events/changes.ts';
 import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
 

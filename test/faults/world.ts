@@ -68,7 +68,8 @@ export const logged: readonly Record<string, unknown>[] = Array.from({ length: 6
   const userId = own ? person.userId : `u${random.below(users)}`;
   const atMs = nowMs - 2 * dayMs + nth * 200_000;
   const event = { schemaVersion: 2, eventId: `l${nth}`, surface, atMs, receivedAtMs: atMs + 500, userId };
-  if (nth % 50 === 10) return { ...event, kind: 'profile', attributes: { tier: `t${nth}` } };
+  // A change, or, as every other one, what would be a change of a version that nobody knows.
+  if (nth % 50 === 10) return { ...event, schemaVersion: nth % 100 === 10 ? 1 : 2, kind: 'profile', attributes: { tier: `t${nth}` } };
   const itemId = nth % 40 === 5 ? 'nobody-knows' : `i${random.below(items)}`;
   return { ...event, kind: 'view', sessionId: own ? person.sessionId : `s${userId}`, itemId };
 });
