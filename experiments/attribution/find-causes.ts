@@ -2,7 +2,7 @@ import { type Cuboid, cuboidsOf, rankDimensions } from './cuboids.ts';
 import { type Deviations, deviationsOf } from './deviations.ts';
 import type { Dimension } from './leaves.ts';
 import { fitNoise, type Noise } from './noise.ts';
-import { type Candidate, candidatesOf, type Evidence, lossOf } from './scan-candidates.ts';
+import { type Candidate, type Evidence, type Fit, lossOf, newFit, updateFit } from './scan-candidates.ts';
 
 /** Chance of a suspect where nothing but noise is. */
 export const falseAlarmRate = 0.01;
@@ -30,11 +30,14 @@ export function findCauses({ dimensions, actual, predicted, atMost }: Input): Fo
   const codes = dimensions.map(({ codes: own }) => Int32Array.from(deviations.leaf, (leaf) => own[leaf] as number));
   const nothing = evidence.loss.slice();
   let causes: Cause[] = [];
+  const fits = cuboids.map(newFit);
   while (causes.length < atMost) {
-    const best = bestCandidate({ cuboids, evidence, codes });
+    const best = bestCandidate({ fits, evidence, codes });
     if (best === undefined) break;
     const next = refit([...causes, { ...best, places: placesOf(best) }], { evidence, nothing, cuboids: cuboids.length });
+    const before = { loss: evidence.loss.slice(), settled: evidence.settled.slice() };
     settle(next, { evidence, nothing });
+    touch(fits, { evidence, before });
     if (next.length <= causes.length && next.every((one) => causes.some((other) => isSame(one, other)))) break;
     causes = next;
   }
@@ -45,7 +48,11 @@ function evidenceOf({ deviations: { deviation, size }, noise }: { deviations: De
   const weight = Float64Array.from(size, (own) => 1 / (noise.relative + noise.counts / own));
   const loss = Float64Array.from(deviation, (own, at) => lossOf(own * own * (weight[at] as number), noise.freedom));
   const byDeviation = Int32Array.from(deviation.keys()).sort((a, b) => (deviation[a] as number) - (deviation[b] as number) || a - b);
-  return { deviation, weight, freedom: noise.freedom, loss, settled: new Uint8Array(deviation.length), byDeviation };
+  const pull = Float64Array.from(deviation, (own, at) => {
+    const root = Math.sqrt(weight[at] as number);
+    return root * Math.max(-4, Math.min(4, own * root));
+  });
+  return { deviation, weight, freedom: noise.freedom, loss, settled: new Uint8Array(deviation.length), pull, byDeviation };
 }
 
 const isSame = (one: Candidate, other: Candidate): boolean => one.cuboid === other.cuboid && one.group === other.group;
@@ -59,13 +66,14 @@ function placesOf({ cuboid, group }: Candidate): Int32Array {
 /** What chance lowers the loss by in the luckiest combination of a cuboid (Wilks: twice the gain is chi-squared), all cuboids bearing the same part of the rate. */
 const thresholdOf = (cuboid: Cuboid, cuboids: number): number => Math.log((cuboids * cuboid.groups) / falseAlarmRate) + 1;
 
-type Search = { cuboids: readonly Cuboid[]; evidence: Evidence; codes: readonly Int32Array[] };
+type Search = { fits: readonly Fit[]; evidence: Evidence; codes: readonly Int32Array[] };
 
-function bestCandidate({ cuboids, evidence, codes }: Search): Candidate | undefined {
+function bestCandidate({ fits, evidence, codes }: Search): Candidate | undefined {
   const open: (Candidate & { net: number })[] = [];
-  for (const cuboid of cuboids) {
-    const { deviation, spread, gain, shift, open: unexplained, size } = candidatesOf(cuboid, evidence);
-    const threshold = thresholdOf(cuboid, cuboids.length);
+  for (const fit of fits) {
+    const { cuboid, deviation, spread, gain, shift, open: unexplained, size } = fit;
+    const threshold = thresholdOf(cuboid, fits.length);
+    updateFit(fit, { evidence, threshold });
     for (let group = 0; group < cuboid.groups; group += 1) {
       if (Math.min(gain[group] as number, shift[group] as number) <= threshold || 2 * (unexplained[group] as number) < (size[group] as number)) continue;
       const own = { cuboid, group, deviation: deviation[group] as number, spread: spread[group] as number, gain: gain[group] as number };
@@ -146,4 +154,11 @@ function settle(causes: readonly Cause[], { evidence, nothing }: State): void {
       if (loss - Math.log(cause.spread) < likely) evidence.settled[at] = 1;
     }
   }
+}
+
+/** Combinations of which a leaf is explained otherwise than before. */
+function touch(fits: readonly Fit[], { evidence, before }: { evidence: Evidence; before: { loss: Float64Array; settled: Uint8Array } }): void {
+  const changed: number[] = [];
+  for (let at = 0; at < before.loss.length; at += 1) if (evidence.loss[at] !== before.loss[at] || evidence.settled[at] !== before.settled[at]) changed.push(at);
+  for (const { cuboid, touched } of fits) for (const at of changed) touched[cuboid.group[at] as number] = 1;
 }

@@ -13,8 +13,10 @@ export type TableSettings = {
   /** Share of its leaves where nothing is and nothing is expected. */
   empty: number;
   causes: number;
-  /** Of each cause. */
-  attributes: number;
+  /** Fewest and most of a cause. */
+  attributes: readonly [low: number, high: number];
+  /** Have all causes the same dimensions and the same severity? Else each its own. */
+  alike: boolean;
   /** Smallest and largest share of a cause's figures that is lost, or gained. */
   severity: readonly [low: number, high: number];
   /** Of how much a leaf of a cause is off, around its cause's: standard deviation. */
@@ -82,18 +84,26 @@ type Drawn = { attributes: [dimension: number, code: number][]; severity: number
 type Drawing = { settings: TableSettings; dimensions: readonly Dimension[]; size: Float64Array; random: Random };
 
 function drawCauses({ settings, dimensions, size, random }: Drawing): Drawn[] {
-  const { causes, attributes, severity, oneDirection } = settings;
+  const { causes, attributes, severity, oneDirection, alike } = settings;
   const drawn: Drawn[] = [];
   for (let tries = 0; drawn.length < causes; tries += 1) {
     if (tries > 10_000) throw new RangeError('drawTable: there is no room for so many causes');
-    const chosen = shuffled(dimensions.length, random).slice(0, attributes).sort((a, b) => a - b);
+    const [first] = drawn;
+    const many = attributes[0] + random.below(attributes[1] - attributes[0] + 1);
+    const chosen =
+      alike && first !== undefined
+        ? first.attributes.map(([at]) => at)
+        : shuffled(dimensions.length, random)
+            .slice(0, many)
+            .sort((a, b) => a - b);
     const leaf = random.below(size.length);
     if (size[leaf] === 0) continue;
     const candidate = chosen.map((at): [number, number] => [at, (dimensions[at] as Dimension).codes[leaf] as number]);
     const lies = (inner: Drawn['attributes'], outer: Drawn['attributes']) => outer.every(([at, code]) => inner.some(([own, other]) => own === at && other === code));
     if (drawn.some((one) => lies(one.attributes, candidate) || lies(candidate, one.attributes))) continue;
     const share = severity[0] + (severity[1] - severity[0]) * random.float();
-    drawn.push({ attributes: candidate, severity: oneDirection || random.float() < 0.5 ? -share : share });
+    const own = oneDirection || random.float() < 0.5 ? -share : share;
+    drawn.push({ attributes: candidate, severity: alike ? (first?.severity ?? own) : own });
   }
   return drawn;
 }
