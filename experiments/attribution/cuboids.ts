@@ -29,7 +29,11 @@ export function cuboidsOf({ dimensions, leaves, ranked }: { dimensions: readonly
   const wanted: Cuboid[] = [root];
   for (let layer = 1; layer <= Math.min(mostAttributes, dimensions.length); layer += 1) {
     const among = layer === 1 ? ranked : ranked.slice(0, widest({ layer, dimensions: dimensions.length, leaves: leaves.length }));
-    for (const set of combinations(among.toSorted((a, b) => a - b), layer)) wanted.push(cuboid(set));
+    for (const set of combinations(
+      among.toSorted((a, b) => a - b),
+      layer,
+    ))
+      wanted.push(cuboid(set));
   }
   return wanted;
 }

@@ -142,23 +142,51 @@ function marginalGain(index: number, causes: readonly Cause[], { evidence, nothi
   return gain;
 }
 
-/** A leaf is settled where a cause over it explains it, or where it is as predicted after all. */
+/** A leaf is settled where a cause over it explains it, or two together, and its loss is the least of those and of being as predicted after all. */
 function settle(causes: readonly Cause[], { evidence, nothing }: State): void {
   evidence.loss.set(nothing);
   evidence.settled.fill(0);
   const likely = lossOf(9, evidence.freedom);
-  for (const cause of causes) {
-    for (const at of cause.places) {
-      const loss = lossUnder(cause, at, evidence);
-      if (loss < (evidence.loss[at] as number)) evidence.loss[at] = loss;
-      if (loss - Math.log(cause.spread) < likely) evidence.settled[at] = 1;
+  const take = (cause: Candidate, at: number): void => {
+    const loss = lossUnder(cause, at, evidence);
+    if (loss < (evidence.loss[at] as number)) evidence.loss[at] = loss;
+    if (loss - Math.log(cause.spread) < likely) evidence.settled[at] = 1;
+  };
+  for (const cause of causes) for (const at of cause.places) take(cause, at);
+  for (const [index, cause] of causes.entries()) {
+    for (const other of causes.slice(0, index)) {
+      const both = { ...cause, deviation: together(cause.deviation, other.deviation), spread: Math.max(cause.spread, other.spread) };
+      for (const at of cause.places) if (other.cuboid.group[at] === other.group) take(both, at);
     }
   }
 }
+
+/** Deviation score of two ratios one after the other: a score d is a ratio of (2 + d) / (2 − d). */
+const together = (one: number, other: number): number => {
+  const [up, down] = [(2 + one) * (2 + other), (2 - one) * (2 - other)];
+  return up + down === 0 ? 0 : (2 * (up - down)) / (up + down);
+};
 
 /** Combinations of which a leaf is explained otherwise than before. */
 function touch(fits: readonly Fit[], { evidence, before }: { evidence: Evidence; before: { loss: Float64Array; settled: Uint8Array } }): void {
   const changed: number[] = [];
   for (let at = 0; at < before.loss.length; at += 1) if (evidence.loss[at] !== before.loss[at] || evidence.settled[at] !== before.settled[at]) changed.push(at);
   for (const { cuboid, touched } of fits) for (const at of changed) touched[cuboid.group[at] as number] = 1;
+}
+
+/** For each place the cause that explains it best of those over it, of equals the one with more attributes; -1 where there is none. */
+export function ownersOf({ causes, evidence }: Pick<Found, 'causes' | 'evidence'>): Int32Array {
+  const owners = new Int32Array(evidence.loss.length).fill(-1);
+  const least = new Float64Array(owners.length).fill(Number.POSITIVE_INFINITY);
+  const order = [...causes.keys()].sort((a, b) => (causes[b] as Cause).cuboid.dimensions.length - (causes[a] as Cause).cuboid.dimensions.length);
+  for (const index of order) {
+    const cause = causes[index] as Cause;
+    for (const at of cause.places) {
+      const loss = lossUnder(cause, at, evidence);
+      if (loss >= (least[at] as number)) continue;
+      least[at] = loss;
+      owners[at] = index;
+    }
+  }
+  return owners;
 }

@@ -99,7 +99,8 @@ function drawCauses({ settings, dimensions, size, random }: Drawing): Drawn[] {
     const leaf = random.below(size.length);
     if (size[leaf] === 0) continue;
     const candidate = chosen.map((at): [number, number] => [at, (dimensions[at] as Dimension).codes[leaf] as number]);
-    const lies = (inner: Drawn['attributes'], outer: Drawn['attributes']) => outer.every(([at, code]) => inner.some(([own, other]) => own === at && other === code));
+    const lies = (inner: Drawn['attributes'], outer: Drawn['attributes']) =>
+      outer.every(([at, code]) => inner.some(([own, other]) => own === at && other === code));
     if (drawn.some((one) => lies(one.attributes, candidate) || lies(candidate, one.attributes))) continue;
     const share = severity[0] + (severity[1] - severity[0]) * random.float();
     const own = oneDirection || random.float() < 0.5 ? -share : share;
@@ -117,11 +118,11 @@ function shuffled(count: number, random: Random): number[] {
   return order;
 }
 
-/** What each leaf's figure becomes a multiple of: where causes meet, the first has it. */
+/** What each leaf's figure becomes a multiple of: where causes meet, of all of them. */
 function factors({ settings, causes, dimensions, random }: Omit<Drawing, 'size'> & { causes: readonly Drawn[] }): Float64Array {
   return Float64Array.from({ length: dimensions[0]?.codes.length ?? 0 }, (_, leaf) => {
-    const own = causes.find(({ attributes }) => attributes.every(([at, code]) => (dimensions[at] as Dimension).codes[leaf] === code));
-    return own === undefined ? 1 : Math.max(0, 1 + own.severity + settings.unevenness * normal(random));
+    const own = causes.filter(({ attributes }) => attributes.every(([at, code]) => (dimensions[at] as Dimension).codes[leaf] === code));
+    return own.reduce((product, { severity }) => product * Math.max(0, 1 + severity + settings.unevenness * normal(random)), 1);
   });
 }
 
