@@ -51,7 +51,7 @@ export function attributeChange(table: ChangeTable, { atMost = 10 }: { atMost?: 
   const [actual, predicted] = leaves.columns as [Float64Array, Float64Array];
   const found = findCauses({ dimensions: leaves.dimensions, ...(isRatio ? expectedNumerators(leaves) : { actual, predicted }), atMost: mostCauses });
   const noise = noiseOf(found, isRatio ? denominatorOf(leaves) : 1);
-  const own = placedSuspects(found, { leaves, totals }).filter((one) => !isDrift(one, { found, totals }));
+  const own = placedSuspects(found, { leaves, totals }).filter((one) => !isDrift(one, { found, totals, noise }));
   const all = isRatio ? [...own, ...volumeSuspects(own, { leaves, totals, noise })] : own;
   const suspects = all.sort((a, b) => b.score - a.score || Math.abs(b.change) - Math.abs(a.change)).slice(0, atMost);
   const { change } = totals;
@@ -84,10 +84,10 @@ function noiseOf({ deviations: { size }, evidence: { weight } }: Found, denomina
   return Math.sqrt(size.reduce((sum, own, at) => sum + (own * own) / (weight[at] as number), 0)) / denominator;
 }
 
-/** A small shift of everything, or one that the deviation score's own asymmetry makes of the noise, half its squared scale. */
-function isDrift({ where, deviation, change }: Placed, { found, totals }: { found: Found; totals: Totals }): boolean {
+/** A shift of everything that is small, or within the noise of the whole, or no more than what the deviations' own asymmetry makes of noise, half its squared scale. */
+function isDrift({ where, deviation, change }: Placed, { found, totals, noise }: { found: Found; totals: Totals; noise: number }): boolean {
   if (Object.keys(where).length > 0) return false;
-  return Math.abs(deviation) < found.noise.relative || Math.abs(change) < leastRootShare * Math.abs(totals.change);
+  return Math.abs(deviation) < found.noise.relative || Math.abs(change) < 3 * noise || Math.abs(change) < leastRootShare * Math.abs(totals.change);
 }
 
 /** What rates leave unexplained of a ratio's change, beyond noise, is a change of shares: leaves whose denominators are not as predicted. */

@@ -1,5 +1,5 @@
 import { type Cuboid, cuboidsOf, rankDimensions } from './cuboids.ts';
-import { type Deviations, deviationsOf } from './deviations.ts';
+import { type Deviations, deviationsOf, together } from './deviations.ts';
 import type { Dimension } from './leaves.ts';
 import { fitNoise, type Noise } from './noise.ts';
 import { type Candidate, type Evidence, type Fit, lossOf, newFit, updateFit } from './scan-candidates.ts';
@@ -160,12 +160,6 @@ function settle(causes: readonly Cause[], { evidence, nothing }: State): void {
     }
   }
 }
-
-/** Deviation score of two ratios one after the other: a score d is a ratio of (2 + d) / (2 − d). */
-const together = (one: number, other: number): number => {
-  const [up, down] = [(2 + one) * (2 + other), (2 - one) * (2 - other)];
-  return up + down === 0 ? 0 : (2 * (up - down)) / (up + down);
-};
 
 /** Combinations of which a leaf is explained otherwise than before. */
 function touch(fits: readonly Fit[], { evidence, before }: { evidence: Evidence; before: { loss: Float64Array; settled: Uint8Array } }): void {
