@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { attributeCommand } from './attribute/command.ts';
 import { artifactCommand } from './commands/artifact.ts';
 import { decisionCommands } from './commands/decide.ts';
 import { featuresCommand } from './features/command.ts';
@@ -59,6 +60,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     rerunCommand(context),
     evaluateCommandIn(surroundings),
     opeCommand(context),
+    attributeCommand(context),
     canaryCommand(),
     featuresCommand(context),
     embeddingsCommand(context),
