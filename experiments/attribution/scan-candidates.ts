@@ -60,7 +60,8 @@ export function updateFit(fit: Fit, { evidence, threshold }: { evidence: Evidenc
     if (settled[at] === 1) continue;
     const own = group[at] as number;
     const before = passed[own] as number;
-    if (before >= (fit.total[own] as number) / 2) continue;
+    // Half, or what rounding makes of it.
+    if (before >= (fit.total[own] as number) * (0.5 - 1e-9)) continue;
     passed[own] = before + (weight[at] as number);
     fit.deviation[own] = deviation[at] as number;
   }
