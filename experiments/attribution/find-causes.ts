@@ -44,7 +44,7 @@ export function findCauses({ dimensions, actual, predicted, atMost }: Input): Fo
   return { causes, noise, deviations, evidence };
 }
 
-function evidenceOf({ deviations: { deviation, size }, noise }: { deviations: Deviations; noise: Noise }): Evidence {
+export function evidenceOf({ deviations: { deviation, size }, noise }: { deviations: Deviations; noise: Noise }): Evidence {
   const weight = Float64Array.from(size, (own) => 1 / (noise.relative + noise.counts / own));
   const loss = Float64Array.from(deviation, (own, at) => lossOf(own * own * (weight[at] as number), noise.freedom));
   const byDeviation = Int32Array.from(deviation.keys()).sort((a, b) => (deviation[a] as number) - (deviation[b] as number) || a - b);
@@ -64,7 +64,7 @@ function placesOf({ cuboid, group }: Candidate): Int32Array {
 }
 
 /** What chance lowers the loss by in the luckiest combination of a cuboid (Wilks: twice the gain is chi-squared), all cuboids bearing the same part of the rate. */
-const thresholdOf = (cuboid: Cuboid, cuboids: number): number => Math.log((cuboids * cuboid.groups) / falseAlarmRate) + 1;
+export const thresholdOf = (cuboid: Cuboid, cuboids: number): number => Math.log((cuboids * cuboid.groups) / falseAlarmRate) + 1;
 
 type Search = { fits: readonly Fit[]; evidence: Evidence; codes: readonly Int32Array[] };
 

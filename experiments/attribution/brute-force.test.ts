@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createRandom } from '../../models/random.ts';
+import { cuboidsOf } from './cuboids.ts';
+import { deviationsOf } from './deviations.ts';
+import { evidenceOf, findCauses, thresholdOf } from './find-causes.ts';
+import { normal } from './generate-table.ts';
+import { fitNoise } from './noise.ts';
+import { type Evidence, lossOf, newFit, updateFit } from './scan-candidates.ts';
+import { grid } from './testing.ts';
+
+/** Tiny tables with up to two causes, drawn without the generator. */
+const tables = fc
+  .record({ seed: fc.integer({ min: 1, max: 2 ** 30 }), values: fc.array(fc.integer({ min: 2, max: 5 }), { minLength: 2, maxLength: 3 }) })
+  .map(({ seed, values }) => {
+    const random = createRandom(seed);
+    const dimensions = grid(values);
+    const count = dimensions[0]?.codes.length ?? 0;
+    const causes = Array.from({ length: random.below(3) }, () => ({
+      leaf: random.below(count),
+      has: 1 + random.below(2 ** values.length - 1),
+      factor: 2 * random.float(),
+    }));
+    const predicted = Float64Array.from({ length: count }, () => Math.exp(3 + normal(random)));
+    const actual = predicted.map((value, at) => {
+      const over = causes.filter(({ leaf, has }) => dimensions.every(({ codes }, place) => (has >> place) % 2 === 0 || codes[at] === codes[leaf]));
+      return over.reduce((product, { factor }) => product * factor, value * (1 + 0.05 * normal(random)));
+    });
+    return { dimensions, actual, predicted };
+  });
+
+/** Location, spread and gain of one combination by the definitions, leaf by leaf. */
+function slowly(places: readonly number[], { deviation, weight, freedom, loss }: Evidence, isRoot: boolean) {
+  const own = places.map((at) => ({ d: deviation[at] as number, w: weight[at] as number, loss: loss[at] as number }));
+  const sumOf = (value: (leaf: (typeof own)[number]) => number) => own.reduce((total, leaf) => total + value(leaf), 0);
+  const byDeviation = own.toSorted((a, b) => a.d - b.d);
+  let passed = 0;
+  let location = byDeviation.find(({ w }) => {
+    passed += w;
+    return passed >= sumOf((leaf) => leaf.w) * (0.5 - 1e-9);
+  })?.d as number;
+  let spread = 1;
+  for (const isLast of [false, false, true]) {
+    const trust = ({ d, w }: (typeof own)[number]) => (freedom + 1) / (freedom + (w * (d - location) ** 2) / spread ** 2);
+    const squares = sumOf((leaf) => trust(leaf) * leaf.w * (leaf.d - location) ** 2) / own.length;
+    location = sumOf((leaf) => trust(leaf) * leaf.w * leaf.d) / sumOf((leaf) => trust(leaf) * leaf.w);
+    const widest = isRoot ? 1 : (Math.abs(location) * Math.sqrt(sumOf((leaf) => leaf.w) / own.length)) / 2;
+    if (!isLast) spread = Math.max(1, Math.min(widest, Math.sqrt(squares)));
+  }
+  const gain = sumOf((leaf) => leaf.loss - lossOf((leaf.w * (leaf.d - location) ** 2) / spread ** 2, freedom) - Math.log(spread));
+  return { location, spread, gain };
+}
+
+it('every combination that gains gets the figures that its definition gives it, and none that gains much is passed over', () => {
+  let compared = 0;
+  fc.assert(
+    fc.property(tables, ({ dimensions, actual, predicted }) => {
+      const deviations = deviationsOf({ actual, predicted });
+      const evidence = evidenceOf({ deviations, noise: fitNoise(deviations) });
+      const cuboids = cuboidsOf({ dimensions, leaves: deviations.leaf, ranked: dimensions.map((_, at) => at) });
+      expect(cuboids).toHaveLength(2 ** dimensions.length);
+      for (const cuboid of cuboids) {
+        const threshold = thresholdOf(cuboid, cuboids.length);
+        const fit = newFit(cuboid);
+        updateFit(fit, { evidence, threshold });
+        for (let group = 0; group < cuboid.groups; group += 1) {
+          const places = [...cuboid.group.keys()].filter((at) => cuboid.group[at] === group);
+          const slow = slowly(places, evidence, cuboid.dimensions.length === 0);
+          if (fit.gain[group] === 0) {
+            expect(slow.gain).toBeLessThan(threshold + 5);
+            continue;
+          }
+          compared += 1;
+          expect(fit.deviation[group]).toBeCloseTo(slow.location, 9);
+          expect(fit.spread[group]).toBeCloseTo(slow.spread, 6);
+          expect(fit.gain[group]).toBeCloseTo(slow.gain, 5);
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+  expect(compared).toBeGreaterThan(100);
+});
+
+it('no other single combination and no pair lowers the loss further than what is found, but rarely', () => {
+  let [worse, tried] = [0, 0];
+  fc.assert(
+    fc.property(tables, ({ dimensions, actual, predicted }) => {
+      const { causes, evidence } = findCauses({ dimensions, actual, predicted, atMost: 10 });
+      const deviations = deviationsOf({ actual, predicted });
+      const clean = evidenceOf({ deviations, noise: fitNoise(deviations) });
+      const cuboids = cuboidsOf({ dimensions, leaves: deviations.leaf, ranked: dimensions.map((_, at) => at) });
+      const all = cuboids.flatMap((cuboid) =>
+        Array.from({ length: cuboid.groups }, (_, group) => {
+          const places = [...cuboid.group.keys()].filter((at) => cuboid.group[at] === group);
+          const { location, spread } = slowly(places, clean, cuboid.dimensions.length === 0);
+          return { places, location, spread, cost: thresholdOf(cuboid, cuboids.length) };
+        }),
+      );
+      const lossesOf = ({ places, location, spread }: (typeof all)[number]): Map<number, number> =>
+        new Map(
+          places.map((at) => [
+            at,
+            lossOf((((clean.deviation[at] as number) - location) ** 2 * (clean.weight[at] as number)) / spread ** 2, clean.freedom) + Math.log(spread),
+          ]),
+        );
+      const losses = all.map(lossesOf);
+      const whole = (chosen: readonly number[]): number => {
+        let total = chosen.reduce((sum, one) => sum + (all[one]?.cost ?? 0), 0);
+        for (let at = 0; at < clean.loss.length; at += 1) {
+          const own = chosen.flatMap((one) => losses[one]?.get(at) ?? []);
+          total += own.length === 0 ? (clean.loss[at] as number) : Math.min(...own);
+        }
+        return total;
+      };
+      const best = Math.min(whole([]), ...all.flatMap((_, one) => [whole([one]), ...all.slice(0, one).map((__, other) => whole([one, other]))]));
+      const costs = causes.reduce((sum, { cuboid }) => sum + thresholdOf(cuboid, cuboids.length), 0);
+      const found = costs + evidence.loss.reduce((sum, one) => sum + one, 0);
+      tried += 1;
+      if (found > best + 3) worse += 1;
+    }),
+    { numRuns: 60 },
+  );
+  console.log(`worse than the best pair: ${worse} of ${tried}`);
+  expect(worse / tried).toBeLessThan(0.25);
+}, 60_000);
