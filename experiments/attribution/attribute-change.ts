@@ -1,7 +1,7 @@
 import { findCauses, type Found } from './find-causes.ts';
 import { type ChangeTable, type Leaves, leavesOf } from './leaves.ts';
 import { type Placed, placedSuspects } from './placed-suspects.ts';
-import { expectedNumerators, type Totals, totalsOf } from './totals.ts';
+import { countsOfRatio, type Totals, totalsOf } from './totals.ts';
 
 /**
  * `where`: the attributes; {} is everything. `actual`, `predicted`: sum or ratio of the leaves under it. `change`: what of the whole's change would not be, had
@@ -49,7 +49,7 @@ export function attributeChange(table: ChangeTable, { atMost = 10 }: { atMost?: 
   const totals = totalsOf(leaves, table.measure.kind);
   const isRatio = totals.kind === 'ratio';
   const [actual, predicted] = leaves.columns as [Float64Array, Float64Array];
-  const found = findCauses({ dimensions: leaves.dimensions, ...(isRatio ? expectedNumerators(leaves) : { actual, predicted }), atMost: mostCauses });
+  const found = findCauses({ dimensions: leaves.dimensions, ...(isRatio ? countsOfRatio(leaves) : { actual, predicted }), atMost: mostCauses });
   const noise = noiseOf(found, isRatio ? denominatorOf(leaves) : 1);
   const own = placedSuspects(found, { leaves, totals }).filter((one) => !isDrift(one, { found, totals, noise }));
   const all = isRatio ? [...own, ...volumeSuspects(own, { leaves, totals, noise })] : own;

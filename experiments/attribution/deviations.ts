@@ -6,14 +6,19 @@ export type Deviations = {
   deviation: Float64Array;
   /** The larger of |v| and |f|. */
   size: Float64Array;
+  /** The size as far as counting errors go: less, where what was expected was itself counted. */
+  counted: Float64Array;
 };
+
+/** `doubt`: of each leaf, by how much larger its counting error is than that of `actual` alone. */
+export type Figures = { actual: Float64Array; predicted: Float64Array; doubt?: Float64Array | undefined };
 
 /**
  * A function of v / f alone, so that all leaves which one cause changed by the same ratio have the same (the generalized ripple effect, Li et al. 2019, "Generic and
  * Robust Localization of Multi-dimensional Root Causes"). Unlike theirs, 2 (f − v) / (f + v), it is never more than the error in proportion that made it, be that one
  * of what was or of what was expected: large errors do not look like causes.
  */
-export function deviationsOf({ actual, predicted }: { actual: Float64Array; predicted: Float64Array }): Deviations {
+export function deviationsOf({ actual, predicted, doubt }: Figures): Deviations {
   const leaf = Int32Array.from(actual.keys()).filter((at) => actual[at] !== 0 || predicted[at] !== 0);
   const deviation = new Float64Array(leaf.length);
   const size = new Float64Array(leaf.length);
@@ -22,7 +27,7 @@ export function deviationsOf({ actual, predicted }: { actual: Float64Array; pred
     size[place] = Math.max(Math.abs(v), Math.abs(f));
     deviation[place] = (f < 0 ? f - v : v - f) / (size[place] as number);
   }
-  return { leaf, deviation, size };
+  return { leaf, deviation, size, counted: doubt === undefined ? size : size.map((own, place) => own / (doubt[leaf[place] as number] as number)) };
 }
 
 /** The deviation of two ratios one after the other. */

@@ -1,5 +1,5 @@
 import { type Cuboid, cuboidsOf, rankDimensions } from './cuboids.ts';
-import { type Deviations, deviationsOf, together } from './deviations.ts';
+import { type Deviations, deviationsOf, type Figures, together } from './deviations.ts';
 import type { Dimension } from './leaves.ts';
 import { fitNoise, type Noise } from './noise.ts';
 import { type Candidate, type Evidence, type Fit, lossOf, newFit, updateFit } from './scan-candidates.ts';
@@ -7,23 +7,23 @@ import { type Candidate, type Evidence, type Fit, lossOf, newFit, updateFit } fr
 /** Chance of a suspect where nothing but noise is. */
 export const falseAlarmRate = 0.01;
 /** How much more a part counts that speaks against a candidate than one that speaks for it. */
-const doubt = 1;
+export const doubt = 1;
 /** Chance sets the losses of a part off by so much. */
-const slack = 2;
+export const slack = 2;
 
 export type Cause = Candidate & { places: Int32Array };
 export type Found = { causes: Cause[]; noise: Noise; deviations: Deviations; evidence: Evidence };
 
-type Input = { dimensions: readonly Dimension[]; actual: Float64Array; predicted: Float64Array; atMost: number };
+type Input = Figures & { dimensions: readonly Dimension[]; atMost: number; isCounted?: boolean };
 
 /**
  * The causes that together make the deviations likeliest, by forward selection: each time the combination of attributes that lowers the loss (minus the log
  * likelihood) of all leaves most, while it lowers it by more than chance does in any of as many combinations with probability `falseAlarmRate`.
  * A combination of which a part is as predicted counts for less, so that neither too wide nor too narrow a combination is the best.
  */
-export function findCauses({ dimensions, actual, predicted, atMost }: Input): Found {
-  const deviations = deviationsOf({ actual, predicted });
-  const noise = fitNoise(deviations);
+export function findCauses({ dimensions, atMost, isCounted = false, ...figures }: Input): Found {
+  const deviations = deviationsOf(figures);
+  const noise = fitNoise(deviations, { isCounted });
   const evidence = evidenceOf({ deviations, noise });
   const ranked = rankDimensions({ dimensions, leaves: deviations.leaf, losses: evidence.loss });
   const cuboids = cuboidsOf({ dimensions, leaves: deviations.leaf, ranked });
@@ -44,8 +44,8 @@ export function findCauses({ dimensions, actual, predicted, atMost }: Input): Fo
   return { causes, noise, deviations, evidence };
 }
 
-export function evidenceOf({ deviations: { deviation, size }, noise }: { deviations: Deviations; noise: Noise }): Evidence {
-  const weight = Float64Array.from(size, (own) => 1 / (noise.relative + noise.counts / own));
+export function evidenceOf({ deviations: { deviation, counted }, noise }: { deviations: Deviations; noise: Noise }): Evidence {
+  const weight = Float64Array.from(counted, (own) => 1 / (noise.relative + noise.counts / own));
   const loss = Float64Array.from(deviation, (own, at) => lossOf(own * own * (weight[at] as number), noise.freedom));
   const byDeviation = Int32Array.from(deviation.keys()).sort((a, b) => (deviation[a] as number) - (deviation[b] as number) || a - b);
   const pull = Float64Array.from(deviation, (own, at) => {
@@ -68,7 +68,8 @@ export const thresholdOf = (cuboid: Cuboid, cuboids: number): number => Math.log
 
 type Search = { fits: readonly Fit[]; evidence: Evidence; codes: readonly Int32Array[] };
 
-function bestCandidate({ fits, evidence, codes }: Search): Candidate | undefined {
+/** The next cause: of those beyond chance the one with the largest net gain, after what speaks against it. */
+export function bestCandidate({ fits, evidence, codes }: Search): (Candidate & { net: number }) | undefined {
   const open: (Candidate & { net: number })[] = [];
   for (const fit of fits) {
     const { cuboid, deviation, spread, gain, shift, open: unexplained, size } = fit;

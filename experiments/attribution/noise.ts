@@ -7,30 +7,51 @@ import type { Deviations } from './deviations.ts';
  */
 export type Noise = { relative: number; counts: number; freedom: number };
 
+type Shape = Pick<Deviations, 'deviation' | 'counted'>;
+
 /** Below it nothing is told from rounding. */
 const leastScale = 1e-5;
+/** Lower quartile of the square of a standard normal. */
+const squareOfQuarter = 0.1015;
 /** That many leaves tell the scale; more would take longer and tell no more. */
 const mostLeaves = 3_000;
 
 /**
  * Fits the noise to the leaves around their mode, so that causes, which sit elsewhere, have no say. Where leaves differ by nothing but a few exact
- * ratios, there is no noise.
+ * ratios, there is no noise. `isCounted`: the leaves are counts, whose noise is known to be no less than that of counting.
  */
-export function fitNoise({ deviation, size }: Omit<Deviations, 'leaf'>): Noise {
+export function fitNoise({ deviation, size, counted }: Omit<Deviations, 'leaf'>, { isCounted = false }: { isCounted?: boolean } = {}): Noise {
   const count = deviation.length;
+  if (isCounted) return noiseOfCounting({ deviation, counted });
   if (count === 0 || isExact({ deviation, size })) return { relative: leastScale ** 2, counts: 0, freedom: 8 };
   const centre = modeOf(deviation.toSorted());
-  const ratio = ratioOfCounts({ deviation, size, centre });
-  const distances = deviation.map((own, at) => (own - centre) / Math.sqrt(1 + ratio / (size[at] as number)));
+  const ratio = ratioOfCounts({ deviation, counted, centre });
+  const distances = deviation.map((own, at) => (own - centre) / Math.sqrt(1 + ratio / (counted[at] as number)));
   const { scale, freedom } = fitTail(distances);
   return { relative: Math.max(scale ** 2, leastScale ** 2), counts: scale ** 2 * ratio, freedom };
+}
+
+/**
+ * Counting, and as much more as the leaves are off beyond it, in count and in proportion: the lower quarter of them, for most leaves in which there is anything to
+ * count may be a cause's.
+ */
+function noiseOfCounting({ deviation, counted }: Shape): Noise {
+  const quarter = (of: (at: number) => number): number => Float64Array.from(deviation.keys(), of).sort()[deviation.length >> 2] ?? 0;
+  const square = (at: number) => (deviation[at] as number) ** 2 / squareOfQuarter;
+  if (deviation.length < 6) return { relative: leastScale ** 2, counts: 1, freedom: 6 };
+  const counts = Math.max(
+    1,
+    quarter((at) => square(at) * (counted[at] as number)),
+  );
+  const relative = quarter((at) => square(at) - counts / (counted[at] as number));
+  return { relative: Math.max(relative, leastScale ** 2), counts, freedom: 6 };
 }
 
 /**
  * Do so many leaves deviate by the same to nine digits that it is no accident: 40 % by one ratio, or 90 % by three? Whole numbers, which may be counts, agree by
  * accident, so that it takes 60 % there; and leaves that are new or gone agree in any case.
  */
-function isExact({ deviation, size }: Omit<Deviations, 'leaf'>): boolean {
+function isExact({ deviation, size }: Pick<Deviations, 'deviation' | 'size'>): boolean {
   const isWhole =
     size.every(Number.isInteger) && deviation.every((own, at) => Math.abs(own * (size[at] as number) - Math.round(own * (size[at] as number))) < 1e-6);
   const runs: number[] = [];
@@ -61,24 +82,31 @@ function modeOf(sorted: Float64Array): number {
   return Math.abs(middle) <= 1.5 * best.width ? 0 : middle;
 }
 
-/** `counts` over `relative`: of 40 ratios, from proportional alone to counting alone, the likeliest under Student's t of 4 degrees, its scale by the median. */
-function ratioOfCounts({ deviation, size, centre }: Omit<Deviations, 'leaf'> & { centre: number }): number {
+/**
+ * `counts` over `relative`: of 26 ratios, from proportional alone to counting alone, the likeliest under Student's t of 4 degrees, its scale by the median, in
+ * which a tenth of the leaves may lie anywhere.
+ */
+function ratioOfCounts({ deviation, counted, centre }: Shape & { centre: number }): number {
   if (deviation.length < 8) return 0;
   const step = Math.ceil(deviation.length / mostLeaves);
   const some = Int32Array.from({ length: Math.ceil(deviation.length / step) }, (_, at) => at * step);
-  const middle = Float64Array.from(some, (at) => size[at] as number).sort()[some.length >> 1] as number;
+  const middle = Float64Array.from(some, (at) => counted[at] as number).sort()[some.length >> 1] as number;
   let best = { ratio: 0, loss: Number.POSITIVE_INFINITY };
   for (const ratio of [0, ...Array.from({ length: 25 }, (_, at) => middle * 10 ** ((at - 12) / 4))]) {
-    const distances = Float64Array.from(some, (at) => Math.abs((deviation[at] as number) - centre) / Math.sqrt(1 + ratio / (size[at] as number)));
+    const widths = Float64Array.from(some, (at) => Math.sqrt(1 + ratio / (counted[at] as number)));
+    const distances = Float64Array.from(some, (at, place) => Math.abs((deviation[at] as number) - centre) / (widths[place] as number));
     const scale = Math.max((distances.toSorted()[some.length >> 1] as number) / 0.7407, 1e-12);
-    let loss = some.length * Math.log(scale);
-    for (const [place, at] of some.entries())
-      loss += Math.log1p(ratio / (size[at] as number)) / 2 + 2.5 * Math.log1p(((distances[place] as number) / scale) ** 2 / 4);
+    let loss = 0;
+    for (const [place, distance] of distances.entries())
+      loss += Math.min(anywhere, Math.log(scale * (widths[place] as number)) + tNormalizer + 2.5 * Math.log1p((distance / scale) ** 2 / 4));
     // The simpler one, where a ratio says hardly more.
     if (loss < best.loss - (best.ratio === 0 ? 2 : 0)) best = { ratio, loss };
   }
   return best.ratio;
 }
+
+/** Minus the logarithm of a tenth of a uniform density on −1 .. 1, and of the constant of Student's t of 4 degrees. */
+const [anywhere, tNormalizer] = [Math.log(20), Math.log(8 / 3)];
 
 /** Of |t|: median, and 95 % and 98.5 % quantiles over the median. */
 const tails: readonly { freedom: number; median: number; far: number; farther: number }[] = [
@@ -98,14 +126,14 @@ function fitTail(distances: Float64Array): { scale: number; freedom: number } {
   const fits = sides.flatMap((side) => {
     if (side.length < Math.max(60, distances.length / 10)) return [];
     const sorted = Float64Array.from(side).sort();
-    const at = (share: number) => sorted[Math.floor(share * sorted.length)] as number;
+    // The last two may be causes.
+    const at = (share: number) => sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 3)] as number;
     return at(0.5) > 0 ? [{ median: at(0.5), far: at(0.95), farther: at(0.985) }] : [];
   });
   const lighter = fits.toSorted((a, b) => a.far - b.far)[0];
   if (lighter === undefined) return smallScale(distances);
-  const tail =
-    tails.find(({ far, farther }) => lighter.far >= far * lighter.median || lighter.farther >= farther * lighter.median) ??
-    (tails.at(-1) as (typeof tails)[number]);
+  const isHeavy = ({ far, farther }: (typeof tails)[number]) => lighter.far >= far * lighter.median || lighter.farther >= farther * lighter.median;
+  const tail = tails.find((one) => isHeavy(one) || one.freedom === 30) as (typeof tails)[number];
   return { scale: (lighter.median / tail.median) * (1 + 2 / distances.length), freedom: tail.freedom };
 }
 

@@ -1,13 +1,14 @@
+import type { Figures } from './deviations.ts';
 import type { Leaves } from './leaves.ts';
 
-type Figures = { actual: number | null; predicted: number | null };
+type Values = { actual: number | null; predicted: number | null };
 
 /** The whole that a table's leaves make. A ratio without a denominator is null. */
-export type Totals = Figures & {
+export type Totals = Values & {
   kind: 'sum' | 'ratio';
   change: number;
   /** Of the leaves in question. */
-  of(leaves: Iterable<number>): Figures;
+  of(leaves: Iterable<number>): Values;
   /** What the change of the whole would have been, had those leaves come out as predicted. */
   changeWithout(leaves: Iterable<number>): number;
 };
@@ -24,7 +25,7 @@ export function totalsOf({ count, columns }: Leaves, kind: 'sum' | 'ratio'): Tot
     for (const leaf of leaves) for (const [place, column] of columns.entries()) sums[place] = (sums[place] as number) + (column[leaf] as number);
     return sums;
   };
-  const of = (leaves: Iterable<number>): Figures => {
+  const of = (leaves: Iterable<number>): Values => {
     const sums = sumsOf(leaves);
     return { actual: value(sums, 0), predicted: value(sums, half) };
   };
@@ -47,12 +48,27 @@ export function totalsOf({ count, columns }: Leaves, kind: 'sum' | 'ratio'): Tot
   };
 }
 
-/** Numerators of a ratio, and those to expect of the denominators there were at the predicted rates: then rates alone make them differ. Where no rate was predicted, both are 0. */
-export function expectedNumerators({ columns }: Leaves): { actual: Float64Array; predicted: Float64Array } {
+/**
+ * What a ratio counts, and what was to be expected of it at the predicted rates with the denominators there were: then rates alone make the two differ. Where no
+ * rate was predicted, both are 0. Of successes among whole numbers of trials, the noise is that of counting at least; and where more than half succeed, it is the
+ * failures that are counted: rates near 1 err to one side only, failures by as much as there are few of them. The predicted rate counts as one of so many trials as its denominator.
+ */
+export function countsOfRatio({ columns }: Leaves): Required<Figures> & { isCounted: boolean } {
   const [numerator, denominator, predictedNumerator, predictedDenominator] = columns as [Float64Array, Float64Array, Float64Array, Float64Array];
-  const isKnown = (leaf: number) => (denominator[leaf] as number) > 0 && (predictedDenominator[leaf] as number) > 0;
+  const isWithin = (part: Float64Array, whole: Float64Array) => part.every((value, leaf) => value >= 0 && value <= (whole[leaf] as number));
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  const isCounted =
+    numerator.every(Number.isInteger) &&
+    denominator.every(Number.isInteger) &&
+    isWithin(numerator, denominator) &&
+    isWithin(predictedNumerator, predictedDenominator);
+  const areFailures = isCounted && 2 * sum(predictedNumerator) > sum(predictedDenominator);
+  const counted = (part: Float64Array, whole: Float64Array) => (areFailures ? whole.map((value, leaf) => value - (part[leaf] as number)) : part);
+  const times = denominator.map((value, leaf) => (value === 0 || predictedDenominator[leaf] === 0 ? 0 : value / (predictedDenominator[leaf] as number)));
   return {
-    actual: numerator.map((value, leaf) => (isKnown(leaf) ? value : 0)),
-    predicted: predictedNumerator.map((value, leaf) => (isKnown(leaf) ? (value * (denominator[leaf] as number)) / (predictedDenominator[leaf] as number) : 0)),
+    actual: counted(numerator, denominator).map((value, leaf) => (times[leaf] === 0 ? 0 : value)),
+    predicted: counted(predictedNumerator, predictedDenominator).map((value, leaf) => value * (times[leaf] as number)),
+    doubt: times.map((value) => 1 + value),
+    isCounted,
   };
 }
