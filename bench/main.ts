@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { findMlflow } from '../bootstrap/mlflow.mjs';
 import { cacheDirectory } from '../bootstrap/paths.mjs';
+import { benchAttribution } from './attribution.ts';
 import { benchData, printDataBench } from './data.ts';
 import { benchGpu, printGpuBench } from './gpu.ts';
 import { benchLoop, printLoopBench } from './loop.ts';
@@ -16,6 +17,7 @@ import { writeQuality } from './write-quality.ts';
  * `npm run bench [-- serving|loop|ope|ranking|data|training|retrieval] [--json] [--quick] [--torch]`: ratios against a named peer in the same run, medians of several rounds.
  * `npm run bench -- quality [--check] [--only NAME]...`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
  * `npm run bench -- gpu [--quick] [--torch]`: training on this machine's GPU beside the CPU, and with `--torch` (6 GB) PyTorch; only where it is named, for most have none.
+ * `npm run bench -- attribution [--check] [--quick]`: causes found by ours and by published methods, as docs/attribution.md; only where it is named.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -29,7 +31,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -73,6 +75,11 @@ if (positionals.includes('quality')) {
         ? 'docs/quality.md is what the code comes to'
         : 'docs/quality.md is written',
   );
+  if (stale.length > 0) process.exitCode = 1;
+}
+if (positionals.includes('attribution')) {
+  const stale = benchAttribution({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
+  say(stale.length > 0 ? `docs/attribution.md is stale: ${stale.join(', ')}` : 'attribution: done');
   if (stale.length > 0) process.exitCode = 1;
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { createRandom } from '../../models/random.ts';
 import { cuboidsOf } from './cuboids.ts';
 import { deviationsOf } from './deviations.ts';
-import { bestCandidate, doubt, evidenceOf, findCauses, slack, thresholdOf } from './find-causes.ts';
+import { bestCandidate, doubt, evidenceOf, findCauses, shiftWeight, slack, thresholdOf } from './find-causes.ts';
 import { normal } from './generate-table.ts';
 import { fitNoise } from './noise.ts';
 import { type Evidence, lossOf, newFit } from './scan-candidates.ts';
@@ -87,7 +87,7 @@ it('every combination that gains gets the figures that its definition gives it, 
           const places = [...cuboid.group.keys()].filter((at) => cuboid.group[at] === group);
           const slow = slowly(places, evidence, cuboid.dimensions.length === 0);
           const open = codes.filter((_, dimension) => !cuboid.dimensions.includes(dimension));
-          if (Math.min(slow.gain, slow.shift) > threshold)
+          if (Math.min(slow.gain, shiftWeight * slow.shift) > threshold)
             most = Math.max(most, slow.gain - threshold + doubt * slowlyAgainst(places, evidence, { ...slow, open }));
           if (fit.gain[group] === 0) continue;
           compared += 1;

@@ -8,6 +8,11 @@ import { type Candidate, type Evidence, type Fit, lossOf, newFit, updateFit } fr
 export const falseAlarmRate = 0.01;
 /** How much more a part counts that speaks against a candidate than one that speaks for it. */
 export const doubt = 1;
+/**
+ * Leaves that are spread wider than the noise must also have moved, and not only be noisier: their common deviation alone lowers the loss by a third of what chance does in
+ * the luckiest combination.
+ */
+export const shiftWeight = 3;
 /** Chance sets the losses of a part off by so much. */
 export const slack = 2;
 
@@ -76,7 +81,8 @@ export function bestCandidate({ fits, evidence, codes }: Search): (Candidate & {
     const threshold = thresholdOf(cuboid, fits.length);
     updateFit(fit, { evidence, threshold });
     for (let group = 0; group < cuboid.groups; group += 1) {
-      if (Math.min(gain[group] as number, shift[group] as number) <= threshold || 2 * (unexplained[group] as number) < (size[group] as number)) continue;
+      if (Math.min(gain[group] as number, shiftWeight * (shift[group] as number)) <= threshold || 2 * (unexplained[group] as number) < (size[group] as number))
+        continue;
       const own = { cuboid, group, deviation: deviation[group] as number, spread: spread[group] as number, gain: gain[group] as number };
       open.push({ ...own, net: own.gain - threshold });
     }
