@@ -134,7 +134,7 @@ const docs = join(import.meta.dirname, '../docs');
 /** Measures all; with `check` it gives the settings in which we come to something else than what is written, else it writes docs/attribution.md and docs/attribution.json. */
 export function benchAttribution({ machine, check, quick, say }: { machine: string; check: boolean; quick: boolean; say: (line: string) => void }): string[] {
   const written = check ? (JSON.parse(readFileSync(join(docs, 'attribution.json'), 'utf8')) as AttributionResults) : undefined;
-  const results: AttributionResults & { times: Timed[] } = { machine, tables: written?.tables ?? (quick ? 1 : 10), cells: {}, times: [] };
+  const results: AttributionResults & { times: Timed[] } = { machine, tables: written?.tables ?? (quick ? 1 : 6), cells: {}, times: [] };
   for (const name of Object.keys(attributionSettings)) {
     const cells = measureAttribution(name, { tables: results.tables, of: check ? ['understudy'] : Object.keys(methods) });
     results.cells[name] = cells;

@@ -149,7 +149,7 @@ function marginalGain(index: number, causes: readonly Cause[], { evidence, nothi
   return gain;
 }
 
-/** A leaf is settled where a cause over it explains it, or two together, and its loss is the least of those and of being as predicted after all. */
+/** A leaf is settled where a cause over it explains it, or all of them together, and its loss is the least of those and of being as predicted after all. */
 function settle(causes: readonly Cause[], { evidence, nothing }: State): void {
   evidence.loss.set(nothing);
   evidence.settled.fill(0);
@@ -159,13 +159,18 @@ function settle(causes: readonly Cause[], { evidence, nothing }: State): void {
     if (loss < (evidence.loss[at] as number)) evidence.loss[at] = loss;
     if (loss - Math.log(cause.spread) < likely) evidence.settled[at] = 1;
   };
-  for (const cause of causes) for (const at of cause.places) take(cause, at);
-  for (const [index, cause] of causes.entries()) {
-    for (const other of causes.slice(0, index)) {
-      const both = { ...cause, deviation: together(cause.deviation, other.deviation), spread: Math.max(cause.spread, other.spread) };
-      for (const at of cause.places) if (other.cuboid.group[at] === other.group) take(both, at);
+  const over = new Map<number, Candidate>();
+  const met = new Set<number>();
+  for (const cause of causes) {
+    for (const at of cause.places) {
+      take(cause, at);
+      const before = over.get(at);
+      if (before !== undefined) met.add(at);
+      const all = before && { ...cause, deviation: together(before.deviation, cause.deviation), spread: Math.max(before.spread, cause.spread) };
+      over.set(at, all ?? cause);
     }
   }
+  for (const at of met) take(over.get(at) as Candidate, at);
 }
 
 /** Combinations of which a leaf is explained otherwise than before. */
