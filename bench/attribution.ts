@@ -190,7 +190,7 @@ ${verdict} Seconds are medians of a table on ${machine}. ${times.map(({ leaves, 
 - A cause changes all leaves under it by about the same ratio (the generalized ripple effect); two that meet multiply. Where its leaves differ by as much as the cause itself, it falls apart into them.
 - Leaves err each for itself. A forecast that is off for a whole country names that country.
 - The rate of false suspects is 1 % a table at most (\`experiments/attribution/false-alarms.test.ts\` counts over 500 of 360 to 1,200 leaves, of nine kinds of noise). It is higher where there is little to learn the noise from:
-  up to one in ten of tables of fewer than 20 leaves that are counts below five, or of 200 leaves with errors as heavy-tailed as Student's t of three degrees.
+  up to one in five of tables of three to twenty leaves that are small counts, and one in ten of 200 leaves with errors as heavy-tailed as Student's t of three degrees.
 - A combination has six attributes at most. Of more dimensions than about seven, combinations are looked for among those that deviations gather in (\`experiments/attribution/cuboids.ts\`).
 `;
 }
