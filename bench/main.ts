@@ -9,6 +9,7 @@ import { benchLoop, printLoopBench } from './loop.ts';
 import { benchOpe, printOpeBench } from './ope.ts';
 import { benchRanking, printRankingBench } from './ranking.ts';
 import { benchRetrieval, printRetrievalBench } from './retrieval.ts';
+import { benchRootCause } from './root-cause.ts';
 import { benchServing, printServingBench } from './serving.ts';
 import { benchTraining, printTrainingBench } from './training.ts';
 import { writeQuality } from './write-quality.ts';
@@ -18,6 +19,7 @@ import { writeQuality } from './write-quality.ts';
  * `npm run bench -- quality [--check] [--only NAME]...`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
  * `npm run bench -- gpu [--quick] [--torch]`: training on this machine's GPU beside the CPU, and with `--torch` (6 GB) PyTorch; only where it is named, for most have none.
  * `npm run bench -- attribution [--check] [--quick]`: causes found by ours and by published methods, as docs/attribution.md; only where it is named.
+ * `npm run bench -- root-cause [--check] [--quick]`: how often root-cause analysis is right, as docs/root-cause.md; only where it is named.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -31,7 +33,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -80,6 +82,11 @@ if (positionals.includes('quality')) {
 if (positionals.includes('attribution')) {
   const stale = benchAttribution({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
   say(stale.length > 0 ? `docs/attribution.md is stale: ${stale.join(', ')}` : 'attribution: done');
+  if (stale.length > 0) process.exitCode = 1;
+}
+if (positionals.includes('root-cause')) {
+  const stale = benchRootCause({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
+  say(stale.length > 0 ? `docs/root-cause.md is stale: ${stale.join(', ')}` : 'root-cause: done');
   if (stale.length > 0) process.exitCode = 1;
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

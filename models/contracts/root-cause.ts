@@ -115,6 +115,8 @@ export const catalogRow = z.strictObject({
   priceRatio: z.number().nullable(),
 });
 
+export type CatalogRow = z.infer<typeof catalogRow>;
+
 const deploymentFact = z.strictObject({ generation: z.number().int(), atMs: epochMs, artifacts: z.array(digestString), releaseId: z.string(), by: z.string() });
 
 /**
