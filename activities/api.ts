@@ -1,3 +1,4 @@
+import type { AuditActivities } from '../models/contracts/audit.ts';
 import type { AmongDecision, CanaryDecision } from '../models/contracts/canary.ts';
 import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteResult } from '../models/contracts/release.ts';
 import type { TrainingStart } from '../models/contracts/recipe.ts';
@@ -6,10 +7,7 @@ import type { ReleaseIntent } from '../models/contracts/report.ts';
 import type { GpuRule, PlacingActivities } from '../models/contracts/gpu-job.ts';
 import type { PublishResult } from '../stores/deployments.ts';
 
-/*
- * What workflows may ask for: ids and digests in, recorded results out. Workflows import these types and nothing else of
- * this folder. Two sets, since training and evaluation may run on machines of their own.
- */
+/* What workflows may ask for: ids and digests in, recorded results out. Workflows import these types and nothing else of this folder. */
 
 export type IngestRequest = {
   surface: string;
@@ -244,7 +242,8 @@ export type CertifiedErasure = { done: boolean; found: string[]; surfaces: strin
 /** `removed`: records by where they stood; `days` that have another version now, or none. */
 export type RetentionResult = { surface: string; certificate: string; removed: Record<string, number>; days: number; blobs: number };
 
-export interface ControlActivities extends PlacingActivities {
+/** Two sets, since training and evaluation may run on machines of their own. */
+export interface ControlActivities extends PlacingActivities, AuditActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
   replayQuarantine(input: ReplayRequest): Promise<IngestResult>;

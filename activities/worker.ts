@@ -6,6 +6,8 @@ import { asUnderstudyError, problems, UnderstudyError } from '../models/contract
 import type { GpuActivities } from '../models/contracts/gpu-job.ts';
 import type { ControlActivities, TrainingActivities } from './api.ts';
 import type { Context } from './context.ts';
+import { followUpFindings } from './audit/follow-up.ts';
+import { runAudit } from './audit/run-audit.ts';
 import { ingestEventLog } from './events/ingest-event-log.ts';
 import { ingestSource } from './events/ingest-source.ts';
 import { replayQuarantine } from './events/replay-quarantine.ts';
@@ -45,6 +47,8 @@ export function controlActivities(context: Context): ControlActivities {
     eraseEverywhere: (input, beat) => eraseEverywhere(context, input, beat),
     sweepErased: (input, beat) => sweepErased(context, input, beat),
     certifyErasure: (input, beat) => certifyErasure(context, input, beat),
+    runAudit: (input, { signal, beat }) => runAudit(context, input, { signal, onSection: beat }),
+    followUpFindings: (input) => followUpFindings(context, input),
     enforceRetention: (input, beat) => enforceRetention(context, input, beat),
     prepareRetrain: (input, beat) => prepareRetrain(context, input, beat),
     findRun: (input) => findRun(context, input),

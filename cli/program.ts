@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { attributeCommand } from './attribute/command.ts';
+import { auditCommand, findingsCommand } from './audit/command.ts';
 import { artifactCommand } from './commands/artifact.ts';
 import { decisionCommands } from './commands/decide.ts';
 import { featuresCommand } from './features/command.ts';
@@ -49,6 +50,8 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     rulesCommand(context),
     eraseCommand(context),
     retentionCommand(context),
+    auditCommand(context),
+    findingsCommand(context),
     retrainCommand(context),
     tuneCommand(context),
     ...decisionCommands(context),

@@ -1,6 +1,6 @@
 import { type Client, ScheduleAlreadyRunning, type ScheduleDescription, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { PrepareRequest } from '../activities/api.ts';
-import { retentionWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
+import { auditFollowUpWorkflowId, auditWorkflowId, retentionWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 
 /** A surface's schedule of retraining. `nextAtMs` is null where it never comes again. */
@@ -17,8 +17,8 @@ export type ScheduleStatus = {
 
 type NewSchedule = Pick<PrepareRequest, 'surface' | 'candidates' | 'guest'> & { cron: string };
 
-/** What may be scheduled: `retrain/<surface>` and `retention/<surface>`. */
-type ScheduleId = `${'retrain' | 'retention'}/${string}`;
+/** What may be scheduled of a surface. */
+type ScheduleId = `${'retrain' | 'retention' | 'audit' | 'audit-follow-up'}/${string}`;
 const idOf = (surface: string): ScheduleId => `retrain/${surface}`;
 
 /**
@@ -35,6 +35,15 @@ export async function putSchedule(client: Client, { surface, cron, candidates, g
 export async function putRetentionSchedule(client: Client, { surface, cron }: { surface: string; cron: string }): Promise<ScheduleStatus> {
   const action = { workflowType: workflowNames.retention, workflowId: retentionWorkflowId(surface), args: [{ surface }] };
   return putScheduleOf(client, { id: `retention/${surface}`, cron, action });
+}
+
+/** An audit on this schedule, and each day at five (UTC) a look at what became of its findings. @throws UND-INPUT */
+export async function putAuditSchedule(client: Client, { surface, cron }: { surface: string; cron: string }): Promise<ScheduleStatus> {
+  const action = { workflowType: workflowNames.audit, workflowId: auditWorkflowId(surface), args: [{ surface, by: 'schedule' }] };
+  const made = await putScheduleOf(client, { id: `audit/${surface}`, cron, action });
+  const followUp = { workflowType: workflowNames.auditFollowUp, workflowId: auditFollowUpWorkflowId(surface), args: [{ surface }] };
+  await putScheduleOf(client, { id: `audit-follow-up/${surface}`, cron: '0 5 * * *', action: followUp });
+  return made;
 }
 
 type Scheduled = { id: ScheduleId; cron: string; action: { workflowType: string; workflowId: string; args: unknown[] } };

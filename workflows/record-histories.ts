@@ -10,6 +10,8 @@ import { openRequest } from '../activities/privacy/erasure-files.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startMlflow } from '../cli/system/start-servers.ts';
 import {
+  auditFollowUpWorkflowId,
+  auditWorkflowId,
   erasureWorkflowId,
   evaluationWorkflowId,
   releaseWorkflowId,
@@ -181,6 +183,13 @@ async function recordPeople(options: Options): Promise<void> {
       args: [{ surface: people.surface }],
     });
     await record(people, 'retention', retentionId);
+    for (const [name, workflowId] of [
+      [workflowNames.audit, auditWorkflowId(people.surface)],
+      [workflowNames.auditFollowUp, auditFollowUpWorkflowId(people.surface)],
+    ] as const) {
+      await people.client.workflow.execute(name, { workflowId, taskQueue: taskQueues.control, args: [{ surface: people.surface, by: 'dpo' }] });
+      await record(people, name === workflowNames.audit ? 'audit' : 'audit-follow-up', workflowId);
+    }
   } finally {
     await people.close();
   }

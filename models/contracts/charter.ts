@@ -3,6 +3,7 @@ import { positiveMs, releaseRules, share } from './charter-release.ts';
 import { inconsistencies } from './charter-consistency.ts';
 import { candidate } from './charter-candidate.ts';
 import { charterAssumption } from './assumption.ts';
+import { auditRules } from './charter-audit.ts';
 import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
 import { machineName, surfaceName } from './ids.ts';
@@ -221,6 +222,8 @@ const fields = z.strictObject({
   slo: z.strictObject({ p99Ms: z.number().positive().default(100), fallbackShare: share.default(0.02) }).default({ p99Ms: 100, fallbackShare: 0.02 }),
   /** Claims behind these choices that audits test again. */
   assumptions: z.array(charterAssumption).default([]),
+  /** By itself: an audit a month. */
+  audit: auditRules.optional(),
   seed: z.number().int().min(0).max(0x7fffffff).default(1),
 });
 

@@ -16,6 +16,8 @@ export const workflowNames = {
   tune: 'tune',
   erasure: 'erasure',
   retention: 'retention',
+  audit: 'audit',
+  auditFollowUp: 'auditFollowUp',
 } as const;
 
 export const releaseMessages = {
@@ -41,6 +43,9 @@ export const ingestWorkflowId = (surface: string, source: string) => `ingest/${s
 export const ingestLogWorkflowId = (surface: string, nowMs: number) => `ingest/${surface}/log-${nowMs}`;
 /** One at a time a surface. */
 export const retentionWorkflowId = (surface: string) => `retention/${surface}`;
+/** One at a time a surface; and its daily look at findings. */
+export const auditWorkflowId = (surface: string) => `audit/${surface}`;
+export const auditFollowUpWorkflowId = (surface: string) => `audit-follow-up/${surface}`;
 export const erasureWorkflowId = (id: string) => `erasure/${id}`;
 /** `work` names quarantine, reason and mend. */
 export const replayWorkflowId = (surface: string, work: string) => `ingest/${surface}/replay-${work.slice(7, 23)}`;

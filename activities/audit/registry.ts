@@ -1,0 +1,9 @@
+import type { SectionCheck } from './section.ts';
+import { access } from './sections/access.ts';
+import { agreement } from './sections/agreement.ts';
+import { assumptions } from './sections/assumptions.ts';
+import { releases } from './sections/releases.ts';
+import { retention } from './sections/retention.ts';
+
+/** All sections of an audit, in the order of its report. */
+export const sections: readonly SectionCheck[] = [assumptions, agreement, retention, releases, access];

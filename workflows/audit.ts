@@ -1,0 +1,14 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { AuditResult, FollowUp } from '../models/contracts/audit.ts';
+import { control, patient } from './proxies.ts';
+
+/** Tests again what a surface's charter claims and promises. Its schedule starts it. */
+export async function audit(input: { surface: string; by: string }): Promise<AuditResult> {
+  const { workflowId, runId } = workflowInfo();
+  return patient.runAudit({ ...input, operationId: `${workflowId}/${runId}` });
+}
+
+/** Once a day: findings that are overdue go up the list, and a missed audit is noticed. */
+export async function auditFollowUp(input: { surface: string }): Promise<FollowUp> {
+  return control.followUpFindings(input);
+}
