@@ -2,14 +2,15 @@ import { rangePlot } from '../../../experiments/pictures/range-plot.ts';
 import { boundsOf, judgeClaim, notMeasured } from '../../../experiments/audit/judge-claim.ts';
 import { checkBehind, type CharterAssumption } from '../../../models/contracts/assumption.ts';
 import type { AuditItem } from '../../../models/contracts/audit.ts';
+import type { Charter } from '../../../models/contracts/charter.ts';
 import { asUnderstudyError } from '../../../models/contracts/problem.ts';
 import { type Framing, newestDays, withFraming } from '../../framing/open-framing.ts';
 import { measureCheck } from '../../framing/run-check.ts';
 import { daysBetween } from '../../windows/days.ts';
 import type { SectionCheck } from '../section.ts';
 
-/** As many days as a charter looks at that does not say how many it looked at. */
-const usualDays = 28;
+/** What was written by hand does not say how many days it is about: four weeks, and as many as the charter's window takes. */
+const leastDays = 28;
 
 /** Each claim behind a choice of the charter, measured again on the newest days, as many as it was measured on. */
 export const assumptions: SectionCheck = {
@@ -25,7 +26,7 @@ export const assumptions: SectionCheck = {
       };
     if (data === undefined) return { items: claims.map(({ claim, id }) => notMeasured({ id, claim: claim.claim, why: 'the surface has no data yet' })) };
     const items = new Map<string, AuditItem>();
-    for (const [days, some] of Map.groupBy(claims, ({ claim }) => daysOf(claim))) {
+    for (const [days, some] of Map.groupBy(claims, ({ claim }) => daysOf(claim, charter))) {
       const input = { data, days: newestDays(data, days), settings: charter, blobs: context.state.blobs, workDir, signal };
       await withFraming(input, async (framing) => {
         for (const { claim, id } of some) items.set(id, await examineClaim(framing, claim, id));
@@ -56,7 +57,7 @@ async function examineClaim(framing: Framing, claim: CharterAssumption, id: stri
       id,
       claim: claim.claim,
       status,
-      says: `${request.check} is ${short(value)}${range} of ${of}, to be ${boundsText(claim)}${was}`,
+      says: `${request.check} is ${short(value)}${range}, asked of ${of}; to be ${boundsText(claim)}${was}`,
       value,
       unit,
       interval: interval ?? null,
@@ -68,8 +69,9 @@ async function examineClaim(framing: Framing, claim: CharterAssumption, id: stri
   }
 }
 
-function daysOf(claim: CharterAssumption): number {
-  return claim.check === undefined ? usualDays : daysBetween(claim.measuredAt.from, claim.measuredAt.to) + 1;
+function daysOf(claim: CharterAssumption, { window }: Pick<Charter, 'window'>): number {
+  const ofWindow = window.trainDays + window.gapDays + window.testDays;
+  return claim.check === undefined ? Math.max(leastDays, ofWindow) : daysBetween(claim.measuredAt.from, claim.measuredAt.to) + 1;
 }
 
 /** By check and choice, and where several have these by their place too. */
