@@ -6,6 +6,8 @@ import { charterAssumption } from './assumption.ts';
 import { auditRules } from './charter-audit.ts';
 import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
+import { fairnessRules } from './fairness.ts';
+import { guardrailRules } from './guardrail.ts';
 import { machineName, surfaceName } from './ids.ts';
 import { type Mistake, inputError } from './problem.ts';
 import { recordRuleChoices } from './record-rules.ts';
@@ -118,6 +120,8 @@ const fields = z.strictObject({
         .default(diversityDefaults),
     })
     .default({ size: 10, diversity: diversityDefaults }),
+  fairness: fairnessRules.optional(),
+  guardrails: guardrailRules.optional(),
   window: z.strictObject({
     trainDays: z.number().int().min(1).max(3650),
     gapDays: z.number().int().min(0).max(365).default(1),

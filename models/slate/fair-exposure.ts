@@ -1,0 +1,75 @@
+import type { ExposureRules } from '../contracts/fairness.ts';
+
+/** What a place is worth: 1 / log2(rank + 1), rank 1 the first (Singh and Joachims 2018, sec. 3.1). */
+export function exposureAt(place: number): number {
+  return 1 / Math.log2(place + 2);
+}
+
+/** [groups] each group's share of a slate's exposure; an item of several groups counts for each. */
+export function exposureShares<Item>(slate: readonly Item[], groupCount: number, groupsOf: (item: Item) => readonly number[]): number[] {
+  const shares = new Array<number>(groupCount).fill(0);
+  let whole = 0;
+  for (const [place, item] of slate.entries()) {
+    whole += exposureAt(place);
+    for (const group of groupsOf(item)) shares[group] = (shares[group] as number) + exposureAt(place);
+  }
+  return whole === 0 ? shares : shares.map((one) => one / whole);
+}
+
+export type ExposureController = {
+  /** [groups] slates of exposure that each group is behind; 0 for one that has its share. */
+  deficits(): number[];
+  /** After a slate was shown. */
+  note(shares: readonly number[]): void;
+};
+
+/**
+ * What groups are owed, amortized over requests (Biega et al. 2018): with e_g the share of a slate's exposure and n requests remembered,
+ *
+ *   E_g ← (1 - 1/n) E_g + e_g,   T ← (1 - 1/n) T + 1,   deficit_g = max(0, minShare_g T - E_g).
+ *
+ * A controller as in Morik et al. 2020, sec. 5 (FairCo), with the deficit against a minimum in place of the disparity between groups: it draws nothing, and what
+ * it says depends on earlier slates alone.
+ */
+export function createExposureController({ groups, windowRequests }: Pick<ExposureRules, 'groups' | 'windowRequests'>): ExposureController {
+  const kept = 1 - 1 / windowRequests;
+  const exposures = new Float64Array(groups.length);
+  let requests = 0;
+  return {
+    deficits: () => groups.map(({ minShare }, group) => Math.max(0, minShare * requests - (exposures[group] as number))),
+    note(shares) {
+      requests = requests * kept + 1;
+      for (let group = 0; group < exposures.length; group += 1) exposures[group] = (exposures[group] as number) * kept + (shares[group] ?? 0);
+    },
+  };
+}
+
+/**
+ * The slate's places go to the items with the most of 1 - (r - 1) / n + min(1, strength sum of the deficits of its groups), r the rank among n (Morik et al.
+ * 2020, eq. 12, with relevance by rank so that `strength` means the same on any model's scale). Equal ones keep their order.
+ * @param ranked best first, no item twice; what is not on the slate follows in its order
+ * @param deficits [groups] slates, see `ExposureController`
+ */
+export function fairExposure<Item>({
+  ranked,
+  size,
+  deficits,
+  strength,
+  groupsOf,
+}: {
+  ranked: readonly Item[];
+  size: number;
+  deficits: readonly number[];
+  strength: number;
+  groupsOf: (item: Item) => readonly number[];
+}): readonly Item[] {
+  if (deficits.every((deficit) => deficit === 0)) return ranked;
+  const values = Float64Array.from(ranked, (item, place) => {
+    let boost = 0;
+    for (const group of groupsOf(item)) boost += strength * (deficits[group] ?? 0);
+    return 1 - place / ranked.length + Math.min(1, boost);
+  });
+  const chosen = ranked.map((_, place) => place).sort((one, other) => (values[other] as number) - (values[one] as number) || one - other);
+  const taken = new Set(chosen.slice(0, size));
+  return [...chosen.slice(0, size).map((place) => ranked[place] as Item), ...ranked.filter((_, place) => !taken.has(place))];
+}
