@@ -35,13 +35,27 @@ export const flagChange = z.strictObject({
   /** When the source looked at the items: never later than `atMs`. */
   asOfMs: epochMs,
   mode: flagMode,
-  /** Digest of the list of marks, and how many there are. */
-  marks: digestString,
+  /** Digests of lists of marks, one behind the other, and how many marks there are. */
+  marks: z.array(digestString),
   count: z.number().int().min(0),
-  /** Digest of all marks after number `through`, where a reader may begin; null before the first. */
-  base: z.strictObject({ through: z.number().int().min(1), marks: digestString }).nullable(),
+  /** Digests of all that stands after number `through`, where a reader may begin; null before the first. */
+  base: z.strictObject({ through: z.number().int().min(1), standing: z.array(digestString) }).nullable(),
 });
 export type FlagChange = z.infer<typeof flagChange>;
+
+/** What stands of what a source said of an item; null: without end. */
+export const standingMark = z.strictObject({
+  /** Number of the change that said the last of it. */
+  change: z.number().int().min(1),
+  asOfMs: epochMs,
+  untilMs: epochMs.nullable(),
+  scores: z.record(machineName, z.tuple([z.number(), epochMs.nullable()])),
+  flags: z.record(machineName, epochMs.nullable()),
+});
+export type StandingMark = z.infer<typeof standingMark>;
+
+/** One list of a base: source, item, mark. */
+export const standingMarks = z.array(z.tuple([machineName, externalId, standingMark]));
 
 /** POST /v1/flags. */
 export const flagsRequest = z.strictObject({
