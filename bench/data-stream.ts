@@ -10,6 +10,7 @@ import { createMetrics } from '../serving/metrics.ts';
 import type { Snapshot } from '../serving/snapshot.ts';
 import { type LiveSurface, openSurface } from '../serving/surface.ts';
 import { makeServedState, startReplica } from '../serving/testing.ts';
+import { openBlobDirectory } from '../stores/blobs-directory.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import { beginLife } from '../stores/life.ts';
 import { openLogs } from '../stores/open-logs.ts';
@@ -93,9 +94,10 @@ async function bare(stateDir: string, change: (surface: LiveSurface) => LiveSurf
     pseudonyms: null,
   } as unknown as Snapshot;
   const generations = openGenerationDirectory({ root: join(stateDir, 'series') });
+  const blobs = openBlobDirectory({ root: join(stateDir, 'blobs') });
   const logs = openLogs({ stateDir, kafka: undefined });
   const shared = { logs, replica: 'r1', life: beginLife(), metrics: createMetrics(), log: () => undefined };
-  const surface = await openSurface({ ...shared, name: 'home', generations, snapshot });
+  const surface = await openSurface({ ...shared, name: 'home', blobs, generations, snapshot });
   try {
     const surfaces = new Map([['home', change(surface)]]);
     const waiting = batches(draw({ run: 'bare', surface: 'home' }));

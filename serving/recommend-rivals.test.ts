@@ -9,7 +9,7 @@ import type { ModelAnswer } from './models/model-messages.ts';
 import type { ModelPool } from './models/model-pool.ts';
 import { createProfileStore } from './profiles.ts';
 import { recommend } from './recommend.ts';
-import { canaryOf, snapshotOf, specOf, testCharter } from './testing.ts';
+import { canaryOf, snapshotOf, specOf, testCharter, unguarded } from './testing.ts';
 
 const ids = Array.from({ length: 40 }, (_, index) => `i${index}`);
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -61,6 +61,7 @@ async function slateOf(input: { spec: Partial<DeploymentSpec>; silent?: string[]
     snapshot,
     profiles: createProfileStore({ charter: () => snapshot.charter, maxUnits: 10 }),
     enrolments: createEnrolments(),
+    ...unguarded,
     rungs: [],
     requestId: 'q1',
     replica: 'r1',

@@ -12,7 +12,7 @@ import type { ModelHost } from './models/model-host.ts';
 import { type ModelAnswer, noAnswer } from './models/model-messages.ts';
 import { createProfileStore } from './profiles.ts';
 import { recommend } from './recommend.ts';
-import { canaryOf, snapshotOf, specOf, testCharter } from './testing.ts';
+import { canaryOf, snapshotOf, specOf, testCharter, unguarded } from './testing.ts';
 
 const ids = Array.from({ length: 15 }, (_, index) => `i${index}`);
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -86,6 +86,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
         snapshot,
         profiles,
         enrolments: createEnrolments(),
+        ...unguarded,
         rungs: rungsBelowModel({ coVisits, popularity }),
         requestId: 'q1',
         replica: 'r1',

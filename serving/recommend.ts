@@ -2,13 +2,14 @@ import { unitOf } from '../models/contracts/event.ts';
 import type { RecommendRequest, RecommendResponse, SlateRecord } from '../models/contracts/slate.ts';
 import type { Random } from '../models/random.ts';
 import { challengersInPlay, registeredOf, shareInForce } from '../models/slate/assign.ts';
-import { diversify, rankingDepth } from '../models/slate/diversify.ts';
-import { exploreSlate } from '../models/slate/explore.ts';
-import { wordDistance } from '../models/slate/item-words.ts';
+import { arrangementDepth, type ExposureMemory } from '../models/slate/arrange.ts';
+import { type Explored, exploreSlate } from '../models/slate/explore.ts';
+import type { Guarded } from '../models/slate/guardrails.ts';
 import type { Assignment, Enrolments } from './enrolments.ts';
 import { runChain } from './fallback/chain.ts';
 import { modelRung } from './fallback/model.ts';
 import type { FallbackRung, Ranking } from './fallback/rung.ts';
+import { type Guard, maskOf, whyHeldBack } from './guard.ts';
 import { type ModelAnswer, type ModelQuestion, noAnswer } from './models/model-messages.ts';
 import type { ProfileStore } from './profiles.ts';
 import type { ServedModel, Snapshot } from './snapshot.ts';
@@ -19,6 +20,9 @@ export type RecommendInput = {
   snapshot: Snapshot;
   profiles: Pick<ProfileStore, 'profileOf'>;
   enrolments: Pick<Enrolments, 'assign'>;
+  guard: Pick<Guard, 'of' | 'generation'>;
+  /** What the slates before this one owe the groups of the charter. */
+  exposure: ExposureMemory;
   /** Whether a visitor who is new to the release may be given a variant for good. */
   mayEnrol?: boolean;
   /** The rungs below the model, in order. */
@@ -41,6 +45,8 @@ type Visit = {
   historyUntilMs: number | null;
   excluded: Set<string>;
   count: number;
+  /** What may be shown to the visitor, as it was known when the request came. */
+  guarded: Guarded;
 };
 
 const historyAtMost = 100;
@@ -52,7 +58,7 @@ const historyAtMost = 100;
 export async function recommend(input: RecommendInput): Promise<Recommended> {
   const startedAt = performance.now();
   const { request, snapshot, requestId, nowMs } = input;
-  const { spec, charter, scope } = snapshot;
+  const { spec, charter } = snapshot;
   const visit = readVisit(input);
   const assignment = input.enrolments.assign({
     canary: spec.canary,
@@ -64,7 +70,10 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   });
   const artifact = assignment.challenger ?? spec.champion;
   const unseen = unseenArtifact(snapshot, input.random);
-  const needed = rankingDepth({ size: visit.count, diversity: charter.slate.diversity });
+  const { scope } = visit.guarded;
+  const deficits = input.exposure.deficits();
+  const flags = input.guard.generation();
+  const needed = arrangementDepth({ ...charter, size: visit.count });
   const depth = Math.max(needed, charter.exploration.poolDepth);
   const extras = otherArtifacts(snapshot, assignment, unseen).map((other) =>
     askExtra(snapshot, visit, { artifact: other, count: Math.max(needed, visit.count + charter.exploration.challengerDepth), needed: other === unseen }),
@@ -76,11 +85,11 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     request: { history: visit.history, historyWeights: visit.historyWeights, excluded: visit.excluded, scope, depth },
     size: visit.count,
   });
-  const arranged = arrange(snapshot, ranked.items, visit.count);
-  const explored = exploreSlate({
+  const arranged = snapshot.arrange(ranked.items, visit.count, deficits);
+  const drawn = exploreSlate({
     baseItems: arranged.slice(0, visit.count),
     nextItems: arranged.slice(visit.count),
-    challengerRankings: soon.map(({ ranking }) => arrange(snapshot, ranking.items, visit.count)),
+    challengerRankings: soon.map(({ ranking }) => snapshot.arrange(ranking.items, visit.count, deficits)),
     scope,
     excluded: visit.excluded,
     settings: charter.exploration,
@@ -88,10 +97,12 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     seed: input.random.uint32(),
     drawId: requestId,
   });
+  const explored = lastLook(input, visit, drawn);
+  if (input.exposure.remembers) input.exposure.note(explored.items, snapshot.groupsOf);
   const scoreOf = new Map(ranked.items.map((itemId, place) => [itemId, ranked.scores[place] as number]));
   // An item that only another ranking knows has no score on this one's scale.
   const scores = explored.items.map((itemId) => Number((scoreOf.get(itemId) ?? 0).toPrecision(7)));
-  const reason = ranked.reason === undefined ? {} : { reason: ranked.reason };
+  const reason = reasonOf(ranked.reason, explored.items.length < visit.count ? whyHeldBack(explored.guarded) : undefined);
   const answered = {
     requestId,
     surface: request.surface,
@@ -121,6 +132,8 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     ...(spec.canary === null ? {} : { share: shareInForce(spec.canary, visit.segment) }),
     count: visit.count,
     rulesDigest: snapshot.rulesDigest,
+    ...(flags === 0 ? {} : { flags }),
+    ...(input.exposure.remembers ? { deficits } : {}),
     history: visit.history,
     historyWeights: visit.historyWeights,
     ...(visit.historyUntilMs === null ? {} : { historyUntilMs: visit.historyUntilMs }),
@@ -129,20 +142,31 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     excluded: [...visit.excluded],
     items: explored.items,
     scores,
-    propensities: explored.propensities.map(shorter),
-    conditionalPropensities: explored.conditionalPropensities.map(shorter),
+    propensities: explored.propensities?.map(shorter) ?? null,
+    conditionalPropensities: explored.conditionalPropensities?.map(shorter) ?? null,
+    ...(explored.propensities === null ? { propensityVoid: 'an item was flagged while the slate was made' } : {}),
     exploration: explored.exploration === null ? null : { ...explored.exploration, poolProbabilities: explored.exploration.poolProbabilities.map(shorter) },
     latencyMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
   };
   const shadow = extras.find((extra) => extra.artifact === unseen);
-  const whole = shadow?.whole.then((answered) => ({ ...record, shadow: shadowOf(snapshot, shadow.artifact, answered, visit.count) })) ?? record;
+  const whole =
+    shadow?.whole.then((answered) => ({ ...record, shadow: shadowOf(snapshot, shadow.artifact, answered, { count: visit.count, deficits }) })) ?? record;
   return { response, record: whole, modelLatencyMs: own.answer.error === null ? own.answer.latencyMs : null };
 }
 
-/** A ranking with a slate of it in front, as the charter makes slates. */
-function arrange({ charter, words }: Snapshot, ranked: readonly string[], size: number): readonly string[] {
-  if (words === null) return ranked;
-  return diversify({ ranked, size, diversity: charter.slate.diversity, distance: (one, other) => wordDistance(words.get(one), words.get(other)) });
+type Looked = Pick<Explored, 'items' | 'exploration'> & { [name in 'propensities' | 'conditionalPropensities']: number[] | null } & { guarded: Guarded };
+
+/** Takes out what was flagged since the request came: nothing leaves that may not be shown when it leaves. */
+function lastLook({ guard, snapshot: { charter, scope }, request, nowMs }: RecommendInput, visit: Visit, drawn: Explored): Looked {
+  const guarded = guard.of({ charter, scope, audience: request.context, nowMs });
+  const items = guarded === visit.guarded ? drawn.items : drawn.items.filter(guarded.scope.allowed);
+  if (items.length === drawn.items.length) return { ...drawn, guarded };
+  return { items, guarded, exploration: drawn.exploration, propensities: null, conditionalPropensities: null };
+}
+
+function reasonOf(...reasons: readonly (string | undefined)[]): { reason?: string } {
+  const there = reasons.filter((reason) => reason !== undefined);
+  return there.length === 0 ? {} : { reason: there.join('; ') };
 }
 
 /** Twelve decimals: exact for every use, and half the bytes of a slate record. */
@@ -151,13 +175,13 @@ function shorter(probability: number): number {
 }
 
 /** Kept where the caller gave it: no model of today reads it, a later analysis may. */
-function contextOf({ context: { country, device } }: RecommendRequest): Pick<SlateRecord, 'context'> {
-  if (country === undefined && device === undefined) return {};
-  return { context: { ...(country === undefined ? {} : { country }), ...(device === undefined ? {} : { device }) } };
+function contextOf({ context: { country, device, maturity } }: RecommendRequest): Pick<SlateRecord, 'context'> {
+  const told = Object.entries({ country, device, maturity }).filter(([, value]) => value !== undefined);
+  return told.length === 0 ? {} : { context: Object.fromEntries(told) };
 }
 
-function readVisit({ request, snapshot, profiles }: RecommendInput): Visit {
-  const { charter } = snapshot;
+function readVisit({ request, snapshot, profiles, guard, nowMs }: RecommendInput): Visit {
+  const { charter, scope } = snapshot;
   const { userId, sessionId } = request;
   const unit = userId === undefined && sessionId === undefined ? null : unitOf({ userId, sessionId: sessionId ?? '' });
   const known = unit === null ? undefined : profiles.profileOf(unit);
@@ -184,6 +208,7 @@ function readVisit({ request, snapshot, profiles }: RecommendInput): Visit {
     historyUntilMs: told === undefined && items.length > 0 ? (known?.untilMs ?? null) : null,
     excluded,
     count: request.count ?? charter.slate.size,
+    guarded: guard.of({ charter, scope, audience: request.context, nowMs }),
   };
 }
 
@@ -232,6 +257,7 @@ function askExtra({ host, models }: Snapshot, visit: Visit, { needed, ...wanted 
 function questionOf(model: ServedModel | undefined, { artifact, count, visit }: { artifact: string; count: number; visit: Visit }): ModelQuestion {
   const question: ModelQuestion = { artifact, history: [], historyWeight: [], exclude: [], count };
   if (model === undefined) return question;
+  question.mask = maskOf(visit.guarded, model.vocabulary);
   visit.history.forEach((itemId, place) => {
     const index = model.indexOf.get(itemId);
     if (index === undefined) return;
@@ -250,10 +276,12 @@ function answeredOf(answer: ModelAnswer, model: ServedModel | undefined): Answer
   return { answer, ranking: { items: answer.items.map((index) => model.vocabulary[index] as string), scores: answer.scores } };
 }
 
-function shadowOf(snapshot: Snapshot, artifact: string, { answer, ranking }: Answered, count: number): NonNullable<SlateRecord['shadow']> {
+type Made = { count: number; deficits: readonly number[] };
+
+function shadowOf(snapshot: Snapshot, artifact: string, { answer, ranking }: Answered, { count, deficits }: Made): NonNullable<SlateRecord['shadow']> {
   return {
     artifact,
-    items: arrange(snapshot, ranking.items, count).slice(0, count),
+    items: snapshot.arrange(ranking.items, count, deficits).slice(0, count),
     latencyMs: Math.round(answer.latencyMs * 1000) / 1000,
     error: answer.error,
   };

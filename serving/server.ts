@@ -23,6 +23,7 @@ import { openApiDocument } from './openapi.ts';
 import { refuseTwins, startReplicaReport } from './replica-report.ts';
 import { embeddingsRoute, similarRoute } from './routes/embeddings.ts';
 import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
+import { flagsRoute } from './routes/flags.ts';
 import { forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
 import { type RouteInfo, type RouteName, routeList, routes } from './routes/table.ts';
@@ -100,7 +101,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     metrics,
     clock,
     log,
-    openSurface: (name, snapshot) => openSurface({ name, logs, generations, replica, life, metrics, log, snapshot, clock }),
+    openSurface: (name, snapshot) => openSurface({ name, logs, blobs, generations, replica, life, metrics, log, snapshot, clock }),
     onChange: () => reportChanged(),
   });
   const { surfaces, standings, unseen } = watcher;
@@ -123,9 +124,10 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   };
   const handlers: Record<RouteName, RequestHandler> = {
     recommend: recommendRoute({ surfaces, replica, clock, random, newRequestId, metrics }),
-    similar: similarRoute({ surfaces }),
+    similar: similarRoute({ surfaces, clock }),
     embeddings: embeddingsRoute({ surfaces }),
     events: eventsRoute({ surfaces, metrics, clock }),
+    flags: flagsRoute({ surfaces, blobs, generations, clock }),
     schemas: schemasRoute,
     schema: schemaRoute,
     surface: surfaceRoute({ surfaces, standings }),

@@ -5,7 +5,8 @@ import type { Measure } from '../models/contracts/embedding-set.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { Pseudonyms } from '../models/contracts/pseudonyms.ts';
 import { challengersInPlay, registeredOf } from '../models/slate/assign.ts';
-import type { ItemWords } from '../models/slate/item-words.ts';
+import { type Arrange, arranger, type FairGroups } from '../models/slate/arrange.ts';
+import { type ItemWords, wordDistance } from '../models/slate/item-words.ts';
 import type { Scope } from '../models/slate/scope.ts';
 import { type LoadedArtifact, loadArtifact } from '../stores/artifacts.ts';
 import { type BlobStore, getDocument } from '../stores/blobs.ts';
@@ -43,8 +44,10 @@ export type Snapshot = {
   scope: Scope;
   /** Also for items that are out of scope now. */
   inCatalog: (itemId: string) => boolean;
-  /** What the items in scope are compared by; null where the charter makes slates by relevance alone. */
-  words: ItemWords | null;
+  /** How the charter has slates made of rankings. */
+  arrange: Arrange<string>;
+  /** The groups of the charter's fairness that an item is of. */
+  groupsOf: (itemId: string) => readonly number[];
   /** Of the charter and the scope: what a slate was allowed to be. */
   rulesDigest: string;
   /** Null where people are known by their ids. */
@@ -153,12 +156,13 @@ export function readSpec(document: unknown): DeploymentSpec {
   return parsed.data;
 }
 
-type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'words' | 'rulesDigest' | 'pseudonyms'>;
-const rulesOf = ({ charter, scope, inCatalog, words, rulesDigest, pseudonyms }: Rules): Rules => ({
+type Rules = Pick<Snapshot, 'charter' | 'scope' | 'inCatalog' | 'arrange' | 'groupsOf' | 'rulesDigest' | 'pseudonyms'>;
+const rulesOf = ({ charter, scope, inCatalog, arrange, groupsOf, rulesDigest, pseudonyms }: Rules): Rules => ({
   charter,
   scope,
   inCatalog,
-  words,
+  arrange,
+  groupsOf,
   rulesDigest,
   pseudonyms,
 });
@@ -169,8 +173,19 @@ async function loadRules(stores: RuleStores, spec: DeploymentSpec, signal?: Abor
   const charter = await getDocument(blobs, spec.charter, { parse: parseStoredCharter });
   const pseudonyms = await openPseudonyms({ generations: stores.generations, surface: spec.surface, charter, key: stores.pseudonymKey });
   const withWords = charter.slate.diversity.weight > 0;
-  const { scope, inCatalog, words } = await readCatalog({ blobs, digest: spec.catalog, rules: charter.scope, withWords, signal });
-  return { charter, scope, inCatalog, words, rulesDigest: digestJson({ charter: spec.charter, scope: scope.digest }), pseudonyms };
+  const { fairness } = charter;
+  const { scope, inCatalog, words, groups } = await readCatalog({ blobs, digest: spec.catalog, rules: charter.scope, withWords, fairness, signal });
+  const rulesDigest = digestJson({ charter: spec.charter, scope: scope.digest });
+  return { charter, scope, inCatalog, ...arrangementOf({ charter, words, groups }), rulesDigest, pseudonyms };
+}
+
+type Known = { charter: Charter; words: ItemWords | null; groups: FairGroups | null };
+const none: readonly number[] = [];
+
+/** @param known `words` and `groups` are there where the charter asks for them */
+export function arrangementOf({ charter, words, groups }: Known): Pick<Snapshot, 'arrange' | 'groupsOf'> {
+  const groupsOf = (itemId: string): readonly number[] => groups?.get(itemId) ?? none;
+  return { groupsOf, arrange: arranger({ ...charter, groupsOf, distance: (one, other) => wordDistance(words?.get(one), words?.get(other)) }) };
 }
 
 async function loadServable(blobs: BlobStore, generations: GenerationStore, digest: string, surface: string): Promise<LoadedArtifact> {

@@ -1,9 +1,13 @@
 import type { Logged } from '../models/contracts/event-schemas.ts';
 import { asUnderstudyError, UnderstudyError } from '../models/contracts/problem.ts';
+import { canonicalJson } from '../models/contracts/digest.ts';
+import { type ExposureMemory, exposureMemory } from '../models/slate/arrange.ts';
+import type { BlobStore } from '../stores/blobs.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { createEnrolments, type Enrolments } from './enrolments.ts';
 import { createDoor, type Door } from './door.ts';
 import { followPeers } from './follow-peers.ts';
+import { type Guard, openGuard } from './guard.ts';
 import { readConsentsBack, readEnrolmentsBack, readEventsBack } from './read-back.ts';
 import { createRepetition } from './repetition.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -18,6 +22,10 @@ export type LiveSurface = Omit<SurfaceLogs, 'readers'> &
     snapshot: Snapshot;
     readonly enrolments: Enrolments;
     readonly door: Door;
+    /** What may be shown of what is in scope. */
+    readonly guard: Guard;
+    /** What this replica's slates owe the groups of the charter in force. */
+    exposure(): ExposureMemory;
     /** Events that wait for the disk, by id. */
     readonly eventsUnderway: ReadonlyMap<string, Promise<void>>;
     /** Whether what people said they allow has been read back. */
@@ -27,7 +35,7 @@ export type LiveSurface = Omit<SurfaceLogs, 'readers'> &
   };
 
 /** @param options.snapshot the first that is in force. */
-type Options = LogOptions & { generations: GenerationStore; snapshot: Snapshot; clock?: () => number };
+type Options = LogOptions & { blobs: BlobStore; generations: GenerationStore; snapshot: Snapshot; clock?: () => number };
 
 /** A session of which a word is not older may still be there when a replica begins, whoever served it meanwhile. */
 const maybeHereMs = 7 * 24 * 3_600_000;
@@ -47,6 +55,8 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   const enrolments = createEnrolments({ releaseId: options.snapshot.spec.canary?.releaseId ?? null });
   const peers = createRepetition(peersEveryMs);
   const wounds = noteWounds(options);
+  const guard = await openGuard(options);
+  const exposure = createExposure();
   const surface: LiveSurface = {
     ...logs,
     ...memory,
@@ -54,6 +64,8 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
     snapshot: options.snapshot,
     enrolments,
     door: createDoor({ snapshot: () => surface.snapshot }),
+    guard,
+    exposure: () => exposure(surface.snapshot),
     eventsUnderway,
 
     async logEvents(events) {
@@ -70,10 +82,11 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
 
     knowsConsents: () => follower !== undefined,
     canRecord: () => follower?.knowsEnrolments() === true && logs.canRecord(),
-    troubles: () => [...logs.troubles(), ...wounds.troubles()],
+    troubles: () => [...logs.troubles(), ...wounds.troubles(), ...guard.troubles()],
 
     async close() {
       await peers.end();
+      await guard.close();
       await logs.close();
     },
   };
@@ -113,6 +126,20 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
   await lookAtPeers();
   peers.begin(lookAtPeers);
   return surface;
+}
+
+/** Another charter with the same rules goes on where the last one was. */
+function createExposure(): (snapshot: Pick<Snapshot, 'charter'>) => ExposureMemory {
+  let current: { rules: string; memory: ExposureMemory } | undefined;
+  const ruled = new WeakMap<Snapshot['charter'], ExposureMemory>();
+  return ({ charter }) => {
+    const known = ruled.get(charter);
+    if (known !== undefined) return known;
+    const rules = canonicalJson(charter.fairness ?? null);
+    if (current?.rules !== rules) current = { rules, memory: exposureMemory(charter.fairness) };
+    ruled.set(charter, current.memory);
+    return current.memory;
+  };
 }
 
 /** What could not be read of the logs: damaged segments for good, all others for as long as they cannot. */

@@ -11,6 +11,7 @@ import type { CanarySpec, DeploymentSpec } from '../models/contracts/deployment.
 import { digestBytes, digestJson } from '../models/contracts/digest.ts';
 import { makeParityRecord } from '../models/graph/parity.ts';
 import { createRandom } from '../models/random.ts';
+import { exposureMemory, fairGroups } from '../models/slate/arrange.ts';
 import { itemWords } from '../models/slate/item-words.ts';
 import { scopeOf } from '../models/slate/scope.ts';
 import { putArtifact } from '../stores/artifacts.ts';
@@ -21,8 +22,9 @@ import { createDeployment, latestDeployment } from '../stores/deployments.ts';
 import type { GenerationStore } from '../stores/generations.ts';
 import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import type { ModelHost } from './models/model-host.ts';
+import type { RecommendInput } from './recommend.ts';
 import { type Serving, type ServingOptions, startServing } from './server.ts';
-import type { Snapshot } from './snapshot.ts';
+import { arrangementOf, type Snapshot } from './snapshot.ts';
 
 /** A state directory as the pipeline would leave it, with real artifacts, for the tests and the benchmark of the tier. */
 export type ServedState = {
@@ -188,13 +190,19 @@ export function snapshotOf(input: { spec: DeploymentSpec; charter: Charter; cata
     charter,
     scope: scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] }),
     inCatalog: () => true,
-    words: charter.slate.diversity.weight > 0 ? itemWords(catalog) : null,
+    ...arrangementOf({ charter, words: itemWords(catalog), groups: charter.fairness === undefined ? null : fairGroups(charter.fairness, catalog) }),
     rulesDigest: digestJson('rules'),
     pseudonyms: null,
     models: new Map(host === null ? [] : artifacts.map((digest) => [digest, { digest, vocabulary, indexOf, maxHistory: 50 }])),
     host,
   };
 }
+
+/** For requests that nothing is held back from, and nothing is owed after. */
+export const unguarded: Pick<RecommendInput, 'guard' | 'exposure'> = {
+  guard: { of: ({ scope }) => ({ scope, heldBack: 0, silent: [], untilMs: Number.POSITIVE_INFINITY }), generation: () => 0 },
+  exposure: exposureMemory(undefined),
+};
 
 /** A charter with nothing special about it. */
 export const testCharter: CharterInput = {

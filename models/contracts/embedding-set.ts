@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maturity } from './guardrail.ts';
 import { digestString, externalId, surfaceName } from './ids.ts';
 
 /** By which two vectors are meant to be compared. `cosine`: their lengths say nothing of how alike they are. */
@@ -38,6 +39,8 @@ export const similarRequest = z
     /** Any other than the one that serves is refused. */
     version: version.optional(),
     count: z.number().int().min(1).max(100).default(10),
+    /** For whom the items are: who says nothing of it gets what may be shown to everybody. */
+    context: z.strictObject({ country: z.string().max(64).optional(), maturity: maturity.optional() }).default({}),
   })
   .refine(({ itemId, vector }) => (itemId === undefined) !== (vector === undefined), 'either itemId or vector');
 export type SimilarRequest = z.output<typeof similarRequest>;

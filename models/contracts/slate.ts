@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
 import { variantName } from './deployment.ts';
+import { maturity } from './guardrail.ts';
 
 /** Which link of the fallback chain answered. */
 export const rungs = ['model', 'session', 'popularity', 'static'] as const;
@@ -24,6 +25,8 @@ export const recommendRequest = z.strictObject({
         .optional(),
       country: z.string().max(64).optional(),
       device: z.string().max(64).optional(),
+      /** For whom the slate is, where the caller knows it; guardrails take who does not say it for a child. */
+      maturity: maturity.optional(),
       /** What the caller knows of the visitor, such as a lifecycle stage or a loyalty tier. Where it is absent: `known` with a history, else `new`. */
       segment: machineName.optional(),
     })
@@ -115,13 +118,17 @@ export const slateRecord = z.strictObject({
   rung,
   reason: z.string().optional(),
   rulesDigest: digestString,
+  /** Number of the newest change of the surface's flags that the slate obeys; absent where there was none, and in records from before. */
+  flags: z.number().int().min(1).optional(),
+  /** Of the groups of the charter's fairness, how many slates of exposure each was behind when the slate was made; absent where nothing is amortized. */
+  deficits: z.array(z.number()).optional(),
   /** The context the models saw: item ids oldest first, weights of the same length. */
   history: z.array(externalId),
   historyWeights: z.array(z.number()),
   /** Events up to then stand in the history; absent where the caller told it, or there is none. */
   historyUntilMs: epochMs.optional(),
   /** What the caller said of the request besides; absent where nothing. */
-  context: z.strictObject({ country: z.string().optional(), device: z.string().optional() }).optional(),
+  context: z.strictObject({ country: z.string().optional(), device: z.string().optional(), maturity: maturity.optional() }).optional(),
   /** Of the visitor, as the canary's shares tell visitors apart. */
   segment: machineName.optional(),
   excluded: z.array(externalId),

@@ -63,15 +63,21 @@ export function arranger<Item>({
   };
 }
 
+export type ExposureMemory = {
+  /** Whether what was shown before changes what is shown next. */
+  remembers: boolean;
+  deficits(): number[];
+  note<Item>(shown: readonly Item[], groupsOf: (item: Item) => readonly number[]): void;
+};
+
 /** What a run of slates owes its groups, one after the other: for whoever has no log that says it. Without `exposure` in the charter it remembers nothing. */
-export function exposureMemory<Item>(fairness: FairnessRules | undefined, groupsOf: (item: Item) => readonly number[]) {
+export function exposureMemory(fairness: FairnessRules | undefined): ExposureMemory {
   const rules = fairness?.method === 'exposure' ? fairness : undefined;
   const controller: ExposureController | undefined = rules && createExposureController(rules);
   return {
-    /** Whether what was shown before changes what is shown next. */
     remembers: controller !== undefined,
-    deficits: (): number[] => controller?.deficits() ?? [],
-    note(shown: readonly Item[]): void {
+    deficits: () => controller?.deficits() ?? [],
+    note(shown, groupsOf) {
       if (rules !== undefined) controller?.note(exposureShares(shown, rules.groups.length, groupsOf));
     },
   };

@@ -3,17 +3,18 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { digestBytes } from '../../models/contracts/digest.ts';
 import { asUnderstudyError, type ProblemCode, UnderstudyError } from '../../models/contracts/problem.ts';
-import { parseCatalog, parseProfiles, type ProfileEntries } from './parse.ts';
+import { type CatalogUse, parseCatalog, parseProfiles, type ProfileEntries } from './parse.ts';
 
 /*
  * A thread that reads and checks one large document and hands it over in pieces, each when it is asked for: the thread that serves takes them in between
  * its requests.
  */
 
-export type DocumentJob = { path: string; digest: string } & ({ kind: 'catalog'; rules: Charter['scope']; withWords: boolean } | { kind: 'profiles' });
+export type DocumentJob = { path: string; digest: string } & (({ kind: 'catalog'; rules: Charter['scope'] } & CatalogUse) | { kind: 'profiles' });
 export type DocumentPiece =
   | { type: 'allowed' | 'others'; ids: readonly string[] }
   | { type: 'words'; words: readonly (readonly [string, Uint32Array])[] }
+  | { type: 'groups'; groups: readonly (readonly [string, readonly number[]])[] }
   | { type: 'profiles'; profiles: readonly [string, ProfileEntries][] }
   | { type: 'end'; digest: string }
   | { type: 'refused'; code: ProblemCode; message: string };
@@ -30,10 +31,11 @@ async function* piecesOf(job: DocumentJob): AsyncGenerator<DocumentPiece> {
     const bytes = await readFile(job.path);
     if (digestBytes(bytes) !== job.digest) throw new UnderstudyError('UND-DIGEST', `The blob ${job.digest} holds other bytes than its name says`);
     if (job.kind === 'catalog') {
-      const { allowedIds, others, digest, words } = parseCatalog(bytes, job);
+      const { allowedIds, others, digest, words, groups } = parseCatalog(bytes, job);
       for (const ids of slices(allowedIds, idsPerPiece)) yield { type: 'allowed', ids };
       for (const ids of slices(others, idsPerPiece)) yield { type: 'others', ids };
       for (const some of slices([...(words ?? [])], wordsPerPiece)) yield { type: 'words', words: some };
+      for (const some of slices([...(groups ?? [])], idsPerPiece)) yield { type: 'groups', groups: some };
       yield { type: 'end', digest };
     } else {
       for (const profiles of slices(parseProfiles(bytes), profilesPerPiece)) yield { type: 'profiles', profiles };

@@ -1,5 +1,6 @@
 import type { ParityRecord } from '../../models/contracts/artifact.ts';
 import type { EmbeddingSet } from '../../models/contracts/embedding-set.ts';
+import type { Mask } from '../guard.ts';
 import type { ProblemCode } from '../../models/contracts/problem.ts';
 
 /** One artifact as a thread needs it: where the graph lies, what must be reproduced, what is in scope. */
@@ -24,11 +25,13 @@ export type HostedEmbeddings = Pick<EmbeddingSet, 'count' | 'dimensions' | 'meas
   allowed: Uint8Array;
 };
 
+/** `mask`: what may be shown of the scope, where that is less than all of it; of the vocabulary, or of the rows of the set. */
+type Masked = { mask?: Mask | undefined };
 /** What one artifact is asked; indexes of its own vocabulary. */
-export type ModelQuestion = { artifact: string; history: number[]; historyWeight: number[]; exclude: number[]; count: number };
+export type ModelQuestion = Masked & { artifact: string; history: number[]; historyWeight: number[]; exclude: number[]; count: number };
 
 /** What its embedding set is asked; rows of the set. The row that is asked for is not answered. */
-export type SimilarQuestion = { artifact: string; like: { row: number } | { vector: number[] }; count: number };
+export type SimilarQuestion = Masked & { artifact: string; like: { row: number } | { vector: number[] }; count: number };
 export type VectorsQuestion = { artifact: string; vectorsOf: number[] };
 export type Question = ModelQuestion | SimilarQuestion | VectorsQuestion;
 

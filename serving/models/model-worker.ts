@@ -4,6 +4,7 @@ import { digestBytes } from '../../models/contracts/digest.ts';
 import { asUnderstudyError, UnderstudyError } from '../../models/contracts/problem.ts';
 import { createEmbeddingSearch, type EmbeddingSearch } from '../../models/embeddings/search.ts';
 import { checkParity } from '../../models/graph/parity.ts';
+import { disallowedScore } from '../../models/graph/recommend-interface.ts';
 import { openRecommendGraph, type RecommendGraph } from '../../models/graph/session.ts';
 import { vectorsOf } from '../../stores/embedding-sets.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type HostedEmbeddings,
   type ModelAnswer,
   type ModelCall,
+  type ModelQuestion,
   type ModelReply,
   noAnswer,
   nowMs,
@@ -26,7 +28,11 @@ import {
  * and only then says that it is ready.
  */
 
-type Hosted = { graph: RecommendGraph; scopeBias: Float32Array; embeddings: { search: () => Promise<EmbeddingSearch>; allowed: Uint8Array } | null };
+type Hosted = {
+  graph: RecommendGraph;
+  biasFor: (mask: ModelQuestion['mask']) => Float32Array;
+  embeddings: { search: () => Promise<EmbeddingSearch>; allowed: Uint8Array } | null;
+};
 
 /** Replies leave in small groups: fewer messages, and the first of a burst need not wait for the last. */
 const repliesPerMessage = 4;
@@ -59,12 +65,29 @@ async function open({ digest, graphPath, itemCount, maxHistory, parity, scopeBia
     const { request, message } = result.firstDifference ?? { request: 0, message: 'the answers differ' };
     throw new UnderstudyError('UND-PARITY', `The graph of ${digest} does not answer as its trainer: request ${request}: ${message}`);
   }
-  if (embeddings === undefined) return { graph, scopeBias, embeddings: null };
+  const biasFor = maskedBiases(scopeBias);
+  if (embeddings === undefined) return { graph, biasFor, embeddings: null };
   let opened: Promise<EmbeddingSearch> | undefined;
   const search = () => (opened ??= openSearch(embeddings));
   // A challenger is asked nothing about vectors before it is champion.
   await (embeddings.isAsked ? search() : readVectors(embeddings));
-  return { graph, scopeBias, embeddings: { search, allowed: embeddings.allowed } };
+  return { graph, biasFor, embeddings: { search, allowed: embeddings.allowed } };
+}
+
+/** Masks that are asked for at the same time: one for each kind of audience, and those before a change. */
+const masksAtMost = 8;
+
+/** The scope's bias under a mask, made when its number is first seen. */
+function maskedBiases(scopeBias: Float32Array): Hosted['biasFor'] {
+  const known = new Map<number, Float32Array>();
+  return (mask) => {
+    if (mask === undefined) return scopeBias;
+    const bias = known.get(mask.number) ?? scopeBias.map((own, index) => (mask.allowed[index] === 1 ? own : disallowedScore));
+    known.delete(mask.number);
+    known.set(mask.number, bias);
+    if (known.size > masksAtMost) known.delete(known.keys().next().value as number);
+    return bias;
+  };
 }
 
 async function openSearch(set: HostedEmbeddings): Promise<EmbeddingSearch> {
@@ -99,7 +122,8 @@ async function ask(question: Question): Promise<ModelAnswer> {
   if (hosted === undefined) return noAnswer('not loaded');
   const startedAt = performance.now();
   try {
-    const ranked = 'history' in question ? await hosted.graph.recommend({ ...question, scopeBias: hosted.scopeBias }) : await askSet(hosted, question);
+    const ranked =
+      'history' in question ? await hosted.graph.recommend({ ...question, scopeBias: hosted.biasFor(question.mask) }) : await askSet(hosted, question);
     return { ...ranked, latencyMs: performance.now() - startedAt, error: null };
   } catch (error) {
     return noAnswer(asUnderstudyError(error).message, performance.now() - startedAt);
@@ -108,7 +132,7 @@ async function ask(question: Question): Promise<ModelAnswer> {
 
 async function askSet({ embeddings }: Hosted, question: SimilarQuestion | VectorsQuestion): Promise<Pick<ModelAnswer, 'items' | 'scores' | 'vectors'>> {
   if (embeddings === null) throw new UnderstudyError('UND-ARTIFACT', 'The artifact has no embedding set');
-  const { allowed } = embeddings;
+  const allowed = ('like' in question ? question.mask?.allowed : undefined) ?? embeddings.allowed;
   const search = await embeddings.search();
   if ('vectorsOf' in question) return { items: [], scores: [], vectors: question.vectorsOf.map((row) => search.vector(row)) };
   const { like, count } = question;

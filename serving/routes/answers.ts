@@ -36,6 +36,9 @@ export const eventsAnswer = z.strictObject({
   ),
 });
 
+/** `generation`: number of the change among the surface's flags, or of the one that a request with this operation id wrote before. */
+export const flagsAnswer = z.strictObject({ surface: surfaceName, generation: count, items: count });
+
 export const schemasAnswer = z.strictObject({
   schemas: z.array(z.strictObject({ name: z.string(), version: count, title: z.string(), path: z.string() })),
 });

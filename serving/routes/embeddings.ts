@@ -2,6 +2,7 @@ import type { RequestHandler, Response } from 'express';
 import { embeddingsRequest, type EmbeddingsResponse, similarRequest, type SimilarRequest, type SimilarResponse } from '../../models/contracts/embedding-set.ts';
 import { inputError, UnderstudyError } from '../../models/contracts/problem.ts';
 import { unknownSurface } from '../accept-events.ts';
+import { maskOf } from '../guard.ts';
 import type { ModelAnswer, Question, SimilarQuestion } from '../models/model-messages.ts';
 import type { ServedEmbeddings, Snapshot } from '../snapshot.ts';
 import type { LiveSurface } from '../surface.ts';
@@ -9,31 +10,34 @@ import type { LiveSurface } from '../surface.ts';
 /** So many questions about one set at a time: its thread makes the slates too, and a slate must not wait behind many searches. */
 const underWayAtMost = 4;
 
-type Options = { surfaces: ReadonlyMap<string, LiveSurface> };
+type Options = { surfaces: ReadonlyMap<string, LiveSurface>; clock: () => number };
 /** The champion's set in one generation, for the whole of one request. */
 type Asked = { snapshot: Snapshot; artifact: string; set: ServedEmbeddings };
 
 /** POST /v1/similar */
-export function similarRoute({ surfaces }: Options): RequestHandler {
+export function similarRoute({ surfaces, clock }: Options): RequestHandler {
   return async (request, response) => {
     const parsed = similarRequest.safeParse(request.body);
     if (!parsed.success) throw inputError('UND-INPUT', 'The request', parsed.error.issues);
     const { data } = parsed;
-    await withSet(surfaces, data.surface, async (asked) => {
+    await withSet(surfaces, data.surface, async (asked, { guard }) => {
       const { snapshot, artifact, set } = asked;
+      const guarded = () => guard.of({ ...snapshot, audience: data.context, nowMs: clock() });
       refuseOtherVersions(asked, data);
-      const { items: rows, scores } = await ask(asked, { artifact, like: likeOf(asked, data), count: data.count });
+      const { items: rows, scores } = await ask(asked, { artifact, like: likeOf(asked, data), count: data.count, mask: maskOf(guarded(), set.ids) });
       const items = rows.map((row, place) => ({ itemId: set.ids[row] as string, score: Number((scores[place] as number).toPrecision(7)) }));
+      // What was flagged meanwhile is left out too.
+      const { scope } = guarded();
       send(response, {
         ...{ surface: data.surface, version: set.version, artifact, measure: set.measure },
-        items: items.filter(({ itemId }) => snapshot.scope.allowed(itemId)),
+        items: items.filter(({ itemId }) => scope.allowed(itemId)),
       } satisfies SimilarResponse);
     });
   };
 }
 
 /** POST /v1/embeddings */
-export function embeddingsRoute({ surfaces }: Options): RequestHandler {
+export function embeddingsRoute({ surfaces }: Pick<Options, 'surfaces'>): RequestHandler {
   return async (request, response) => {
     const parsed = embeddingsRequest.safeParse(request.body);
     if (!parsed.success) throw inputError('UND-INPUT', 'The request', parsed.error.issues);
@@ -53,7 +57,7 @@ export function embeddingsRoute({ surfaces }: Options): RequestHandler {
 }
 
 /** Holds the models of the snapshot that is in force now until the answer is made. */
-async function withSet(surfaces: Options['surfaces'], name: string, use: (asked: Asked) => Promise<void>): Promise<void> {
+async function withSet(surfaces: Options['surfaces'], name: string, use: (asked: Asked, surface: LiveSurface) => Promise<void>): Promise<void> {
   const surface = surfaces.get(name);
   if (surface === undefined) throw unknownSurface(name);
   const { snapshot } = surface;
@@ -63,7 +67,7 @@ async function withSet(surfaces: Options['surfaces'], name: string, use: (asked:
     const model = snapshot.models.get(artifact);
     if (model === undefined) throw new UnderstudyError('UND-TIMEOUT', `No model of ${name} answers: it is not loaded`);
     if (model.embeddings === undefined) throw new UnderstudyError('UND-NOT-FOUND', `The champion of ${name} has no embedding set`, { details: { artifact } });
-    await use({ snapshot, artifact, set: model.embeddings });
+    await use({ snapshot, artifact, set: model.embeddings }, surface);
   } finally {
     snapshot.host?.release();
   }

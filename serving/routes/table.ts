@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { recommendRequest, recommendResponse } from '../../models/contracts/slate.ts';
 import { embeddingsRequest, embeddingsResponse, similarRequest, similarResponse } from '../../models/contracts/embedding-set.ts';
+import { flagsRequest } from '../../models/contracts/flag.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
-import { aliveAnswer, eventsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
+import { aliveAnswer, eventsAnswer, flagsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
 import { forgetRequest, sealRequest } from './operations.ts';
 
@@ -86,6 +87,21 @@ export const routes = {
     entry: { name: 'Event', schema: anyEvent },
     answer: { description: 'Counts, and one result an event in the order of the batch', schema: eventsAnswer },
     problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE', 'UND-OVERLOADED'],
+  },
+  flags: {
+    method: 'post',
+    path: '/v1/flags',
+    summary: 'Harm scores and policy flags of items',
+    description:
+      "Takes what a source says of up to 10,000 items: scores of kinds of harm between 0 and 1, policy flags, and until when. `replace` is the source's judgement of the items as a whole, also where it found nothing; `add` puts flags and scores beside what it said before; `clear` takes those that are named back, or all that it said of an item where none is. `source` is one of the charter's `guardrails.sources`, or `by-hand`. It answers when the change is durable and in force on this replica; other replicas have it within a second. From then on no slate, of whatever rung, and no answer of /v1/similar has an item with a flag or a score that the charter's guardrails keep from the visitor. A request that is sent again with its `operationId` changes nothing more.",
+    access: 'admin',
+    body: {
+      schema: flagsRequest,
+      example: { surface: 'home', source: 'by-hand', by: 'kim', why: 'recalled by its maker', mode: 'add', items: [{ itemId: '22423', flags: ['recall'] }] },
+      maxBytes: 4_194_304,
+    },
+    answer: { description: 'Number of the change', schema: flagsAnswer },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
   },
   schemas: {
     method: 'get',
