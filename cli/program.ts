@@ -20,6 +20,7 @@ import { eraseCommand } from './erase/command.ts';
 import { keysCommand } from './commands/keys.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
 import { frameCommand } from './frame/command.ts';
+import { flagsCommand } from './flags/command.ts';
 import { initCommandIn } from './init/command.ts';
 import { canaryCommand } from './canary/command.ts';
 import { opeCommand } from './ope/command.ts';
@@ -52,6 +53,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     retentionCommand(context),
     auditCommand(context),
     findingsCommand(context),
+    flagsCommand(context),
     retrainCommand(context),
     tuneCommand(context),
     ...decisionCommands(context),
