@@ -161,5 +161,5 @@ async function trainAndMeasure({ split, end, trained, charter, metric }: One): P
     throw error;
   });
   if (model === undefined) return undefined;
-  return { sums: await measureArm({ model, split, slate: charter.slate, metric }), cost: { rows: model.rows, seconds: model.seconds } };
+  return { sums: await measureArm({ model, split, charter, metric }), cost: { rows: model.rows, seconds: model.seconds } };
 }

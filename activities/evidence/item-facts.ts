@@ -1,5 +1,7 @@
 import { type ItemFacts, longTail } from '../../experiments/ranking/catalog.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
+import type { FairnessRules } from '../../models/contracts/fairness.ts';
+import { fairGroups } from '../../models/slate/arrange.ts';
 import { itemWords, wordDistances } from '../../models/slate/item-words.ts';
 import type { TestUser } from '../windows/read-test.ts';
 import type { TrainData } from '../windows/read-window.ts';
@@ -27,6 +29,20 @@ export function itemFacts({ interactions, vocabulary }: Pick<TrainData, 'interac
     isCold: (item) => (events[item] as number) < coldBelow,
     distance: wordDistances(itemWords(catalog), vocabulary),
   };
+}
+
+const none: readonly number[] = [];
+
+/** By place in the vocabulary: the groups of a charter's fairness that an item is of. */
+export function fairGroupsOf(
+  rules: FairnessRules | undefined,
+  catalog: readonly CatalogItem[],
+  vocabulary: readonly string[],
+): (item: number) => readonly number[] {
+  if (rules === undefined) return () => none;
+  const groups = fairGroups(rules, catalog);
+  const byPlace = vocabulary.map((itemId) => groups.get(itemId) ?? none);
+  return (item) => byPlace[item] ?? none;
 }
 
 /** What popularity would answer: in scope, and not what may not be shown again. */

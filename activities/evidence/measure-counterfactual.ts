@@ -8,7 +8,7 @@ import type { CounterfactualResult } from '../../models/contracts/counterfactual
 import type { Event, EventKind } from '../../models/contracts/event.ts';
 import { parseInteraction } from '../../models/contracts/event-schemas.ts';
 import { type SlateRecord, slateRecord } from '../../models/contracts/slate.ts';
-import { rankingDepth } from '../../models/slate/diversify.ts';
+import { arrangementDepth } from '../../models/slate/arrange.ts';
 import type { SlotPropensities } from '../../models/slate/explore.ts';
 import type { LogReader, SealedSegment } from '../../stores/event-log.ts';
 import type { State } from '../context.ts';
@@ -73,8 +73,15 @@ export async function measureCounterfactual(state: State, input: Input): Promise
   try {
     const log: LoggedSlate[] = [];
     for (const [number, { record, slots }] of usable.entries()) {
-      const request = { history: record.history, historyWeights: record.historyWeights, exclude: record.excluded, count: rankingDepth(charter.slate) };
-      const answers = { candidate: slateOf(await candidate.rank(request)), champion: slateOf(await champion.rank(request)) };
+      const request = {
+        history: record.history,
+        historyWeights: record.historyWeights,
+        exclude: record.excluded,
+        count: arrangementDepth({ ...charter, size: charter.slate.size }),
+      };
+      // Both answer as if the groups had been owed what they were: it depends on what was shown before, not on what is estimated here.
+      const shownBy = async (ranker: Ranker) => slateOf(await ranker.rank(request), record.deficits);
+      const answers = { candidate: await shownBy(candidate), champion: await shownBy(champion) };
       log.push({ ...loggedSlateOf(record, slots), ...outcomes(record), known: new Set(record.history), ...answers });
       if (number % 200 === 0) beat();
     }

@@ -19,7 +19,7 @@ type Input = { ranker: Ranker; charter: Charter; train: TrainData; test: TestDat
 /** What each weight of the re-ranker would make of the candidate's rankings: NDCG against novelty, serendipity and diversity, on a sample of the users. */
 export async function measureFrontier({ ranker, charter, train, test, items, seed, beat }: Input): Promise<Report['frontier']> {
   const { weight: chosen, depth } = charter.slate.diversity;
-  const users = sample(test.users, seed);
+  const users = sampleOf(test.users, seed);
   if (users.length === 0) return undefined;
   const rank = rankUser({ ranker, vocabulary: train.vocabulary });
   const cutoffs = [cutoff];
@@ -49,7 +49,8 @@ export async function measureFrontier({ ranker, charter, train, test, items, see
   };
 }
 
-function sample(users: readonly TestUser[], seed: number): readonly TestUser[] {
+/** So many users at most that trying every weight on each takes no longer than measuring all once. */
+export function sampleOf(users: readonly TestUser[], seed: number): readonly TestUser[] {
   if (users.length <= usersAtMost) return users;
   const random = createRandom(seed);
   // Each place takes one of what is left for it: a sample without replacement, in order.

@@ -8,13 +8,14 @@ import { readTest } from '../windows/read-test.ts';
 import { readTrain } from '../windows/read-window.ts';
 import { checkLeak } from './check-leak.ts';
 import { itemFacts } from './item-facts.ts';
+import { measureFairness } from './measure-fairness.ts';
 import { measureFrontier } from './measure-frontier.ts';
 import { measureOrigins } from './measure-origins.ts';
 import { measureSplit, type SplitEvidence } from './measure-split.ts';
 import { openRanker, type Ranker } from './ranker.ts';
 
 /** `testPart`: digest of the test part as it was measured on. */
-export type OfflineEvidence = SplitEvidence & Pick<Report, 'leak' | 'origins' | 'frontier'> & { testPart: string };
+export type OfflineEvidence = SplitEvidence & Pick<Report, 'leak' | 'origins' | 'frontier' | 'fairness'> & { testPart: string };
 
 export type OfflineInput = {
   window: WindowManifest;
@@ -43,9 +44,15 @@ export async function measureOffline(state: State, input: OfflineInput): Promise
     const own = await measureSplit({ candidate, champion, charter, catalog, train, test, items, seed, beat });
     const leak = await checkLeak(state, { window, charter, catalog, train, test, artifact: input.candidate, ranker: candidate, seed, beat });
     const frontier = await measureFrontier({ ranker: candidate, charter, train, test, items, seed, beat });
+    const fairness = await measureFairness({ ranker: candidate, charter, catalog, train, test, items, seed, beat });
     const origins = await measureOrigins(state, { ...input, own });
     const testPart = digestTest(test);
-    return { ...own, leak, testPart, ...(frontier === undefined ? {} : { frontier }), ...(origins === undefined ? {} : { origins }) };
+    const parts = {
+      ...(frontier === undefined ? {} : { frontier }),
+      ...(fairness === undefined ? {} : { fairness }),
+      ...(origins === undefined ? {} : { origins }),
+    };
+    return { ...own, leak, testPart, ...parts };
   } finally {
     await Promise.all([candidate.close(), champion?.close()]);
   }

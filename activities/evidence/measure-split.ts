@@ -5,7 +5,7 @@ import type { Charter } from '../../models/contracts/charter.ts';
 import type { Report, ReportPart } from '../../models/contracts/report.ts';
 import type { TestData } from '../windows/read-test.ts';
 import type { TrainData } from '../windows/read-window.ts';
-import { type Facts, mostPopular } from './item-facts.ts';
+import { type Facts, fairGroupsOf, mostPopular } from './item-facts.ts';
 import { beyondCutoff, openArm, sliceNames } from './offline-arm.ts';
 import type { Ranker } from './ranker.ts';
 import { userFacts } from './user-facts.ts';
@@ -30,7 +30,8 @@ type Input = {
 /** Ranks the full catalog for the test part's users, with candidate and champion, and compares them user by user. */
 export async function measureSplit({ candidate, champion, charter, catalog, train, test, items, seed, beat }: Input): Promise<SplitEvidence> {
   const { segments, ofUser } = segmentUsers({ segmentations: charter.evaluation.segments, users: userFacts({ train, users: test.users, catalog }) });
-  const about = { train, test, items, slate: charter.slate, segments: segments.length };
+  const groupsOf = fairGroupsOf(charter.fairness, catalog, train.vocabulary);
+  const about = { train, test, items, charter, groupsOf, segments: segments.length };
   const mine = openArm({ ranker: candidate, ...about });
   const theirs = champion === null ? undefined : openArm({ ranker: champion, ...about });
   for (const [number, user] of test.users.entries()) {

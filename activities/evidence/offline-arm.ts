@@ -1,9 +1,8 @@
 import { beyondAccuracy, beyondNames, ExposureTally } from '../../experiments/ranking/catalog.ts';
 import { type BootstrapSettings, GroupedMeans } from '../../experiments/ranking/grouped-means.ts';
 import { measureUser, metricNames } from '../../experiments/ranking/metrics.ts';
-import type { Charter } from '../../models/contracts/charter.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
-import { diversify, rankingDepth } from '../../models/slate/diversify.ts';
+import { type Arrangement, arrangementDepth, arranger, exposureMemory } from '../../models/slate/arrange.ts';
 import type { TestData, TestUser } from '../windows/read-test.ts';
 import type { TrainData } from '../windows/read-window.ts';
 import { coldBelow, type Facts } from './item-facts.ts';
@@ -19,7 +18,9 @@ type Input = {
   train: Pick<TrainData, 'vocabulary'>;
   test: Pick<TestData, 'scopeBias'>;
   items: Facts;
-  slate: Charter['slate'];
+  charter: Arrangement;
+  /** Of the charter's fairness. */
+  groupsOf: (item: number) => readonly number[];
   segments: number;
 };
 type About = { baseline: readonly number[] /** That hold the user. */; segments: ArrayLike<number> };
@@ -37,7 +38,10 @@ export function rankUser({ ranker, vocabulary }: { ranker: Ranker; vocabulary: r
 }
 
 /** One model's way through the test users: what it answers is measured as it comes, and nothing is kept of the lists. */
-export function openArm({ ranker, train: { vocabulary }, test, items, slate, segments: segmentCount }: Input) {
+export function openArm({ ranker, train: { vocabulary }, test, items, charter, groupsOf, segments: segmentCount }: Input) {
+  const { slate } = charter;
+  const arrange = arranger({ ...charter, distance: items.distance, groupsOf });
+  const memory = exposureMemory(charter.fairness);
   const rank = rankUser({ ranker, vocabulary });
   const inScope = test.scopeBias.reduce((count, bias) => count + (bias === 0 ? 1 : 0), 0);
   const names = metricNames(cutoffs);
@@ -51,8 +55,10 @@ export function openArm({ ranker, train: { vocabulary }, test, items, slate, seg
 
   /** As it would be shown. */
   async function answer(user: TestUser): Promise<readonly number[]> {
-    const ranked = await rank(user, rankingDepth({ size: Math.max(slate.size, ...cutoffs), diversity: slate.diversity }));
-    return diversify({ ranked, size: slate.size, diversity: slate.diversity, distance: items.distance });
+    const ranked = await rank(user, arrangementDepth({ ...charter, size: Math.max(slate.size, ...cutoffs) }));
+    const list = arrange(ranked, slate.size, memory.deficits());
+    memory.note(list.slice(0, slate.size), groupsOf);
+    return list;
   }
 
   return {
@@ -73,9 +79,9 @@ export function openArm({ ranker, train: { vocabulary }, test, items, slate, seg
       measureUser({ list, wanted: cold, cutoffs, values });
       slices['cold-items'].add(values);
     },
-    /** A user of whom the train part knows nothing: all of them get one answer, unless something may not be shown. */
+    /** A user of whom the train part knows nothing: all of them get one answer, unless something may not be shown, or a group is owed something. */
     async addNew(user: TestUser): Promise<void> {
-      const isPlain = user.exclude.length === 0;
+      const isPlain = user.exclude.length === 0 && !memory.remembers;
       const list = (isPlain ? toStrangers : undefined) ?? (await answer(user));
       if (isPlain) toStrangers = list;
       measureUser({ list, wanted: new Set(user.relevant), cutoffs, values });

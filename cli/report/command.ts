@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { listRuns, requireRunOf } from '../../activities/registry/runs.ts';
+import { fairnessPlot } from '../../experiments/pictures/fairness-plot.ts';
 import { frontierPlot } from '../../experiments/pictures/frontier-plot.ts';
 import { pictureOfReport } from '../../experiments/pictures/picture-of-report.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
@@ -20,19 +21,20 @@ import { writePicture } from './write-picture.ts';
 import { describeOffline } from './describe-offline.ts';
 import { intervalText as shown } from './interval-text.ts';
 
-type Options = { run?: string; evidence?: string; svg?: string; frontier?: string; state?: string; json?: boolean };
+type Options = { run?: string; evidence?: string; svg?: string; frontier?: string; fairness?: string; state?: string; json?: boolean };
 
 /** `understudy report`: the evidence about one candidate on one page. */
 export function reportCommand(context: CommandContext): Command {
   return new Command('report')
     .description(
-      'the evidence about a candidate: gates, metrics, lifts, segments, leaks, what diversity costs, earlier splits, the log; of the one under decision, else of the newest run',
+      'the evidence about a candidate: gates, metrics, lifts, segments, leaks, what diversity and fairness cost, earlier splits, the log; of the one under decision, else of the newest run',
     )
     .argument('<surface>', 'name of the surface', surfaceArgument)
     .option('--run <run>', 'of this run of `understudy runs`', someText)
     .option('--evidence <digest>', 'this report', digest)
     .option('--svg <file>', 'write a picture of the lifts', someText)
     .option('--frontier <file>', 'write a picture (SVG) of NDCG against novelty, serendipity and diversity', someText)
+    .option('--fairness <file>', 'write a picture (SVG) of what fairness costs and brings', someText)
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string, options: Options) => {
@@ -41,13 +43,14 @@ export function reportCommand(context: CommandContext): Command {
       const chosen = await choose(context, { state, stateDir, surface, options });
       const all = await readEvidence(state, chosen);
       const [{ digest, report }] = all as [Evidence];
-      if (all.length > 1 && (options.svg !== undefined || options.frontier !== undefined))
+      if (all.length > 1 && [options.svg, options.frontier, options.fairness].some((file) => file !== undefined))
         throw new UnderstudyError(
           'UND-INPUT',
           `A picture is of one report, and ${all.length} share this release: --evidence ${all.map((one) => one.digest).join(' or ')}`,
         );
       if (options.svg !== undefined) await writePicture(resolve(context.cwd, options.svg), pictureOfReport(report));
       if (options.frontier !== undefined) await writePicture(resolve(context.cwd, options.frontier), pictureOfFrontier(report));
+      if (options.fairness !== undefined) await writePicture(resolve(context.cwd, options.fairness), pictureOfFairness(report));
       const document = all.length === 1 ? { digest, ...report } : { digest: chosen, contenders: all.map((one) => ({ digest: one.digest, ...one.report })) };
       const ledger = await readLedger(state.generations, surface);
       const text = all.map((one) => describe(one.digest, one.report, tournamentOf(ledger, one.report.artifact))).join('\n\n\n');
@@ -60,6 +63,12 @@ function pictureOfFrontier({ surface, candidate, frontier }: Report): string {
   if (frontier === undefined)
     throw new UnderstudyError('UND-NOT-FOUND', `The report on ${candidate} has no frontier: \`understudy retrain ${surface} --resubmit\` makes one`);
   return frontierPlot({ title: `${surface}: what diversity costs ${candidate}`, frontier });
+}
+
+function pictureOfFairness({ surface, candidate, fairness }: Report): string {
+  if (fairness === undefined)
+    throw new UnderstudyError('UND-NOT-FOUND', `The report on ${candidate} has nothing on fairness: the charter of ${surface} asked for none when it was made`);
+  return fairnessPlot({ title: `${surface}: what fairness costs ${candidate}`, fairness });
 }
 
 async function choose(context: CommandContext, input: { state: State; stateDir: string; surface: string; options: Options }): Promise<string> {

@@ -7,7 +7,7 @@ const shownMetric = 'ndcg@10';
 
 /** What the test part says besides the metrics as a whole. */
 export function describeOffline(report: Report): string[] {
-  return [...tuningOf(report), ...leakOf(report), ...partsOf(report), ...frontierOf(report), ...originsOf(report)];
+  return [...tuningOf(report), ...leakOf(report), ...partsOf(report), ...frontierOf(report), ...fairnessOf(report), ...originsOf(report)];
 }
 
 function tuningOf({ tuning }: Report): string[] {
@@ -57,6 +57,21 @@ function frontierOf({ frontier }: Report): string[] {
   ]);
   const title = `What diversity costs: re-ranking the best ${frontier.depth}, on ${frontier.users} users`;
   return [`${title}\n${table(['slate.diversity.weight', ...names, `${shownMetric} against 0`], rows)}`];
+}
+
+function fairnessOf({ fairness }: Report): string[] {
+  if (fairness === undefined) return [];
+  const { asked, points, method, depth, users } = fairness;
+  const rows = points.map(({ scale, metrics, lift, exposure, fair }) => [
+    `${scale}${scale === 1 ? ', the charter' : ''}`,
+    metrics[shownMetric]?.value.toFixed(4) ?? '-',
+    scale === 0 ? '-' : shown(lift[shownMetric], true),
+    ...asked.map(({ name }) => shown(exposure[name])),
+    ...(fair === undefined ? [] : [shown(fair)]),
+  ]);
+  const head = ['of what is asked', shownMetric, `${shownMetric} against 0`, ...asked.map(({ name, share }) => `exposure of ${name} (asked ${share})`)];
+  const title = `What fairness costs and brings: ${method} over the best ${depth}, on ${users} users`;
+  return [`${title}\n${table([...head, ...(method === 'fa-ir' ? ['slates that hold as many as asked'] : [])], rows)}`];
 }
 
 function originsOf({ origins }: Report): string[] {

@@ -63,7 +63,7 @@ const limits: Readonly<Record<string, Loosens>> = {
   '/release/canary/maxP99Ms': higher,
 };
 /** Any change of these lets somebody decide who could not, or by other measures: never a tightening that needs no eyes. */
-const always = ['/release/approvers', '/gates/primaryMetric', '/reward', '/release/canary/ladder', '/data/rules'];
+const always = ['/release/approvers', '/gates/primaryMetric', '/reward', '/release/canary/ladder', '/data/rules', '/fairness', '/guardrails'];
 
 /** Leaf by leaf what the charter says now and did not then; `loosens` where a gate, a guardrail, the scope or an approval became easier. */
 export function diffCharters(then: Charter, now: Charter): Entry[] {

@@ -8,9 +8,8 @@ export type Inconsistency = { path: (string | number)[]; message: string };
  * one mistake hides no other.
  */
 export function inconsistencies(value: unknown): Inconsistency[] {
-  return [candidates, vectors, tuning, searching, ladder, reward, approvers, waiting, exploration, diversity, segments, dataRules, freezeWindows].flatMap(
-    (check) => check(value),
-  );
+  const checks = [candidates, vectors, tuning, searching, ladder, reward, approvers, waiting, exploration, diversity, fairness, guardrails, segments];
+  return [...checks, dataRules, freezeWindows].flatMap((check) => check(value));
 }
 
 function candidates(value: unknown): Inconsistency[] {
@@ -133,6 +132,25 @@ function diversity(value: unknown): Inconsistency[] {
   const [weight, depth, size] = [numberAt(value, ...where, 'weight'), numberAt(value, ...where, 'depth'), numberAt(value, 'slate', 'size')];
   if (weight === undefined || weight === 0 || depth === undefined || size === undefined || depth > size) return [];
   return [{ path: [...where, 'depth'], message: `must be greater than the slate's size, ${size}: there would be nothing to choose from` }];
+}
+
+function fairness(value: unknown): Inconsistency[] {
+  const [depth, size] = [numberAt(value, 'fairness', 'depth'), numberAt(value, 'slate', 'size')];
+  const found: Inconsistency[] = twiceIn(value, ['fairness', 'groups'], 'name');
+  if (depth !== undefined && size !== undefined && depth <= size)
+    found.push({ path: ['fairness', 'depth'], message: `must be greater than the slate's size, ${size}: there would be nothing to choose from` });
+  return found;
+}
+
+function guardrails(value: unknown): Inconsistency[] {
+  return twiceIn(value, ['guardrails', 'sources'], 'name');
+}
+
+function twiceIn(value: unknown, path: string[], key: string): Inconsistency[] {
+  const named = listAt(value, ...path).map((one) => at(one, key));
+  return named.flatMap((name, index) =>
+    typeof name === 'string' && named.indexOf(name) < index ? [{ path: [...path, index, key], message: `${name} is there twice` }] : [],
+  );
 }
 
 function segments(value: unknown): Inconsistency[] {

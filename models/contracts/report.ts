@@ -92,6 +92,23 @@ export const report = z.strictObject({
       points: z.array(z.strictObject({ weight: z.number(), metrics: metricTable, lift: metricTable })).min(1),
     })
     .optional(),
+  /**
+   * What the charter's fairness costs and brings, at shares (`scale`) of what it asks for, on a sample of the users. `lift` is against scale 0, paired by user;
+   * `exposure`: each group's share of the exposure; `fair`: share of the slates that hold as many of the group as the charter asks. Absent where it asks nothing.
+   */
+  fairness: z
+    .strictObject({
+      users: z.number().int(),
+      method: z.enum(['fa-ir', 'exposure']),
+      depth: z.number().int(),
+      asked: z.array(z.strictObject({ name: machineName, share: z.number() })).min(1),
+      points: z
+        .array(
+          z.strictObject({ scale: z.number(), metrics: metricTable, lift: metricTable, exposure: z.record(machineName, interval), fair: interval.optional() }),
+        )
+        .min(1),
+    })
+    .optional(),
   /** Whether the test part leaked into the model or into the measurement; absent in reports from before. */
   leak: z.array(leakCheck).optional(),
   /** What the replay of the log foretells; null where no slate of it can tell, and why. */
