@@ -35,14 +35,15 @@ export const fairnessRules = z.discriminatedUnion('method', [
     limits,
   }),
   z.strictObject({
-    /** Over many slates: each group has at least its share of the exposure, a place at rank r counting 1 / log2(r + 1). */
+    /**
+     * Over many slates: of any n that follow each other at a replica each group has at least `minShare - 1 / (strength n)` of the exposure, a place at rank r
+     * counting 1 / log2(r + 1), as far as the rankings hold its items.
+     */
     method: z.literal('exposure'),
     groups: z
       .array(z.strictObject({ ...fairGroup.shape, minShare: z.number().gt(0).max(0.9) }))
       .min(1)
       .max(20),
-    /** Requests that are remembered: one that is so many requests old counts 1 / e of the newest. */
-    windowRequests: z.number().int().min(10).max(1_000_000).default(1_000),
     /** Share of the ranking's depth that an item moves up for each slate of exposure that its group is behind. */
     strength: z.number().gt(0).max(1).default(0.1),
     depth,

@@ -24,22 +24,21 @@ export type ExposureController = {
 };
 
 /**
- * What groups are owed, amortized over requests (Biega et al. 2018): with e_g the share of a slate's exposure and n requests remembered,
+ * What groups are owed, amortized over requests (Biega et al. 2018): with e_g the share of a slate's exposure,
  *
- *   E_g ← (1 - 1/n) E_g + e_g,   T ← (1 - 1/n) T + 1,   deficit_g = max(0, minShare_g T - E_g).
+ *   D_g ← min(1 / strength, max(0, D_g + minShare_g - e_g)).
  *
- * A controller as in Morik et al. 2020, sec. 5 (FairCo), with the deficit against a minimum in place of the disparity between groups: it draws nothing, and what
- * it says depends on earlier slates alone.
+ * A controller as in Morik et al. 2020, sec. 5 (FairCo), with a minimum in place of the disparity between groups; the deficit is the virtual queue of a
+ * constraint on an average (Neely 2010, sec. 4.4), so that it leaves no error in the balance. More than 1 / strength would move nothing further. It draws
+ * nothing, and what it says depends on earlier slates alone.
  */
-export function createExposureController({ groups, windowRequests }: Pick<ExposureRules, 'groups' | 'windowRequests'>): ExposureController {
-  const kept = 1 - 1 / windowRequests;
-  const exposures = new Float64Array(groups.length);
-  let requests = 0;
+export function createExposureController({ groups, strength }: Pick<ExposureRules, 'groups' | 'strength'>): ExposureController {
+  const behind = groups.map(() => 0);
   return {
-    deficits: () => groups.map(({ minShare }, group) => Math.max(0, minShare * requests - (exposures[group] as number))),
+    deficits: () => [...behind],
     note(shares) {
-      requests = requests * kept + 1;
-      for (let group = 0; group < exposures.length; group += 1) exposures[group] = (exposures[group] as number) * kept + (shares[group] ?? 0);
+      for (const [group, { minShare }] of groups.entries())
+        behind[group] = Math.min(1 / strength, Math.max(0, (behind[group] as number) + minShare - (shares[group] ?? 0)));
     },
   };
 }
