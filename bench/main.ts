@@ -11,11 +11,12 @@ import { benchRanking, printRankingBench } from './ranking.ts';
 import { benchRetrieval, printRetrievalBench } from './retrieval.ts';
 import { benchRootCause } from './root-cause.ts';
 import { benchServing, printServingBench } from './serving.ts';
+import { benchSlate, printSlateBench } from './slate.ts';
 import { benchTraining, printTrainingBench } from './training.ts';
 import { writeQuality } from './write-quality.ts';
 
 /**
- * `npm run bench [-- serving|loop|ope|ranking|data|training|retrieval] [--json] [--quick] [--torch]`: ratios against a named peer in the same run, medians of several rounds.
+ * `npm run bench [-- serving|slate|loop|ope|ranking|data|training|retrieval] [--json] [--quick] [--torch]`: ratios against a named peer in the same run, medians of several rounds.
  * `npm run bench -- quality [--check] [--only NAME]...`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
  * `npm run bench -- gpu [--quick] [--torch]`: training on this machine's GPU beside the CPU, and with `--torch` (6 GB) PyTorch; only where it is named, for most have none.
  * `npm run bench -- attribution [--check] [--quick]`: causes found by ours and by published methods, as docs/attribution.md; only where it is named.
@@ -33,7 +34,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
+const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -46,6 +47,8 @@ say(`${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GiB, Node ${ma
 
 const serving = wanted('serving') ? await benchServing() : undefined;
 if (serving !== undefined) say(`${printServingBench(serving)}\n`);
+const slate = wanted('slate') ? await benchSlate() : undefined;
+if (slate !== undefined) say(`${printSlateBench(slate)}\n`);
 const loop = wanted('loop') ? await benchLoop() : undefined;
 if (loop !== undefined) say(`${printLoopBench(loop)}\n`);
 const ope = wanted('ope') ? await benchOpe() : undefined;
@@ -89,4 +92,4 @@ if (positionals.includes('root-cause')) {
   say(stale.length > 0 ? `docs/root-cause.md is stale: ${stale.join(', ')}` : 'root-cause: done');
   if (stale.length > 0) process.exitCode = 1;
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval, gpu })}\n`);
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

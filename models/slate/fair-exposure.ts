@@ -63,12 +63,19 @@ export function fairExposure<Item>({
   groupsOf: (item: Item) => readonly number[];
 }): readonly Item[] {
   if (deficits.every((deficit) => deficit === 0)) return ranked;
-  const values = Float64Array.from(ranked, (item, place) => {
+  /** [places] of the best so far, best first, and what each is worth: most items are worth less than all of them, so that hardly any is put in between. */
+  const chosen: number[] = [];
+  const values = new Float64Array(Math.min(size, ranked.length));
+  for (let place = 0; place < ranked.length; place += 1) {
     let boost = 0;
-    for (const group of groupsOf(item)) boost += strength * (deficits[group] ?? 0);
-    return 1 - place / ranked.length + Math.min(1, boost);
-  });
-  const chosen = ranked.map((_, place) => place).sort((one, other) => (values[other] as number) - (values[one] as number) || one - other);
-  const taken = new Set(chosen.slice(0, size));
-  return [...chosen.slice(0, size).map((place) => ranked[place] as Item), ...ranked.filter((_, place) => !taken.has(place))];
+    for (const group of groupsOf(ranked[place] as Item)) boost += strength * (deficits[group] ?? 0);
+    const value = 1 - place / ranked.length + Math.min(1, boost);
+    if (chosen.length === values.length && value <= (values[values.length - 1] as number)) continue;
+    let at = Math.min(chosen.length, values.length - 1);
+    for (; at > 0 && value > (values[at - 1] as number); at -= 1) [values[at], chosen[at]] = [values[at - 1] as number, chosen[at - 1] as number];
+    [values[at], chosen[at]] = [value, place];
+  }
+  const taken = new Uint8Array(ranked.length);
+  for (const place of chosen) taken[place] = 1;
+  return [...chosen.map((place) => ranked[place] as Item), ...ranked.filter((_, place) => taken[place] === 0)];
 }

@@ -78,8 +78,9 @@ export function fairTopK<Item>({
     if (isOurs) [held, ours] = [held + 1, inGroup.indexOf(true, ours + 1)];
     else others = inGroup.indexOf(false, others + 1);
   }
-  const taken = new Set(chosen);
-  return [...chosen.map((place) => ranked[place] as Item), ...ranked.filter((_, place) => !taken.has(place))];
+  const taken = new Uint8Array(ranked.length);
+  for (const place of chosen) taken[place] = 1;
+  return [...chosen.map((place) => ranked[place] as Item), ...ranked.filter((_, place) => taken[place] === 0)];
 }
 
 /** Whether each prefix has as many as the table asks for. */

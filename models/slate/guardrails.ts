@@ -63,7 +63,8 @@ export function objectionTo({ itemId, book, rules, nowMs }: { itemId: string; bo
 
 function wordAgainst({ untilMs, flags, scores }: StandingMark, { waived, thresholds }: RulesInForce, nowMs: number): string | null {
   if (isOver(untilMs, nowMs)) return null;
-  for (const [flag, flagUntilMs] of Object.entries(flags)) if (!waived.has(flag) && !isOver(flagUntilMs, nowMs)) return `flag ${flag}`;
+  // Not by Object.entries: nearly all marks are empty, and there may be one for each item.
+  for (const flag in flags) if (!waived.has(flag) && !isOver(flags[flag] as number | null, nowMs)) return `flag ${flag}`;
   for (const { kind, atLeast } of thresholds) {
     const score = Object.hasOwn(scores, kind) ? scores[kind] : undefined;
     if (score !== undefined && score[0] >= atLeast && !isOver(score[1], nowMs)) return `score ${kind}`;
@@ -90,7 +91,7 @@ export function guardScope({ scope, book, rules, nowMs }: { scope: Scope; book: 
   };
   for (const marks of book.values())
     for (const [itemId, mark] of marks) {
-      if (!scope.allowed(itemId) || wordAgainst(mark, rules, nowMs) === null) continue;
+      if (wordAgainst(mark, rules, nowMs) === null || !scope.allowed(itemId)) continue;
       held.add(itemId);
       // Whichever of its words ends first, it is looked at again then.
       for (const atMs of [mark.untilMs, ...Object.values(mark.flags), ...Object.values(mark.scores).map(([, end]) => end)]) changesAt(atMs);
