@@ -6,7 +6,7 @@ import { type FairnessRules, fairnessRules } from '../models/contracts/fairness.
 import { guardrailRules } from '../models/contracts/guardrail.ts';
 import { createRandom } from '../models/random.ts';
 import { arranger, exposureMemory } from '../models/slate/arrange.ts';
-import { type OpenFlagBook, takeMarks } from '../models/slate/flag-book.ts';
+import { type OpenFlagBook, takeMarks } from '../models/contracts/flag-book.ts';
 import { guardScope, rulesFor } from '../models/slate/guardrails.ts';
 import { call, makeServedState, startReplica } from '../serving/testing.ts';
 

@@ -6,7 +6,7 @@ import type { ItemMark } from '../models/contracts/flag.ts';
 import { maturities } from '../models/contracts/guardrail.ts';
 import { recommendRequest, rungs, slateRecord } from '../models/contracts/slate.ts';
 import { createRandom } from '../models/random.ts';
-import { type OpenFlagBook, takeMarks } from '../models/slate/flag-book.ts';
+import { type OpenFlagBook, takeMarks } from '../models/contracts/flag-book.ts';
 import { guardScope, objectionTo, rulesFor } from '../models/slate/guardrails.ts';
 import { createEnrolments } from './enrolments.ts';
 import { rungsBelowModel } from './fallback/chain.ts';

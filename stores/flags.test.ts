@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ItemMark } from '../models/contracts/flag.ts';
-import { type OpenFlagBook, takeMarks } from '../models/slate/flag-book.ts';
+import { type OpenFlagBook, takeMarks } from '../models/contracts/flag-book.ts';
 import { openBlobDirectory } from './blobs-directory.ts';
 import { type NewMarks, openFlagReader, putMarks } from './flags.ts';
 import { openGenerationDirectory } from './generations-directory.ts';

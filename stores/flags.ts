@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type FlagChange, flagChange, type FlagMode, type ItemMark, itemMark, marksAtMost, standingMarks } from '../models/contracts/flag.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
-import { type FlagBook, type OpenFlagBook, takeMarks } from '../models/slate/flag-book.ts';
+import { type FlagBook, type OpenFlagBook, takeMarks } from '../models/contracts/flag-book.ts';
 import { type BlobStore, getDocument, putDocument } from './blobs.ts';
 import { type GenerationStore, parseGeneration } from './generations.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ItemMark } from '../contracts/flag.ts';
 import { type GuardrailRules, guardrailRules, maturities } from '../contracts/guardrail.ts';
-import { type OpenFlagBook, takeMarks } from './flag-book.ts';
+import { type OpenFlagBook, takeMarks } from '../contracts/flag-book.ts';
 import { type Audience, guardScope, objectionTo, rulesFor } from './guardrails.ts';
 import type { Scope } from './scope.ts';
 

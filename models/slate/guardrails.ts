@@ -1,6 +1,6 @@
 import type { StandingMark } from '../contracts/flag.ts';
 import { type GuardrailRules, type Maturity, maturities } from '../contracts/guardrail.ts';
-import type { FlagBook } from './flag-book.ts';
+import type { FlagBook } from '../contracts/flag-book.ts';
 import type { Scope } from './scope.ts';
 
 /** What is known of who a slate is for. */

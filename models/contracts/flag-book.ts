@@ -1,4 +1,4 @@
-import type { FlagChange, ItemMark, StandingMark } from '../contracts/flag.ts';
+import type { FlagChange, ItemMark, StandingMark } from './flag.ts';
 
 /** Source → item → what stands of what it said. */
 export type FlagBook = ReadonlyMap<string, ReadonlyMap<string, StandingMark>>;
