@@ -15,7 +15,7 @@ export type Guard = {
   generation(): number;
   /** Looks for new flags at once. */
   look(): Promise<void>;
-  troubles(): string[];
+  troubles(now: { charter: Charter; scope: Scope; nowMs: number }): string[];
   close(): Promise<void>;
 };
 
@@ -59,7 +59,7 @@ export async function openGuard({ name, blobs, generations, log }: Options): Pro
   await look();
   looks.begin(look);
 
-  return {
+  const guard: Guard = {
     of({ charter, scope, audience, nowMs }) {
       if (viewsOf?.charter !== charter || viewsOf.scope !== scope) [viewsOf, views] = [{ charter, scope }, new Map()];
       const rules = rulesFor(charter.guardrails, audience);
@@ -77,9 +77,14 @@ export async function openGuard({ name, blobs, generations, log }: Options): Pro
       await underway;
       await look();
     },
-    troubles: () => (blindness === null ? [] : [`${name}: the flags cannot be read: ${blindness}`]),
+    troubles(now) {
+      const { silent } = guard.of({ ...now, audience: {} });
+      const blind = blindness === null ? [] : [`${name}: the flags cannot be read: ${blindness}`];
+      return [...blind, ...silent.map((source) => `${name}: ${source} has not judged anything lately: what it was to judge is not shown`)];
+    },
     close: () => looks.end(),
   };
+  return guard;
 }
 
 /** Which of some ids may be shown, as model threads take it: shared, not copied, and told apart by its number. */

@@ -131,6 +131,7 @@ it('where a source is required and says nothing for too long, slates are empty, 
   const stale = await call(`${serving.url}/v1/recommend`, { surface: 'home', sessionId: 'me' });
   expect(stale).toMatchObject({ status: 200, body: nothing });
   expect(await similar(serving, 'i0040')).toEqual([]);
+  expect((await call(`${serving.url}/readyz`)).body).toMatchObject({ status: 'degraded', troubles: [expect.stringContaining('classifier has not judged')] });
 });
 
 it('a replica that has never read the flags shows nothing; one that cannot read them any more keeps what it knows', async () => {

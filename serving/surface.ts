@@ -82,7 +82,7 @@ export async function openSurface(options: Options): Promise<LiveSurface> {
 
     knowsConsents: () => follower !== undefined,
     canRecord: () => follower?.knowsEnrolments() === true && logs.canRecord(),
-    troubles: () => [...logs.troubles(), ...wounds.troubles(), ...guard.troubles()],
+    troubles: () => [...logs.troubles(), ...wounds.troubles(), ...guard.troubles({ ...surface.snapshot, nowMs: clock() })],
 
     async close() {
       await peers.end();

@@ -144,6 +144,26 @@ describe('a change that does not', () => {
   it('is none at all', () => expect(diffCharters(parseCharter(base), parseCharter(base))).toEqual([]));
 });
 
+it('what groups are owed and what is held back may be asked for at any time; what is asked already may only be changed with consent', () => {
+  const asked = {
+    fairness: { method: 'fa-ir', group: { name: 'small', by: 'brand', values: ['b'] }, share: 0.2 },
+    guardrails: { sources: [{ name: 'classifier', staleAfterMinutes: 60 }], thresholds: [{ kind: 'hate', atLeast: 0.5 }] },
+  };
+  const loosened = (before: Json, now: Json) =>
+    diffCharters(parseCharter({ ...base, ...before }), parseCharter({ ...base, ...now })).filter((one) => one.loosens);
+  const { fairness, guardrails } = asked;
+  expect(loosened({}, asked)).toEqual([]);
+  expect(loosened({ guardrails: { sources: [] } }, { guardrails })).toEqual([]);
+  expect(loosened(asked, {}).length).toBeGreaterThan(5);
+  expect(loosened(asked, { ...asked, fairness: { ...fairness, share: 0.1 } }).map(({ path }) => path)).toEqual(['/fairness/share']);
+  expect(loosened(asked, { ...asked, guardrails: { ...guardrails, thresholds: [{ kind: 'hate', atLeast: 0.9 }] } }).map(({ path }) => path)).toEqual([
+    '/guardrails/thresholds',
+  ]);
+  expect(loosened(asked, { ...asked, guardrails: { ...guardrails, flags: [{ flag: 'alcohol', regions: ['SA'] }] } }).map(({ path }) => path)).toEqual([
+    '/guardrails/flags',
+  ]);
+});
+
 it('a ladder with fewer rungs asks less, by its own name and by that of the units', () => {
   const canary = { ...((base.release as Json).canary as Json), ladder: [0.1], minUnits: [10] };
   expect(diff('/release/canary', canary).map(({ path, loosens }) => [path, loosens])).toEqual([

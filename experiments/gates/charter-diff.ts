@@ -25,6 +25,8 @@ const limits: Readonly<Record<string, Loosens>> = {
   '/scope/itemIdPattern': replaces,
   '/scope/excludeCategories': loses,
   '/scope/excludeItems': loses,
+  // A flag that nobody names holds for everybody.
+  '/guardrails/flags': (_before, now) => list(now).length > 0,
   // Less to be tested on, or a test on events that training nearly saw.
   '/window/gapDays': lower,
   '/window/testDays': lower,
@@ -63,7 +65,9 @@ const limits: Readonly<Record<string, Loosens>> = {
   '/release/canary/maxP99Ms': higher,
 };
 /** Any change of these lets somebody decide who could not, or by other measures: never a tightening that needs no eyes. */
-const always = ['/release/approvers', '/gates/primaryMetric', '/reward', '/release/canary/ladder', '/data/rules', '/fairness', '/guardrails'];
+const always = ['/release/approvers', '/gates/primaryMetric', '/reward', '/release/canary/ladder', '/data/rules'];
+/** Where there was nothing of these, something only narrows; what there was may have been stricter. */
+const onceSaid = ['/fairness', '/guardrails'];
 
 /** Leaf by leaf what the charter says now and did not then; `loosens` where a gate, a guardrail, the scope or an approval became easier. */
 export function diffCharters(then: Charter, now: Charter): Entry[] {
@@ -73,11 +77,13 @@ export function diffCharters(then: Charter, now: Charter): Entry[] {
   return paths.flatMap((path) => {
     const [old, fresh] = [before.get(path) ?? null, after.get(path) ?? null];
     if (JSON.stringify(old) === JSON.stringify(fresh)) return [];
-    const loosens = always.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)) || (limits[path]?.(old, fresh) ?? false);
+    const isOf = (prefixes: readonly string[]): boolean => prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+    const loosens = isOf(always) || (isOf(onceSaid) && old !== null && !isEmpty(old)) || (limits[path]?.(old, fresh) ?? false);
     return [{ path, before: old, now: fresh, loosens }];
   });
 }
 
+const isEmpty = (value: Json): boolean => Array.isArray(value) && value.length === 0;
 const list = (value: Json): Json[] => (Array.isArray(value) ? value : []);
 
 type Span = Pick<Charter['release']['freezeWindows'][number], 'fromMs' | 'toMs'>;

@@ -110,10 +110,17 @@ describe('the charter', () => {
   });
 
   const rule = { name: 'enough', measure: 'rows', action: 'stop' };
+  const group = { name: 'small', by: 'brand', values: ['b'] };
+  const owed = { ...group, minShare: 0.2 };
+  const source = { name: 'classifier', staleAfterMinutes: 60 };
   it.each<[what: string, change: Json, path: string]>([
     ['a rule of the data that never fails', { data: { rules: [rule] } }, '/data/rules/0'],
     ['users parted twice by the same', { evaluation: { segments: [{ by: 'category' }, { by: 'category', atMost: 2 }] } }, '/evaluation/segments/1/by'],
     ['slates made of no more than they hold', { slate: { size: 50, diversity: { weight: 0.3, depth: 50 } } }, '/slate/diversity/depth'],
+    ['fair slates made of no more than they hold', { slate: { size: 50 }, fairness: { method: 'fa-ir', group, share: 0.3, depth: 50 } }, '/fairness/depth'],
+    ['a group that is owed twice', { fairness: { method: 'exposure', groups: [owed, owed] } }, '/fairness/groups/1/name'],
+    ['a source that is named twice', { guardrails: { sources: [source, source] } }, '/guardrails/sources/1/name'],
+    ['a source of the name of what people say', { guardrails: { sources: [{ ...source, name: 'by-hand' }] } }, '/guardrails/sources/0/name'],
     ['bounds that do not rise', { evaluation: { segments: [{ by: 'events', bounds: [5, 5] }] } }, '/evaluation/segments/0/bounds'],
     ['a rule of the data that always fails', { data: { rules: [{ ...rule, min: 2, max: 1 }] } }, '/data/rules/0'],
     ['a reminder after the request has expired', { release: { ...release, remindAfterMs: 2, expireAfterMs: 1 } }, '/release/remindAfterMs'],
