@@ -43,6 +43,18 @@ async function open() {
         return { weight, metrics, lift: { 'ndcg@10': at(0 - weight / 10) } };
       }),
     },
+    fairness: {
+      ...{ users: 70, method: 'exposure' as const, depth: 100, asked: [{ name: 'small-makers', share: 0.2 }] },
+      points: [0, 1].map((scale) => {
+        const at = (value: number) => ({ value, low: value - 0.01, high: value + 0.01 });
+        return {
+          scale,
+          metrics: { 'ndcg@10': at(0.2 - scale / 50) },
+          lift: { 'ndcg@10': at(0 - scale / 50) },
+          exposure: { 'small-makers': at(0.05 + scale * 0.15) },
+        };
+      }),
+    },
     origins: {
       asked: 3,
       note: 'the data go back for 2 of 3 splits',
@@ -58,14 +70,14 @@ async function open() {
     },
   });
   const digest = await putDocument(state.blobs, document);
-  const { frontier: _frontier, ...older } = document;
+  const { frontier: _frontier, fairness: _fairness, ...older } = document;
   const before = await putDocument(state.blobs, older);
   return { folder, state, digest, before, document, run };
 }
 
 it('shows gates, metrics, slices and the charter that changed, as text, as one document and as a picture', async () => {
   const { folder, digest, document, run } = await open();
-  const text = await run('home', '--evidence', digest, '--svg', 'lifts.svg', '--frontier', 'frontier.svg');
+  const text = await run('home', '--evidence', digest, '--svg', 'lifts.svg', '--frontier', 'frontier.svg', '--fairness', 'fairness.svg');
   for (const part of [document.candidate, ...document.gates.map(({ gate }) => gate), 'ndcg@10', 'cold-users', '/gates/minUsers', 'LOOSENS', digest])
     expect(text).toContain(part);
   expect(text).toMatch(/events: under 5 +70 +0\.3000 \[0\.2000, 0\.4000\]/);
@@ -79,7 +91,9 @@ it('shows gates, metrics, slices and the charter that changed, as text, as one d
   expect(text).toContain('Of 2 intervals of 95 % about 0.1 miss by chance');
   expect(JSON.parse(await run('home', '--evidence', digest, '--json'))).toEqual({ digest, ...document });
   expect(text).toMatch(/0\.3, the charter +0\.1700 +4\.3000 +0\.1000 +0\.8000 +-0\.0300 \[-0\.0400, -0\.0200\]/);
-  for (const file of ['lifts.svg', 'frontier.svg']) expect(await readFile(join(folder, file), 'utf8')).toMatch(/^<svg /);
+  expect(text).toContain('exposure of small-makers (asked 0.2)');
+  expect(text).toMatch(/1, the charter +0\.1800 +-0\.0200 \[-0\.0300, -0\.0100\] +0\.2000 \[0\.1900, 0\.2100\]/);
+  for (const file of ['lifts.svg', 'frontier.svg', 'fairness.svg']) expect(await readFile(join(folder, file), 'utf8')).toMatch(/^<svg /);
 });
 
 it('of trials on several rungs it says how far each came, and which could not be trained', async () => {
