@@ -6,7 +6,7 @@ export type OpenFlagBook = Map<string, Map<string, StandingMark>>;
 
 type Change = Pick<FlagChange, 'source' | 'mode' | 'asOfMs' | 'generation'>;
 
-/** Takes one change in. What a source said later stands against what it said earlier, whichever comes first. */
+/** Takes one change in. What comes late does not undo what its source said of an item later; what it found holds beside it, for clocks differ. */
 export function takeMarks(book: OpenFlagBook, change: Change, marks: readonly ItemMark[]): void {
   const { source, mode } = change;
   const own = book.get(source) ?? new Map<string, StandingMark>();
@@ -36,7 +36,11 @@ function said({
 }
 
 function replaced(before: StandingMark | undefined, mark: ItemMark, { asOfMs, generation: change }: Change): StandingMark {
-  if (before !== undefined && before.asOfMs > asOfMs) return before;
+  if (before !== undefined && before.asOfMs > asOfMs) {
+    const late = said(mark);
+    const scores = Object.entries(late.scores).filter(([kind, [score]]) => !(Object.hasOwn(before.scores, kind) && (before.scores[kind]?.[0] ?? 0) >= score));
+    return { ...before, flags: { ...late.flags, ...before.flags }, scores: { ...before.scores, ...Object.fromEntries(scores) } };
+  }
   return { change, asOfMs, untilMs: mark.expiresAtMs ?? null, ...said(mark) };
 }
 

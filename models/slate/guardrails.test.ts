@@ -77,6 +77,11 @@ describe('guardrails', () => {
     takeMarks(book, { source: 'classifier', mode: 'replace', asOfMs: 20 * minute, generation: 1 }, [mark('a', { flags: ['spam'] })]);
     takeMarks(book, { source: 'classifier', mode: 'replace', asOfMs: 19 * minute, generation: 1 }, [mark('a')]);
     expect(shown(book, rules, {}, 20 * minute)).toBe('');
+    // Nor is one lost that found something: the clocks of two machines of a source differ.
+    takeMarks(book, { source: 'classifier', mode: 'replace', asOfMs: 20 * minute, generation: 1 }, [mark('c', { scores: { hate: 0.1 } })]);
+    expect(shown(book, rules, {}, 20 * minute)).toBe('c');
+    takeMarks(book, { source: 'classifier', mode: 'replace', asOfMs: 19 * minute, generation: 1 }, [mark('c', { scores: { hate: 0.8 } })]);
+    expect(shown(book, rules, {}, 20 * minute)).toBe('');
   });
 
   it('a narrowed scope is the predicate, item by item, and stays so until it says', () => {
