@@ -57,8 +57,11 @@ export async function putMarks(stores: Stores, { marks, nowMs, asOfMs = nowMs, .
 }
 
 export type FlagReader = {
-  /** Takes in what is new. @returns whether there was any. @throws where it cannot be read: what is known stays */
-  look(): Promise<boolean>;
+  /**
+   * Takes in what is new, up to a number where one is given.
+   * @returns whether there was any. @throws where it cannot be read: what is known stays
+   */
+  look(upTo?: number): Promise<boolean>;
   /** Changed in place by `look`; `generation` tells how. */
   book(): FlagBook;
   generation(): number;
@@ -69,8 +72,8 @@ export function openFlagReader({ surface, ...stores }: Stores & { surface: strin
   let book: OpenFlagBook = new Map();
   let known = 0;
 
-  async function look(): Promise<boolean> {
-    const latest = await latestChange(stores.generations, surface);
+  async function look(upTo?: number): Promise<boolean> {
+    const latest = upTo === undefined ? await latestChange(stores.generations, surface) : await readFlagChange(stores.generations, surface, upTo);
     if ((latest?.generation ?? 0) < known) throw new UnderstudyError('UND-STATE', `The flags of ${surface} were at number ${known} and are not there any more`);
     if (latest === undefined || latest.generation === known) return false;
     const base = latest.base !== null && latest.base.through > known ? latest.base : null;

@@ -15,6 +15,7 @@ import type { State } from '../context.ts';
 import type { LogSegments } from '../release/seal-log.ts';
 import { itemGroups } from './item-groups.ts';
 import { type Ranker, openRanker } from './ranker.ts';
+import { openReplayGuard } from './replay-guard.ts';
 import { slateMaker } from './slate-maker.ts';
 import { siftSlates } from './sift-slates.ts';
 
@@ -67,13 +68,16 @@ export async function measureCounterfactual(state: State, input: Input): Promise
     return { result: null, absent: `none of ${records.length} slates can tell (${why.join('; ')})` };
   }
   const outcomes = outcomesOf({ records, events, reward: charter.reward });
+  const guard = openReplayGuard(state, input);
   const slateOf = slateMaker({ charter, catalog: input.catalog });
   const rankers = await Promise.all([input.candidate, input.champion].map((artifact) => openRanker(state, { artifact, allowed: input.allowed })));
   const [candidate, champion] = rankers as [Ranker, Ranker];
   try {
     const log: LoggedSlate[] = [];
     for (const [number, { record, slots }] of usable.entries()) {
+      const among = await guard(record);
       const request = {
+        ...(among === undefined ? {} : { among }),
         history: record.history,
         historyWeights: record.historyWeights,
         exclude: record.excluded,

@@ -35,12 +35,17 @@ export function rankerOf({
 }): Ranker {
   const indexOf = new Map(vocabulary.map((itemId, index) => [itemId, index]));
   const scopeBias = Float32Array.from(vocabulary, (itemId) => (allowed(itemId) ? 0 : -1e9));
+  // The same list for many requests is one bias.
+  const biases = new WeakMap<readonly string[], Float32Array>();
   const biasAmong = (itemIds: readonly string[]): Float32Array => {
+    const known = biases.get(itemIds);
+    if (known !== undefined) return known;
     const bias = new Float32Array(vocabulary.length).fill(-1e9);
     for (const itemId of itemIds) {
       const index = indexOf.get(itemId);
       if (index !== undefined) bias[index] = scopeBias[index] as number;
     }
+    biases.set(itemIds, bias);
     return bias;
   };
   return {
