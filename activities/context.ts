@@ -12,6 +12,7 @@ import { openGenerationDirectory } from '../stores/generations-directory.ts';
 import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 import type { MlflowClient } from '../stores/mlflow/mlflow-client.ts';
 import { openLogs } from '../stores/open-logs.ts';
+import { signerOf, signingKey } from '../stores/signatures.ts';
 import type { GpuSource } from './training/open-gpu.ts';
 
 /** The state directory as the pipeline sees it, and the logs, wherever they are. */
@@ -26,13 +27,17 @@ export type State = {
   close: () => Promise<void>;
 };
 
-/** @param kafka where the logs are, where they are not files of the state directory */
-export function openState(root: string, kafka?: KafkaSettings): State {
+/**
+ * @param kafka where the logs are, where they are not files of the state directory
+ * @param keys by which what goes into the ledgers is signed, PKCS #8: the one that is in force there; the first in ledgers that are not signed yet
+ * @throws UND-SIGNING-KEY
+ */
+export function openState(root: string, kafka?: KafkaSettings, keys: readonly string[] = []): State {
   const logs = openLogs({ stateDir: root, kafka });
   return {
     root,
     blobs: openBlobDirectory({ root: join(root, 'blobs') }),
-    generations: openGenerationDirectory({ root: join(root, 'series') }),
+    generations: openGenerationDirectory({ root: join(root, 'series'), ledgerSigners: keys.map((key) => signerOf(signingKey(key))) }),
     logReader: (surface, stream) => logs.reader({ surface, stream }),
     logKind: logs.kind,
     close: logs.close,
@@ -60,7 +65,7 @@ export type Context = {
   trainingThreads: number;
   /** That trainings may be done on, in workers that have one. */
   gpu?: GpuSource;
-  /** Ed25519, PKCS #8: certificates are signed by it. */
+  /** Ed25519, PKCS #8: certificates are signed by it. What goes into the ledgers is signed by the key of `state`. */
   signingKey: string | null;
   log: (line: string) => void;
 };

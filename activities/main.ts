@@ -52,7 +52,12 @@ const environment = z.object({
     .default(() => Math.min(64, availableParallelism())),
   /** PKCS #8 in base64, or PEM. */
   UNDERSTUDY_SIGNING_KEY: z.string().min(1).optional(),
+  /** The key that takes over, while it does: ledgers that it was handed already are signed by it. */
+  UNDERSTUDY_NEXT_SIGNING_KEY: z.string().min(1).optional(),
 });
+
+const ledgerKeys = (env: z.output<typeof environment>): string[] =>
+  [env.UNDERSTUDY_SIGNING_KEY, env.UNDERSTUDY_NEXT_SIGNING_KEY].filter((key) => key !== undefined);
 
 async function main(): Promise<void> {
   const parsed = environment.safeParse(process.env);
@@ -62,7 +67,7 @@ async function main(): Promise<void> {
   const connection = temporalConnection(env.TEMPORAL_ADDRESS, env);
   const client = new Client({ connection: Connection.lazy(connection), namespace: env.TEMPORAL_NAMESPACE, ...dataConverterOf(env.UNDERSTUDY_PAYLOAD_KEY) });
   const context: Context = {
-    state: openState(env.UNDERSTUDY_STATE, kafkaOf(env)),
+    state: openState(env.UNDERSTUDY_STATE, kafkaOf(env), ledgerKeys(env)),
     mlflow: createMlflow({ trackingUri: env.MLFLOW_TRACKING_URI, token: env.MLFLOW_TRACKING_TOKEN }),
     now: Date.now,
     ...temporalRequests(client),

@@ -4,12 +4,13 @@ import { canonicalJson } from '../models/contracts/digest.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { createExclusive } from './durable-files.ts';
 import type { GenerationStore } from './generations.ts';
+import type { Signer } from './signatures.ts';
 
 const fileName = /^(\d{8})\.json$/;
 const seriesName = /^[a-z][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*){1,3}$/;
 
 /** Series as directories below `root`, generations as files `00000001.json` in them. */
-export function openGenerationDirectory({ root }: { root: string }): GenerationStore {
+export function openGenerationDirectory({ root, ledgerSigners = [] }: { root: string; ledgerSigners?: readonly Signer[] }): GenerationStore {
   const directoryOf = (series: string): string => {
     if (!seriesName.test(series)) throw new UnderstudyError('UND-INPUT', `${JSON.stringify(series)} is not the name of a series`);
     return join(root, ...series.split('/'));
@@ -27,6 +28,8 @@ export function openGenerationDirectory({ root }: { root: string }): GenerationS
   };
 
   return {
+    ledgerSigners,
+
     async create(series, generation, document) {
       const text = canonicalJson(document);
       if (await createExclusive(pathOf(series, generation), text)) return;

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { inputError } from '../models/contracts/problem.ts';
+import type { Signer } from './signatures.ts';
 
 /**
  * A series is a list of documents numbered 1, 2, 3 …; each number is created exclusively, once. The only mutable
@@ -15,6 +16,8 @@ export interface GenerationStore {
   latest(series: string): Promise<{ generation: number; document: unknown } | undefined>;
   /** All series that begin with the prefix. */
   series(prefix: string): Promise<string[]>;
+  /** By which entries of ledgers are signed: that one of them which is in force there. Empty or absent where this process has no key. */
+  readonly ledgerSigners?: readonly Signer[];
 }
 
 /** @throws UND-STATE naming the series and the number whose document is not what its schema says. */

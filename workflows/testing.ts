@@ -119,7 +119,7 @@ export async function openWorld(options: Options) {
     const connection = await Connection.connect({ address: temporal.address });
     closers.push(() => connection.close());
     const client = new Client({ connection, ...dataConverterOf(options.payloadKey) });
-    const state = openState(stateDir);
+    const state = openState(stateDir, undefined, options.signingKey === undefined ? [] : [options.signingKey]);
     const said: string[] = [];
     const context: Context = {
       state,

@@ -11,6 +11,7 @@ import { type DataState, dataState, type SliceReference, type WindowManifest, wi
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { appendLedger } from '../../stores/ledger.ts';
+import { signingKey } from '../../stores/signatures.ts';
 import { clearScratch, type Context, inScratch, readCharter, readLatest } from '../context.ts';
 import { withDuck } from '../events/duckdb.ts';
 import { currentCharter, listSurfaces } from '../registry/charters.ts';
@@ -19,7 +20,7 @@ import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { CertifiedErasure } from '../api.ts';
 import type { Beat } from '../worker.ts';
 import { awaitTrainings } from './await-trainings.ts';
-import { signCertificate, signingKey } from './certificate.ts';
+import { signCertificate } from './certificate.ts';
 import { eraseData } from './erase-data.ts';
 import { eraseFeatures } from './erase-features.ts';
 import { eraseLogs, refuseTheirs, topicsOfTheirs } from './erase-logs.ts';

@@ -1,4 +1,5 @@
 import { gpuProblems } from './gpu-problems.ts';
+import { ledgerProblems } from './ledger-problems.ts';
 
 /**
  * Every error a user can meet: one row each. `status` is the HTTP status (RFC 9457), `exit` the process exit code,
@@ -106,13 +107,7 @@ export const problems = {
     remedy:
       'The certificate that is named says why (`understudy erase certificate`). Work with the data as they are now: retrain, or ingest a source without these people.',
   },
-  'UND-SIGNING-KEY': {
-    status: 500,
-    exit: 2,
-    retryable: false,
-    title: 'There is no key to sign with',
-    remedy: 'Set UNDERSTUDY_SIGNING_KEY for the workers: `understudy keys` makes one.',
-  },
+  ...ledgerProblems,
   'UND-DIGEST': {
     status: 500,
     exit: 4,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
 import { trainingStart } from './recipe.ts';
 import { releaseIntent } from './report.ts';
+import { publicKeyText, signature } from './signature.ts';
 
 /** What one retraining made: series `run/<surface>/<window>-<recipe>`. Evaluated again by another charter or against another champion, it gets another number. */
 export const runRecord = z.strictObject({
@@ -146,5 +147,15 @@ export const ledgerEntry = z.strictObject({
   by: z.string(),
   releaseId: z.string().nullable(),
   detail: z.record(z.string(), z.json()),
+  /**
+   * Over the entry without this field. Absent in a ledger that is not signed, or not yet: from an entry on that introduces a key, all are. `also`: by the key
+   * that takes over.
+   */
+  signed: z.strictObject({ ...signature.shape, also: signature.optional() }).optional(),
 });
 export type LedgerEntry = z.infer<typeof ledgerEntry>;
+
+/** The action of an entry that introduces the key by which it and those behind it are signed. */
+export const keyIntroduced = 'ledger-key';
+/** `replaces`: the key before; null for the first. It has signed the entry too, unless it was lost. */
+export const keyDetail = z.strictObject({ message: z.string(), key: digestString, publicKey: publicKeyText, replaces: digestString.nullable() });

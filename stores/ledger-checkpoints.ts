@@ -1,0 +1,69 @@
+import { type LedgerCheckpoint, type LedgerInclusion, ledgerCheckpoint } from '../models/contracts/ledger-checkpoint.ts';
+import { UnderstudyError } from '../models/contracts/problem.ts';
+import { type GenerationStore, parseGeneration } from './generations.ts';
+import { keyInForceOf, ledgerTexts } from './ledger.ts';
+import { consistencyProof, inclusionProof, leafHash, treeHead } from './merkle.ts';
+
+const seriesOf = (surface: string) => `ledger-checkpoint/${surface}`;
+/** Another checkpoint is due behind so many entries, or so long after the one before, whichever is sooner. */
+const due = { entries: 50, afterMs: 86_400_000 } as const;
+
+export async function listCheckpoints(generations: GenerationStore, surface: string): Promise<LedgerCheckpoint[]> {
+  const series = seriesOf(surface);
+  const last = (await generations.latest(series))?.generation ?? 0;
+  const found: LedgerCheckpoint[] = [];
+  for (let generation = 1; generation <= last; generation += 1)
+    found.push(parseGeneration(ledgerCheckpoint, { series, generation, document: await generations.read(series, generation) }));
+  return found;
+}
+
+/**
+ * Writes down how the ledger stands, where that is due; signed, where the ledger is.
+ * @returns the checkpoint that was written
+ * @throws UND-DIGEST when the ledger does not hold what the checkpoint before it knows
+ */
+export async function checkpointLedger(
+  generations: GenerationStore,
+  { surface, nowMs }: { surface: string; nowMs: number },
+): Promise<LedgerCheckpoint | undefined> {
+  const latest = await generations.latest(seriesOf(surface));
+  const before = latest && parseGeneration(ledgerCheckpoint, { series: seriesOf(surface), ...latest });
+  const size = (await generations.latest(`ledger/${surface}`))?.generation ?? 0;
+  const added = size - (before?.size ?? 0);
+  if (added === 0 || (before !== undefined && added < due.entries && nowMs - before.atMs < due.afterMs)) return undefined;
+  const leaves = (await ledgerTexts(generations, surface)).slice(0, size).map(leafHash);
+  if (before !== undefined && treeHead(leaves.slice(0, before.size)) !== before.root)
+    throw new UnderstudyError('UND-DIGEST', `The ledger of ${surface} is not the one of checkpoint ${before.number}: understudy ledger verify ${surface}`);
+  const document = ledgerCheckpoint.parse({
+    kind: 'ledger-checkpoint',
+    surface,
+    number: (before?.number ?? 0) + 1,
+    size,
+    root: treeHead(leaves),
+    atMs: nowMs,
+    previous: before === undefined ? null : { size: before.size, root: before.root, proof: consistencyProof(leaves, before.size) },
+  });
+  const keyInForce = await keyInForceOf(generations, surface);
+  const signed = generations.ledgerSigners?.find(({ key }) => key === keyInForce)?.sign(document);
+  const checkpoint: LedgerCheckpoint = signed === undefined ? document : { ...document, signed };
+  try {
+    await generations.create(seriesOf(surface), checkpoint.number, checkpoint);
+    return checkpoint;
+  } catch (error) {
+    // Another process wrote one in the same moment.
+    if (error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN') return undefined;
+    throw error;
+  }
+}
+
+/** That an entry stands in the ledger, by the first checkpoint that holds it; undefined while none does. */
+export async function proveInclusion(
+  generations: GenerationStore,
+  { surface, sequence }: { surface: string; sequence: number },
+): Promise<LedgerInclusion | undefined> {
+  const checkpoint = (await listCheckpoints(generations, surface)).find(({ size }) => size >= sequence);
+  if (checkpoint === undefined) return undefined;
+  const leaves = (await ledgerTexts(generations, surface)).slice(0, checkpoint.size).map(leafHash);
+  const { size, root, number } = checkpoint;
+  return { sequence, leaf: leaves[sequence - 1] ?? '', size, root, checkpoint: number, proof: inclusionProof(leaves, sequence - 1) };
+}
