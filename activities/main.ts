@@ -4,6 +4,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { z } from 'zod';
 import { inputError, toProblemDetails } from '../models/contracts/problem.ts';
 import { kafkaOf, logVariables } from '../stores/kafka/kafka-environment.ts';
+import { requireLedgerKeys } from '../stores/ledger.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
 import { temporalRequests } from './temporal-requests.ts';
@@ -80,6 +81,7 @@ async function main(): Promise<void> {
     ...(env.UNDERSTUDY_ROLES.includes('training-gpu') ? { gpu: await findGpu() } : {}),
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };
+  await requireLedgerKeys(context.state.generations);
   const workers = await createWorkers({
     context,
     roles: env.UNDERSTUDY_ROLES,

@@ -21,7 +21,10 @@ export async function benchLoop(): Promise<LoopBench> {
     const ledger = await readLedger(state.generations, 'home');
     const stages: Stage[] = [];
     let beforeMs = startedMs;
-    for (const entries of Map.groupBy(ledger, ({ releaseId }) => releaseId).values()) {
+    for (const entries of Map.groupBy(
+      ledger.filter(({ releaseId }) => releaseId !== null),
+      ({ releaseId }) => releaseId,
+    ).values()) {
       const [first, last] = [entries[0], entries.at(-1)];
       if (first === undefined || last === undefined) continue;
       const run = await findRunRecord({ state }, first.by);

@@ -24,6 +24,10 @@ const environment = z.object({
   /** By which people are known on surfaces whose charters ask for keyed pseudonyms. */
   UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
   UNDERSTUDY_PAYLOAD_KEY: payloadKey,
+  /** What this process decides is signed by it; where it is absent, the workers sign it. */
+  UNDERSTUDY_SIGNING_KEY: z.string().min(1).optional(),
+  /** That takes over. */
+  UNDERSTUDY_NEXT_SIGNING_KEY: z.string().min(1).optional(),
 });
 
 /** `kafka`: where the logs are, where they are not files of the state directory. */
@@ -42,3 +46,7 @@ export type CommandContext = { env: CliEnvironment; cwd: string; now: () => numb
 export function stateDirectory(context: CommandContext, option: string | undefined): string {
   return resolve(context.cwd, option ?? context.env.UNDERSTUDY_STATE);
 }
+
+/** By which entries of ledgers may be signed here. */
+export const signingKeysOf = (env: CliEnvironment): string[] =>
+  [env.UNDERSTUDY_SIGNING_KEY, env.UNDERSTUDY_NEXT_SIGNING_KEY].filter((key) => key !== undefined);

@@ -5,7 +5,7 @@ import type { OverrideNotice } from '../models/contracts/release.ts';
 import { type Override, type OverrideResult, latestDeployment, overrideDeployment } from '../stores/deployments.ts';
 import { appendLedger } from '../stores/ledger.ts';
 import { openState } from '../activities/context.ts';
-import type { CommandContext } from './environment.ts';
+import { type CommandContext, signingKeysOf } from './environment.ts';
 import { releaseStatus, withTemporal } from './temporal.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function orderOverride(
   stateDir: string,
   order: Pick<Override, 'action' | 'surface' | 'by' | 'why'>,
 ): Promise<OverrideResult & { told: boolean }> {
-  const state = openState(stateDir);
+  const state = openState(stateDir, undefined, signingKeysOf(context.env));
   const nowMs = context.now();
   const before = await latestDeployment(state.generations, order.surface);
   const operationId = `override-${randomUUID()}`;
@@ -48,6 +48,9 @@ export async function orderOverride(
       action: order.action,
       why: `${order.by}: ${order.why}`,
     }));
+  // A ledger that is signed, and no key here: the workers have it, and add the line when they hear of it, or when a release ends.
+  if (unrecorded?.cause instanceof UnderstudyError && unrecorded.cause.code === 'UND-SIGNING-KEY')
+    return { ...result, note: `${result.note} Its line in the ledger is signed and added by the workers.`, told };
   if (unrecorded !== null)
     throw new UnderstudyError(
       'UND-STATE',

@@ -22,6 +22,7 @@ import { evaluateCommandIn } from './evaluate/command.ts';
 import { frameCommand } from './frame/command.ts';
 import { flagsCommand } from './flags/command.ts';
 import { initCommandIn } from './init/command.ts';
+import { ledgerCommand } from './ledger/command.ts';
 import { canaryCommand } from './canary/command.ts';
 import { opeCommand } from './ope/command.ts';
 import { quarantineCommand } from './quarantine/command.ts';
@@ -63,6 +64,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     reportCommand(context),
     agreementCommand(context),
     rerunCommand(context),
+    ledgerCommand(context),
     evaluateCommandIn(surroundings),
     opeCommand(context),
     attributeCommand(context),

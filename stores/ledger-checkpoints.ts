@@ -1,7 +1,7 @@
 import { type LedgerCheckpoint, type LedgerInclusion, ledgerCheckpoint } from '../models/contracts/ledger-checkpoint.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { type GenerationStore, parseGeneration } from './generations.ts';
-import { keyInForceOf, ledgerTexts } from './ledger.ts';
+import { keyInForceOf, ledgerTexts, signerFor } from './ledger.ts';
 import { consistencyProof, inclusionProof, leafHash, treeHead } from './merkle.ts';
 
 const seriesOf = (surface: string) => `ledger-checkpoint/${surface}`;
@@ -18,19 +18,19 @@ export async function listCheckpoints(generations: GenerationStore, surface: str
 }
 
 /**
- * Writes down how the ledger stands, where that is due; signed, where the ledger is.
+ * Writes down how the ledger stands, where that is due, or wanted now; signed, where the ledger is.
  * @returns the checkpoint that was written
- * @throws UND-DIGEST when the ledger does not hold what the checkpoint before it knows
+ * @throws UND-SIGNING-KEY where the ledger is signed, and this process cannot; UND-DIGEST when the ledger does not hold what the checkpoint before it knows
  */
 export async function checkpointLedger(
   generations: GenerationStore,
-  { surface, nowMs }: { surface: string; nowMs: number },
+  { surface, nowMs, isWanted = false }: { surface: string; nowMs: number; isWanted?: boolean },
 ): Promise<LedgerCheckpoint | undefined> {
   const latest = await generations.latest(seriesOf(surface));
   const before = latest && parseGeneration(ledgerCheckpoint, { series: seriesOf(surface), ...latest });
   const size = (await generations.latest(`ledger/${surface}`))?.generation ?? 0;
   const added = size - (before?.size ?? 0);
-  if (added === 0 || (before !== undefined && added < due.entries && nowMs - before.atMs < due.afterMs)) return undefined;
+  if (added === 0 || (!isWanted && before !== undefined && added < due.entries && nowMs - before.atMs < due.afterMs)) return undefined;
   const leaves = (await ledgerTexts(generations, surface)).slice(0, size).map(leafHash);
   if (before !== undefined && treeHead(leaves.slice(0, before.size)) !== before.root)
     throw new UnderstudyError('UND-DIGEST', `The ledger of ${surface} is not the one of checkpoint ${before.number}: understudy ledger verify ${surface}`);
@@ -44,7 +44,7 @@ export async function checkpointLedger(
     previous: before === undefined ? null : { size: before.size, root: before.root, proof: consistencyProof(leaves, before.size) },
   });
   const keyInForce = await keyInForceOf(generations, surface);
-  const signed = generations.ledgerSigners?.find(({ key }) => key === keyInForce)?.sign(document);
+  const signed = keyInForce === undefined ? undefined : signerFor(generations, surface, keyInForce)?.sign(document);
   const checkpoint: LedgerCheckpoint = signed === undefined ? document : { ...document, signed };
   try {
     await generations.create(seriesOf(surface), checkpoint.number, checkpoint);

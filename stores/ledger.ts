@@ -63,7 +63,7 @@ function keyEntry(input: { surface: string; by: string; why: string; atMs: numbe
 }
 
 /** The process's key for the next entry: the one in force, else its first. @throws UND-SIGNING-KEY where it does not have the one in force */
-function signerFor({ ledgerSigners = [] }: GenerationStore, surface: string, keyInForce: Digest | undefined): Signer | undefined {
+export function signerFor({ ledgerSigners = [] }: GenerationStore, surface: string, keyInForce: Digest | undefined): Signer | undefined {
   if (keyInForce === undefined) return ledgerSigners[0];
   const found = ledgerSigners.find(({ key }) => key === keyInForce);
   if (found !== undefined) return found;
@@ -77,29 +77,51 @@ export async function keyInForceOf(generations: GenerationStore, surface: string
   const latest = await generations.latest(seriesOf(surface));
   return latest === undefined ? undefined : keyAfter(parseGeneration(ledgerEntry, { series: seriesOf(surface), ...latest }));
 }
+
+/** For a process that will append to any of them: better told at its start. @throws UND-SIGNING-KEY naming the first ledger that it has no key for */
+export async function requireLedgerKeys(generations: GenerationStore): Promise<void> {
+  for (const series of await generations.series(seriesOf(''))) {
+    const surface = series.slice(seriesOf('').length);
+    signerFor(generations, surface, await keyInForceOf(generations, surface));
+  }
+}
+
 const keyAfter = ({ signed }: LedgerEntry): Digest | undefined => (signed?.also ?? signed)?.key;
 
 type Standing = Pick<Seen, 'byOperation'> & { last: number; latest: LedgerEntry | undefined; keyInForce: Digest | undefined };
 /** `goOn`: it is asked again behind this entry. */
 type Next = { entry: NewEntry; sign: (document: unknown) => LedgerEntry['signed']; goOn?: boolean };
 
-/** @param next what follows on what there is; or the entry that says it already */
-async function append(generations: GenerationStore, surface: string, next: (standing: Standing) => LedgerEntry | Next): Promise<LedgerEntry> {
+/** Whether an operation has its line already. */
+export async function hasEntry(generations: GenerationStore, { surface, operationId }: Pick<NewEntry, 'surface' | 'operationId'>): Promise<boolean> {
+  return (await readNew(generations, surface)).byOperation.has(operationId);
+}
+
+/** What was added since this process looked last, and all that it knows with it. */
+async function readNew(generations: GenerationStore, surface: string): Promise<Pick<Standing, 'byOperation' | 'last'> & { newest: Newest }> {
   const series = seriesOf(surface);
   const ledgers = seenOf.get(generations) ?? new Map<string, Seen>();
   seenOf.set(generations, ledgers);
   const seen = ledgers.get(series) ?? { scannedTo: 0, byOperation: new Map() };
   ledgers.set(series, seen);
+  const newest = await generations.latest(series);
+  const last = newest?.generation ?? 0;
+  for (let sequence = seen.scannedTo + 1; sequence <= last; sequence += 1) {
+    const read = await readEntry(generations, surface, sequence);
+    seen.byOperation.set(read.operationId, read);
+    seen.scannedTo = Math.max(seen.scannedTo, sequence);
+  }
+  return { newest, last, byOperation: seen.byOperation };
+}
+type Newest = Awaited<ReturnType<GenerationStore['latest']>>;
+
+/** @param next what follows on what there is; or the entry that says it already */
+async function append(generations: GenerationStore, surface: string, next: (standing: Standing) => LedgerEntry | Next): Promise<LedgerEntry> {
+  const series = seriesOf(surface);
   for (;;) {
-    const newest = await generations.latest(series);
-    const last = newest?.generation ?? 0;
-    for (let sequence = seen.scannedTo + 1; sequence <= last; sequence += 1) {
-      const read = await readEntry(generations, surface, sequence);
-      seen.byOperation.set(read.operationId, read);
-      seen.scannedTo = Math.max(seen.scannedTo, sequence);
-    }
+    const { newest, last, byOperation } = await readNew(generations, surface);
     const latest = newest && parseGeneration(ledgerEntry, { series, ...newest });
-    const answer = next({ last, latest, byOperation: seen.byOperation, keyInForce: latest && keyAfter(latest) });
+    const answer = next({ last, latest, byOperation, keyInForce: latest && keyAfter(latest) });
     if ('kind' in answer) return answer;
     const previous = newest === undefined ? null : digestJson(newest.document);
     const document = ledgerEntry.parse({ ...answer.entry, kind: 'ledger', sequence: last + 1, previous });

@@ -120,14 +120,13 @@ function misplaced({ records, place }: At, found: number): LedgerFault {
   const sequence = place + 1;
   const sequences = records.map(({ entry }) => entry?.sequence);
   const before = records[place - 1];
+  const isThere = sequences.includes(sequence);
+  const follows = records[place]?.entry?.previous === (before?.digest ?? null) || sequences[place + 1] === sequence + 1;
+  if (!isThere && follows) return { record: sequence, what: 'altered', why: `it calls itself ${found}` };
   if (before?.entry?.sequence === found) return { record: found, what: 'inserted', why: `there are two records ${found}` };
-  if (sequences.includes(sequence)) {
-    const isOneMore = records.length > Math.max(...sequences.map((one) => one ?? 0));
-    return { record: sequence, what: isOneMore ? 'inserted' : 'reordered', why: `a record ${found} stands in its place, and it comes later` };
-  }
-  const isInItsPlace = records[place]?.entry?.previous === (before?.digest ?? null) || sequences[place + 1] === sequence + 1;
-  if (isInItsPlace) return { record: sequence, what: 'altered', why: `it calls itself ${found}` };
-  return { record: sequence, what: found > sequence ? 'removed' : 'inserted', why: `record ${found} stands in its place` };
+  if (!isThere) return { record: sequence, what: found > sequence ? 'removed' : 'inserted', why: `record ${found} stands in its place` };
+  const isOneMore = records.length > Math.max(...sequences.map((one) => one ?? 0));
+  return { record: sequence, what: isOneMore ? 'inserted' : 'reordered', why: `a record ${found} stands in its place, and it comes later` };
 }
 
 /** What an export says of its records, against those that it has. */

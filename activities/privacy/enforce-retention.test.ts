@@ -119,7 +119,11 @@ describe('retention', () => {
           files.filter((file) => file.endsWith('.jsonl')).map(async (file) => (await readFile(join(state.root, 'log', 'home', 'events', file))).length),
         );
         expect(sizes.filter((size) => size === 0).length).toBe(3);
-        expect((await readLedger(state.generations, 'home')).map(({ action }) => action)).toEqual(['retention-enforced']);
+        expect((await readLedger(state.generations, 'home')).map(({ action }) => action)).toEqual([
+          'charter-registered',
+          'charter-registered',
+          'retention-enforced',
+        ]);
         // Again: nothing more. And what is taken in later comes on top of it.
         expect(await enforceRetention(context, { surface: 'home' }, quietBeat)).toMatchObject({ removed: {}, days: 0, blobs: 0 });
         await ingestEventLog(context, { surface: 'home', charter: null }, quietBeat);

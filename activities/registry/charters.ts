@@ -1,15 +1,14 @@
-import { z } from 'zod';
 import { checkCandidates } from '../../models/algorithms/registry.ts';
 import { type Charter, parseCharter } from '../../models/contracts/charter.ts';
+import { charterGeneration } from '../../models/contracts/charter-generation.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
-import { digestString, epochMs } from '../../models/contracts/ids.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type State, readLatest } from '../context.ts';
+import { recordDecisionsIfPossible } from '../provenance/record-decisions.ts';
 
-const charterGeneration = z.strictObject({ kind: z.literal('charter'), charter: digestString, atMs: epochMs });
 const seriesOf = (surface: string) => `charter/${surface}`;
 
-/** Makes the charter the surface's current one; the same charter again adds no generation. */
+/** Makes the charter the surface's current one, and says so in the ledger; the same charter again adds no generation. */
 export async function registerCharter(state: State, input: unknown, nowMs: number): Promise<{ charter: Charter; digest: string }> {
   const charter = parseCharter(input, checkCandidates(input));
   const text = canonicalJson(charter);
@@ -17,9 +16,10 @@ export async function registerCharter(state: State, input: unknown, nowMs: numbe
   await state.blobs.put(text);
   for (;;) {
     const latest = await readLatest(state.generations, seriesOf(charter.surface), charterGeneration);
-    if (latest?.document.charter === digest) return { charter, digest };
     try {
-      await state.generations.create(seriesOf(charter.surface), (latest?.generation ?? 0) + 1, { kind: 'charter', charter: digest, atMs: nowMs });
+      if (latest?.document.charter !== digest)
+        await state.generations.create(seriesOf(charter.surface), (latest?.generation ?? 0) + 1, { kind: 'charter', charter: digest, atMs: nowMs });
+      await recordDecisionsIfPossible(state, charter.surface);
       return { charter, digest };
     } catch (error) {
       // Somebody registered in the same moment, perhaps the same charter.

@@ -6,6 +6,8 @@ import type { CloseRequest } from '../api.ts';
 import type { Context } from '../context.ts';
 import type { CanaryWatch } from './look-at-canary.ts';
 import { recordCanary } from './record-canary.ts';
+import { publishCheckpoints } from '../provenance/publish-checkpoints.ts';
+import { recordDecisions } from '../provenance/record-decisions.ts';
 import { findRunRecord } from '../registry/runs.ts';
 import { modelName } from '../registry/register-candidate.ts';
 
@@ -41,10 +43,12 @@ export async function closeRelease(context: Context, request: CloseRequest, over
   // Look 0 comes before any traffic.
   if (canary !== undefined && canary.decision.look > 0)
     await recordCanary(context, { request: { ...request, canary }, points: await overTime({ surface, releaseId, artifact, intent: canary.intent, canary }) });
+  await publishCheckpoints(context, surface);
 }
 
 /** The registry follows an override; where they then differ, the ledger and the log say so. */
 export async function reconcile(context: Context, { surface, generation }: { surface: string; generation: number }): Promise<void> {
+  await recordDecisions(context.state, surface);
   await projectAliases(context, surface);
   const disagreement = await lastingDisagreement(context, surface);
   const spec = await latestDeployment(context.state.generations, surface);
@@ -58,6 +62,7 @@ export async function reconcile(context: Context, { surface, generation }: { sur
     detail: { generation: spec?.generation ?? 0, champion: spec?.champion ?? null, disagreement },
   });
   if (disagreement !== null) context.log(`ALARM ${surface}: ${disagreement}`);
+  await publishCheckpoints(context, surface);
 }
 
 /** `champion` and `challenger` in MLflow follow the spec: a projection, made again from the source each time. */

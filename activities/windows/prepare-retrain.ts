@@ -11,6 +11,7 @@ import { type Context, readCharter, readLatest } from '../context.ts';
 import { ingestEventLog } from '../events/ingest-event-log.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { latestRecord } from '../registry/runs.ts';
+import { recordDecisions } from '../provenance/record-decisions.ts';
 import { algorithmNamed, parseParams } from '../../models/algorithms/registry.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
 import { newestSet } from '../embeddings/given-embeddings.ts';
@@ -30,6 +31,7 @@ export async function prepareRetrain(context: Context, request: PrepareRequest, 
   const { blobs, generations } = context.state;
   const charterDigest = request.charter ?? (await currentCharter(context.state, request.surface));
   const charter = await readCharter(blobs, charterDigest);
+  await recordDecisions(context.state, request.surface);
   if (charter.data.log === 'ingest') await ingestEventLog(context, { surface: request.surface, charter: charterDigest }, beat);
   const data = await readLatest(generations, `data/${request.surface}`, dataState);
   if (data === undefined) throw new UnderstudyError('UND-NO-DATA', `${request.surface} has no data yet: run \`understudy ingest\` first`);

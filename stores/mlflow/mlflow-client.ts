@@ -19,6 +19,8 @@ export type ModelVersion = { version: string; artifact: string | null; runId: st
 export type MlflowClient = {
   /** The run with this key, made when there is none; it then has these tags. */
   findOrCreateRun(input: { experiment: string; key: string; name: string; tags?: Record<string, string> }): Promise<MlflowRun>;
+  /** Makes nothing. */
+  findRun(input: { experiment: string; key: string }): Promise<MlflowRun | undefined>;
   /** Params never change: the same value again is accepted, another is refused by the server. */
   logParams(input: { runId: string; params: Record<string, string> }): Promise<void>;
   /** A metric's identity includes its time: give the same `atMs` on a retry. */
@@ -81,12 +83,17 @@ export function createMlflow({
   };
   const nothing = z.unknown();
 
-  async function experimentId(name: string): Promise<string> {
+  async function findExperiment(name: string): Promise<string | undefined> {
     const found = await absent(
       () => api('GET', 'experiments/get-by-name', { experiment_name: name }, z.object({ experiment: z.object({ experiment_id: z.string() }) })),
       'RESOURCE_DOES_NOT_EXIST',
     );
-    if (found !== undefined) return found.experiment.experiment_id;
+    return found?.experiment.experiment_id;
+  }
+
+  async function experimentId(name: string): Promise<string> {
+    const found = await findExperiment(name);
+    if (found !== undefined) return found;
     const created = await absent(() => api('POST', 'experiments/create', { name }, z.object({ experiment_id: z.string() })), 'RESOURCE_ALREADY_EXISTS');
     return created?.experiment_id ?? experimentId(name);
   }
@@ -97,6 +104,17 @@ export function createMlflow({
     startedAtMs: info.start_time,
     artifactUri: info.artifact_uri,
   });
+  async function searchRun(experiment: string, key: string): Promise<z.infer<typeof runSchema>['run'] | undefined> {
+    const filter = `tags."${keyTag}" = '${key.replaceAll("'", "\\'")}'`;
+    const search = await api(
+      'POST',
+      'runs/search',
+      { experiment_ids: [experiment], filter, max_results: 1, order_by: ['attributes.start_time ASC'] },
+      z.object({ runs: z.array(runSchema.shape.run).default([]) }),
+    );
+    return search.runs[0];
+  }
+
   const toVersion = (version: z.infer<typeof versionSchema>): ModelVersion => ({
     version: version.version,
     runId: version.run_id,
@@ -111,16 +129,15 @@ export function createMlflow({
   };
 
   const client: MlflowClient = {
+    async findRun({ experiment, key }) {
+      const id = await findExperiment(experiment);
+      const found = id === undefined ? undefined : await searchRun(id, key);
+      return found === undefined ? undefined : toRun(found);
+    },
+
     async findOrCreateRun({ experiment, key, name, tags = {} }) {
       const id = await experimentId(experiment);
-      const filter = `tags."${keyTag}" = '${key.replaceAll("'", "\\'")}'`;
-      const search = await api(
-        'POST',
-        'runs/search',
-        { experiment_ids: [id], filter, max_results: 1, order_by: ['attributes.start_time ASC'] },
-        z.object({ runs: z.array(runSchema.shape.run).default([]) }),
-      );
-      const [found] = search.runs;
+      const found = await searchRun(id, key);
       if (found !== undefined) {
         if (Object.keys(tags).length > 0) await api('POST', 'runs/log-batch', { run_id: found.info.run_id, tags: tagList(tags) }, nothing);
         return toRun(found);
