@@ -3,6 +3,7 @@ import { attributeCommand } from './attribute/command.ts';
 import { auditCommand, findingsCommand } from './audit/command.ts';
 import { artifactCommand } from './commands/artifact.ts';
 import { decisionCommands } from './commands/decide.ts';
+import { explainCommand } from './explain/command.ts';
 import { featuresCommand } from './features/command.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { rerunCommand } from './commands/rerun.ts';
@@ -64,6 +65,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     reportCommand(context),
     agreementCommand(context),
     rerunCommand(context),
+    explainCommand(context),
     ledgerCommand(context),
     evaluateCommandIn(surroundings),
     opeCommand(context),

@@ -171,3 +171,12 @@ async function unlinkCuts({
   }
   return gone;
 }
+
+/** By which certificates records were taken out of a stream. What they were nobody can tell any more. */
+export async function erasuresIn(directory: string): Promise<string[]> {
+  if ((await stat(directory).catch(() => undefined)) === undefined) return [];
+  const certificates = new Set<string>();
+  for (const { name, open } of await segmentFiles(directory))
+    if (!open) for (const { certificate } of (await sealOf(directory, name)).erased ?? []) certificates.add(certificate);
+  return [...certificates].sort();
+}

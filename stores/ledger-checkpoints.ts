@@ -56,14 +56,17 @@ export async function checkpointLedger(
   }
 }
 
-/** That an entry stands in the ledger, by the first checkpoint that holds it; undefined while none does. */
+/** That entries stand in the ledger, each by the first checkpoint that holds it; those that none holds yet are left out. */
 export async function proveInclusion(
   generations: GenerationStore,
-  { surface, sequence }: { surface: string; sequence: number },
-): Promise<LedgerInclusion | undefined> {
-  const checkpoint = (await listCheckpoints(generations, surface)).find(({ size }) => size >= sequence);
-  if (checkpoint === undefined) return undefined;
-  const leaves = (await ledgerTexts(generations, surface)).slice(0, checkpoint.size).map(leafHash);
-  const { size, root, number } = checkpoint;
-  return { sequence, leaf: leaves[sequence - 1] ?? '', size, root, checkpoint: number, proof: inclusionProof(leaves, sequence - 1) };
+  { surface, sequences }: { surface: string; sequences: readonly number[] },
+): Promise<LedgerInclusion[]> {
+  const checkpoints = await listCheckpoints(generations, surface);
+  const leaves = (await ledgerTexts(generations, surface)).map(leafHash);
+  return sequences.flatMap((sequence) => {
+    const checkpoint = checkpoints.find(({ size }) => size >= sequence);
+    if (checkpoint === undefined) return [];
+    const { size, root, number } = checkpoint;
+    return [{ sequence, leaf: leaves[sequence - 1] ?? '', size, root, checkpoint: number, proof: inclusionProof(leaves.slice(0, size), sequence - 1) }];
+  });
 }
