@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { attributeCommand } from './attribute/command.ts';
 import { auditCommand, findingsCommand } from './audit/command.ts';
+import { cardCommand } from './card/command.ts';
 import { artifactCommand } from './commands/artifact.ts';
 import { decisionCommands } from './commands/decide.ts';
 import { explainCommand } from './explain/command.ts';
@@ -66,6 +67,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     agreementCommand(context),
     rerunCommand(context),
     explainCommand(context),
+    cardCommand(context),
     ledgerCommand(context),
     evaluateCommandIn(surroundings),
     opeCommand(context),

@@ -5,12 +5,16 @@ import { report as reportSchema } from '../../models/contracts/report.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import type { Finished, Registered } from '../api.ts';
 import type { Context } from '../context.ts';
+import { cardOfFinished } from '../provenance/card-source.ts';
+import { mlBom } from '../provenance/ml-bom.ts';
+import { modelCard } from '../provenance/model-card.ts';
+import { htmlOf } from '../provenance/page.ts';
 import { loggedParams, logTrials } from './record-trials.ts';
 import { readRecipe } from '../training/train-candidate.ts';
 
 export const modelName = (surface: string) => `understudy-${surface}`;
 
-/** Run, parameters, metrics, report, graph and model version in MLflow. Done twice it finds its own work. */
+/** Run, parameters, metrics, report, graph, model card, ML-BOM and model version in MLflow. Done twice it finds its own work. */
 export async function registerCandidate(context: Context, input: Finished): Promise<Registered> {
   const { retrain, trained, evaluated } = input;
   const { mlflow } = context;
@@ -62,6 +66,9 @@ export async function registerCandidate(context: Context, input: Finished): Prom
     await mlflow.uploadArtifact({ runId: run.runId, path: 'frontier.svg', bytes: Buffer.from(svg) });
   }
   await mlflow.uploadArtifact({ runId: run.runId, path: 'model/artifact.json', bytes: manifest });
+  const card = await cardOfFinished(context.state, input);
+  await mlflow.uploadArtifact({ runId: run.runId, path: 'model/card.html', bytes: Buffer.from(htmlOf(modelCard(card))) });
+  await mlflow.uploadArtifact({ runId: run.runId, path: 'model/bom.cdx.json', bytes: Buffer.from(`${JSON.stringify(mlBom(card), null, 2)}\n`) });
   for (const [name, digest] of Object.entries(files)) await mlflow.uploadArtifact({ runId: run.runId, path: `model/${name}`, bytes: await blobs.get(digest) });
   await mlflow.createRegisteredModel({ model: modelName(retrain.surface) });
   const version = await mlflow.createModelVersion({

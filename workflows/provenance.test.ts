@@ -1,0 +1,93 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { expect, inject, it, onTestFinished, vi } from 'vitest';
+import type { Explanation } from '../activities/provenance/explain-request.ts';
+import { publishedCheckpoints } from '../activities/provenance/publish-checkpoints.ts';
+import { explainCommand } from '../cli/explain/command.ts';
+import { ledgerCommand } from '../cli/ledger/command.ts';
+import { isIncluded, leafHash } from '../stores/merkle.ts';
+import { ledgerInState } from '../stores/ledger-copies.ts';
+import { openWorld, type World } from './testing.ts';
+
+const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed: Number(process.env.UNDERSTUDY_TEST_SEED) };
+const signingKey = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
+
+/** What a command prints for a program, and how it failed. */
+async function ask(command: Command, ...argv: string[]): Promise<{ document: unknown; failure: unknown }> {
+  const written: string[] = [];
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  try {
+    const failure = await command.parseAsync([...argv, '--json'], { from: 'user' }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    return { document: JSON.parse(written.join('') || 'null'), failure };
+  } finally {
+    spy.mockRestore();
+  }
+}
+
+async function recommend(world: World, userId: string): Promise<{ requestId: string; items: { itemId: string }[]; variant: string; artifact: string }> {
+  const response = await fetch(new URL('/v1/recommend', world.servingUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ surface: world.surface, userId }),
+  });
+  return (await response.json()) as Awaited<ReturnType<typeof recommend>>;
+}
+
+it('every decision of a release has its signed line; a slate leads back to who approved it; MLflow holds what nobody can cut off', async () => {
+  const world = await openWorld({ ...servers, signingKey });
+  onTestFinished(() => world.close());
+  const { stateDir, surface, command } = world;
+  await world.bootstrapped();
+  await expect.poll(async () => (await fetch(new URL('/readyz', world.servingUrl))).status, { timeout: 20_000 }).toBe(200);
+
+  // A slate of the bootstrap's: nobody was asked for it.
+  const first = await recommend(world, 'u1');
+  const slateOf = (requestId: string, ...more: string[]) => ask(explainCommand(command), requestId, '--state', stateDir, ...more);
+  await expect.poll(async () => (await slateOf(first.requestId)).failure, { timeout: 10_000 }).toBeUndefined();
+  const bootstrap = (await slateOf(first.requestId)).document as Explanation;
+  expect(bootstrap).toMatchObject({ surface, slate: { variant: 'champion', artifact: first.artifact }, release: { isBootstrap: true, approvals: [] }, ledger: { ok: true, signedFrom: 2 } });
+
+  const [run] = await world.retrain('item-knn');
+  await world.until('the approval', (now) => now.phase === 'approval' && now.candidate === 'item-knn');
+  const evidence = (await world.status())?.evidence;
+  expect(await world.vote('lead', { evidence: evidence ?? '' })).toMatchObject({ accepted: true });
+  await world.trade();
+  expect(await world.closing(run?.runId ?? '')).toMatchObject({ action: 'release-promoted' });
+  await expect.poll(async () => (await recommend(world, 'u2')).artifact, { timeout: 20_000 }).toBe(run?.artifact);
+
+  const shown = await recommend(world, 'u2');
+  await expect.poll(async () => (await slateOf(shown.requestId)).failure, { timeout: 10_000 }).toBeUndefined();
+  const html = join(stateDir, 'run', 'explained.html');
+  const explained = (await slateOf(shown.requestId, '--html', html)).document as Explanation;
+  expect(explained.shown.map(({ itemId }) => itemId)).toEqual(shown.items.map(({ itemId }) => itemId));
+  expect(explained).toMatchObject({
+    slate: { rung: 'model', variant: 'champion', artifact: run?.artifact },
+    rules: { registered: { action: 'charter-registered' } },
+    model: { run: { runId: run?.runId }, manifest: { algorithm: 'item-knn' }, making: { libraries: { node: process.versions.node } }, erased: [] },
+    release: { isBootstrap: false, approvals: [{ action: 'vote-approve', by: 'lead', evidence }] },
+    ledger: { ok: true, fault: null },
+  });
+  expect(explained.model?.window.trainSlices.length).toBeGreaterThan(30);
+  expect(await readFile(html, 'utf8')).toContain(`<dd>lead (vote-approve, record ${explained.release?.approvals[0]?.record} of the ledger`);
+  expect((await slateOf('no-such-request')).failure).toMatchObject({ code: 'UND-NOT-FOUND' });
+
+  // A person with no key orders: it holds at once, and who has the key writes its line.
+  await world.override('rollback');
+  await expect.poll(async () => (await world.ledger()).map(({ action }) => action), { timeout: 20_000 }).toContain('rollback');
+  const actions = new Set((await world.ledger()).map(({ action }) => action));
+  for (const action of ['ledger-key', 'charter-registered', 'release-opened', 'vote-approve', 'spec-published', 'release-promoted', 'canary-decided', 'rollback'])
+    expect(actions).toContain(action);
+
+  const held = await publishedCheckpoints(world.context.mlflow, surface);
+  expect(held.length).toBeGreaterThan(0);
+  const { records } = await ledgerInState({ stateDir, surface });
+  for (const proof of explained.proofs) expect(isIncluded({ ...proof, leaf: leafHash(records[proof.sequence - 1] ?? ''), index: proof.sequence - 1 })).toBe(true);
+  const verify = async (...argv: string[]) =>
+    ask(ledgerCommand({ ...command, env: { ...command.env, MLFLOW_TRACKING_URI: servers.mlflowUrl } }), 'verify', surface, '--state', stateDir, '--mlflow', ...argv);
+  expect(await verify()).toMatchObject({ failure: undefined, document: { ok: true, signedFrom: 2, heldOutside: expect.any(Number) } });
+});
