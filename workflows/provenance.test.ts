@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expect, inject, it, onTestFinished, vi } from 'vitest';
 import type { Explanation } from '../activities/provenance/explain-request.ts';
 import { publishedCheckpoints } from '../activities/provenance/publish-checkpoints.ts';
+import { cardCommand } from '../cli/card/command.ts';
 import { explainCommand } from '../cli/explain/command.ts';
 import { ledgerCommand } from '../cli/ledger/command.ts';
 import { isIncluded, leafHash } from '../stores/merkle.ts';
@@ -50,7 +51,12 @@ it('every decision of a release has its signed line; a slate leads back to who a
   const slateOf = (requestId: string, ...more: string[]) => ask(explainCommand(command), requestId, '--state', stateDir, ...more);
   await expect.poll(async () => (await slateOf(first.requestId)).failure, { timeout: 10_000 }).toBeUndefined();
   const bootstrap = (await slateOf(first.requestId)).document as Explanation;
-  expect(bootstrap).toMatchObject({ surface, slate: { variant: 'champion', artifact: first.artifact }, release: { isBootstrap: true, approvals: [] }, ledger: { ok: true, signedFrom: 2 } });
+  expect(bootstrap).toMatchObject({
+    surface,
+    slate: { variant: 'champion', artifact: first.artifact },
+    release: { isBootstrap: true, approvals: [] },
+    ledger: { ok: true, signedFrom: 2 },
+  });
 
   const [run] = await world.retrain('item-knn');
   await world.until('the approval', (now) => now.phase === 'approval' && now.candidate === 'item-knn');
@@ -77,17 +83,42 @@ it('every decision of a release has its signed line; a slate leads back to who a
   expect((await slateOf('no-such-request')).failure).toMatchObject({ code: 'UND-NOT-FOUND' });
 
   // A person with no key orders: it holds at once, and who has the key writes its line.
-  await world.override('rollback');
-  await expect.poll(async () => (await world.ledger()).map(({ action }) => action), { timeout: 20_000 }).toContain('rollback');
+  expect(await world.override('rollback')).toMatchObject({ written: true, told: true, note: expect.stringContaining('signed and added by the workers') });
+  await expect.poll(async () => (await world.ledger()).map(({ action }) => action), { timeout: 60_000 }).toContain('rollback');
   const actions = new Set((await world.ledger()).map(({ action }) => action));
-  for (const action of ['ledger-key', 'charter-registered', 'release-opened', 'vote-approve', 'spec-published', 'release-promoted', 'canary-decided', 'rollback'])
+  for (const action of [
+    'ledger-key',
+    'charter-registered',
+    'release-opened',
+    'vote-approve',
+    'spec-published',
+    'release-promoted',
+    'canary-decided',
+    'rollback',
+  ])
     expect(actions).toContain(action);
 
   const held = await publishedCheckpoints(world.context.mlflow, surface);
   expect(held.length).toBeGreaterThan(0);
   const { records } = await ledgerInState({ stateDir, surface });
-  for (const proof of explained.proofs) expect(isIncluded({ ...proof, leaf: leafHash(records[proof.sequence - 1] ?? ''), index: proof.sequence - 1 })).toBe(true);
-  const verify = async (...argv: string[]) =>
-    ask(ledgerCommand({ ...command, env: { ...command.env, MLFLOW_TRACKING_URI: servers.mlflowUrl } }), 'verify', surface, '--state', stateDir, '--mlflow', ...argv);
-  expect(await verify()).toMatchObject({ failure: undefined, document: { ok: true, signedFrom: 2, heldOutside: expect.any(Number) } });
+  for (const proof of explained.proofs)
+    expect(isIncluded({ ...proof, leaf: leafHash(records[proof.sequence - 1] ?? ''), index: proof.sequence - 1 })).toBe(true);
+  const withMlflow = { ...command, env: { ...command.env, MLFLOW_TRACKING_URI: servers.mlflowUrl } };
+  const verify = (folder: string) => ask(ledgerCommand(withMlflow), 'verify', surface, '--state', folder, '--mlflow');
+  expect(await verify(stateDir)).toMatchObject({ failure: undefined, document: { ok: true, signedFrom: 2, heldOutside: expect.any(Number) } });
+  // Whoever can write there cuts off what came last, the checkpoint with it.
+  const copy = join(stateDir, 'run', 'copy');
+  await cp(join(stateDir, 'series'), join(copy, 'series'), { recursive: true });
+  const size = held[0]?.size ?? 0;
+  const folder = join(copy, 'series', 'ledger', surface);
+  for (const name of (await readdir(folder)).sort().slice(size - 1)) await rm(join(folder, name));
+  await rm(join(copy, 'series', 'ledger-checkpoint'), { recursive: true });
+  expect(await verify(copy)).toMatchObject({ failure: { code: 'UND-LEDGER' }, document: { fault: { record: size, what: 'cut-off' } } });
+
+  // What the registry has of the version is what anybody can make again.
+  const { mlflowRunId } = explained.model?.run ?? {};
+  const bom = JSON.parse(Buffer.from(await world.context.mlflow.downloadArtifact({ runId: mlflowRunId ?? '', path: 'model/bom.cdx.json' })).toString('utf8'));
+  expect((await ask(cardCommand(command), run?.runId ?? '', '--state', stateDir)).document).toEqual(bom);
+  const card = Buffer.from(await world.context.mlflow.downloadArtifact({ runId: mlflowRunId ?? '', path: 'model/card.html' })).toString('utf8');
+  expect(card).toContain(run?.artifact);
 });

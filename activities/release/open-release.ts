@@ -32,6 +32,8 @@ export async function openRelease(
       candidate: submission.candidate,
       artifact: submission.artifact,
       evidence: submission.report,
+      passed: evidence.passed,
+      verdict: evidence.verdict,
       why: opened.kind === 'opened' ? evidence.reasons.join('; ') : opened.why,
     },
   });

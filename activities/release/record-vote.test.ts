@@ -94,6 +94,7 @@ describe('votes', () => {
     expect(await vote(slipped, { keys, loosened })).toMatchObject({ accepted: false, code: 'UND-UNAUTHORIZED' });
     expect(await vote(signed({ acceptsLoosened: true }), { keys, loosened })).toMatchObject({ accepted: true });
     expect(await vote(signed({ decision: 'reject' }), { keys, loosened })).toMatchObject({ accepted: true, outcome: 'rejected' });
+    expect((await readLedger(openGenerationDirectory({ root }), 'home')).at(-1)).toMatchObject({ action: 'vote-reject', by: 'lead' });
   });
 
   it('keeps keys out of the ledger', async () => {

@@ -201,6 +201,7 @@ describe('an override', () => {
     );
     expect(zombie.status).toBe('fenced');
     expect(await world.deployment()).toEqual(before);
+    expect((await world.ledger()).map(({ action }) => action)).toContain('spec-fenced');
   });
 
   it('pause holds a canary where it is, resume lets it go on', async () => {
@@ -216,6 +217,7 @@ describe('an override', () => {
     await world.vote('lead');
     await world.until('the pause', (now) => now.why.includes('paused'));
     expect((await world.deployment())?.generation).toBe(paused.generation);
+    expect((await world.ledger()).map(({ action }) => action)).toContain('spec-paused');
     await world.override('resume');
     expect(await world.closing(run?.runId ?? '')).toMatchObject({ action: 'release-promoted' });
   });
