@@ -26,7 +26,7 @@ export async function appendLedger(generations: GenerationStore, entry: NewEntry
     if (keyInForce !== undefined) return { entry, sign: signer.sign };
     const begin = keyEntry({
       surface: entry.surface,
-      by: 'ledger',
+      by: 'understudy',
       why: 'from here on entries are signed',
       atMs: entry.atMs,
       next: signer,

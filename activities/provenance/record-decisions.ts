@@ -39,7 +39,7 @@ async function recordCharters(state: State, surface: string): Promise<void> {
       const changes = await changesOf(state, recorded, charter);
       const message =
         changes === null ? 'the first charter' : `changed: ${changes.map(({ path, loosens }) => `${path}${loosens ? ' (loosens)' : ''}`).join(', ')}`;
-      return { atMs, action: 'charter-registered', by: 'charter', releaseId: null, detail: { message, charter, before: recorded, generation, changes } };
+      return { atMs, action: 'charter-registered', by: 'understudy', releaseId: null, detail: { message, charter, before: recorded, generation, changes } };
     });
     before = charter;
   }

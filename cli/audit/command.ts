@@ -8,7 +8,7 @@ import { type AuditReport, type AuditResult, auditReport, type Finding, findingL
 import { auditWorkflowId, taskQueues, workflowNames } from '../../models/contracts/messages.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { parseGeneration } from '../../stores/generations.ts';
-import { type CommandContext, stateDirectory } from '../environment.ts';
+import { type CommandContext, signingKeysOf, stateDirectory } from '../environment.ts';
 import { someText, surface as surfaceArgument, wholeNumber } from '../option-values.ts';
 import { emit, progress, say, table } from '../output.ts';
 import { writePicture } from '../report/write-picture.ts';
@@ -39,7 +39,7 @@ export function auditCommand(context: CommandContext): Command {
 
 async function run(context: CommandContext, surface: string, { json = false, ...options }: Options): Promise<void> {
   const stateDir = stateDirectory(context, options.state);
-  const state = openState(stateDir, context.env.kafka);
+  const state = openState(stateDir, context.env.kafka, signingKeysOf(context.env));
   await currentCharter(state, surface);
   if (options.unschedule === true) {
     await withTemporal(context, stateDir, async (client) => {
@@ -151,7 +151,7 @@ export function findingsCommand(context: CommandContext): Command {
 }
 
 async function runFindings(context: CommandContext, surface: string, { json = false, ...options }: FindingOptions): Promise<void> {
-  const state = openState(stateDirectory(context, options.state), context.env.kafka);
+  const state = openState(stateDirectory(context, options.state), context.env.kafka, signingKeysOf(context.env));
   await currentCharter(state, surface);
   const id = options.follow ?? options.accept;
   if (id !== undefined) {

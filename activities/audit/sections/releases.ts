@@ -3,6 +3,8 @@ import type { AuditItem } from '../../../models/contracts/audit.ts';
 import { asUnderstudyError } from '../../../models/contracts/problem.ts';
 import { latestDeployment } from '../../../stores/deployments.ts';
 import { readLedger } from '../../../stores/ledger.ts';
+import { ledgerInState } from '../../../stores/ledger-copies.ts';
+import { verifyLedger } from '../../../stores/verify-ledger.ts';
 import type { AuditInput, SectionCheck } from '../section.ts';
 
 const dayMs = 86_400_000;
@@ -23,7 +25,17 @@ async function chain({ context, surface }: AuditInput): Promise<AuditItem> {
   const claim = 'The ledger is as it was written';
   try {
     const entries = await readLedger(context.state.generations, surface);
-    return countItem({ id, claim, count: 0, says: `${entries.length} entries, each of which names the one before it` });
+    if (entries.length === 0) return countItem({ id, claim, count: 0, says: 'it has no entry yet' });
+    const { fault, signedFrom } = verifyLedger(await ledgerInState({ stateDir: context.state.root, surface }));
+    if (fault !== null)
+      return countItem({
+        id,
+        claim,
+        count: 1,
+        says: `${fault.record === null ? 'around its records' : `record ${fault.record}`}: ${fault.what}: ${fault.why}`,
+      });
+    const signed = signedFrom === null ? 'not signed' : `signed from record ${signedFrom} on`;
+    return countItem({ id, claim, count: 0, says: `${entries.length} entries, each of which names the one before it; ${signed}` });
   } catch (error) {
     return countItem({ id, claim, count: 1, says: asUnderstudyError(error).message });
   }
