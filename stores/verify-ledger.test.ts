@@ -1,12 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, digestBytes, digestJson } from '../models/contracts/digest.ts';
 import type { LedgerEntry } from '../models/contracts/release.ts';
 import { rotateLedgerKey } from './ledger.ts';
 import { listCheckpoints, proveInclusion } from './ledger-checkpoints.ts';
-import { exportLedger } from './ledger-copies.ts';
+import { exportLedger, importLedger } from './ledger-copies.ts';
 import { isIncluded, leafHash } from './merkle.ts';
 import { newSigner, openLedger, verifyBytes } from './testing-ledger.ts';
+import { readCheckpoint } from './verify-checkpoints.ts';
 import { type LedgerCopy, verifyLedger } from './verify-ledger.ts';
 
 const kinds = [
@@ -182,3 +184,15 @@ it('pins what it says', async () => {
   const [text] = (await copy()).records;
   expect(digestJson(JSON.parse(text ?? ''))).toBe(digestBytes(text ?? ''));
 });
+
+it('is right as it was recorded once, over two keys and from before there was one, and with no byte changed', async () => {
+  const bytes = await readFile(new URL('../models/contracts/fixtures/v2/ledger-export.jsonl', import.meta.url));
+  const [trusted, held] = ['sha256:d1cbcbdad2d74b5c6f8817985e72dd30ac259d74499e91d275584df14ac148e7', importLedger(bytes).checkpoints.at(-1) ?? ''];
+  const known = { trusted, outside: [readCheckpoint(held)].filter((one) => one !== undefined) };
+  expect(verifyLedger(importLedger(bytes), known)).toMatchObject({ ok: true, records: 5, signedFrom: 2, heldOutside: 5, checkpoints: 2 });
+  for (let place = 0; place < bytes.length; place += 1) {
+    bytes[place] = (bytes[place] as number) ^ 1;
+    expect(verifyBytes(bytes, known).ok, `byte ${place}`).toBe(false);
+    bytes[place] = (bytes[place] as number) ^ 1;
+  }
+}, 60_000);
