@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { epochMs, surfaceName } from './ids.ts';
+import { signalName } from './signal.ts';
+
+/** An hour of the signal, as it was and as it was expected to be. */
+export const alertPoint = z.strictObject({
+  atMs: epochMs,
+  value: z.number().nullable(),
+  expected: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+});
+export type AlertPoint = z.infer<typeof alertPoint>;
+
+/**
+ * A signal that is not as it was at such hours of such weekdays, for longer and by more than chance makes it. Series `alert/<surface>/<id>`: number 1 is the
+ * opening, and what changes afterwards is another number.
+ */
+export const alert = z.strictObject({
+  kind: z.literal('alert'),
+  /** `<signal>-<part>-<direction>-<hour>`, unique in the surface; letters, digits, dots and dashes. */
+  id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,120}$/),
+  surface: surfaceName,
+  signal: signalName,
+  /** The rung, segment, stage, client or kind; empty for all together. */
+  part: z.string(),
+  direction: z.enum(['up', 'down']),
+  state: z.enum(['open', 'resolved']),
+  /** When it is thought to have begun, when it was sure, when it was over. */
+  sinceMs: epochMs,
+  openedAtMs: epochMs,
+  resolvedAtMs: epochMs.nullable(),
+  /** Of the hour in which it was sure, in `unit`. */
+  value: z.number(),
+  expected: z.strictObject({ value: z.number(), low: z.number(), high: z.number() }),
+  unit: z.string(),
+  /** One sentence that a person can act on. */
+  says: z.string(),
+  /** What changed here when it began; null where nothing is known to have. */
+  suspect: z.strictObject({ what: z.string(), atMs: epochMs }).nullable(),
+  /** Of the workflow that looks for the cause; null where none was started. */
+  workflowId: z.string().nullable(),
+  /** The last three days up to then. */
+  picture: z.array(alertPoint).max(96),
+});
+export type Alert = z.infer<typeof alert>;
+
+export const alertSeries = (surface: string, id: string): string => `alert/${surface}/${id}`;
+
+/** Nobody is told of an alert while a silence holds for it. Series `silence/<surface>`. */
+export const silence = z.strictObject({
+  kind: z.literal('silence'),
+  surface: surfaceName,
+  generation: z.number().int().min(1),
+  /** What the alert was about: it holds for others of the same signal, part and direction too. */
+  signal: signalName,
+  part: z.string(),
+  direction: z.enum(['up', 'down']),
+  by: z.string().min(1).max(128),
+  why: z.string().min(1).max(2000),
+  fromMs: epochMs,
+  untilMs: epochMs,
+});
+export type Silence = z.infer<typeof silence>;
+
+/** Where alerts are told. */
+export const receiverNames = ['webhook', 'alertmanager'] as const;
+export type ReceiverName = (typeof receiverNames)[number];
+
+export type AlertMoment = 'opened' | 'resolved';
+export type AlertNotice = { surface: string; alert: string; moment: AlertMoment };
+
+/** What a look at a surface found. */
+export type WatchLook = { generation: number; measuredToMs: number; opened: string[]; closed: string[]; receivers: ReceiverName[] };
+
+/** What `workflows/watch.ts` asks for. */
+export type WatchActivities = {
+  /** Measures the hours that are over, judges them, and records alerts that open and close. */
+  watchSurface(input: { surface: string }): Promise<WatchLook>;
+  /** Tells one receiver, unless a silence holds. @throws while it does not take it */
+  tellReceiver(input: AlertNotice & { receiver: ReceiverName }): Promise<{ told: boolean; why: string }>;
+};
