@@ -56,15 +56,13 @@ export const detectorKey = (signal: SignalName, part: string, direction: 'up' | 
 /** Where one detector stands (`experiments/watch/detector.ts`). */
 export const detectorState = z.strictObject({
   key: z.string(),
-  /** Of the cumulative sum; 0 where nothing speaks against the expectation. */
-  sum: z.number(),
-  /** Since when it has not been 0. */
-  sinceMs: epochMs.nullable(),
+  /** Of each cumulative sum: 0 where nothing speaks against the expectation, and since when it has not been 0. */
+  sums: z.array(z.strictObject({ sum: z.number(), sinceMs: epochMs })),
   /** Deviation of the hour before, in standard deviations; null where it is not known. */
   last: z.number().nullable(),
   lastMs: epochMs.nullable(),
-  /** While an alert is open: its id, the size of what it found, and the sum that speaks for its end. */
-  open: z.strictObject({ alert: z.string(), size: z.number(), hours: z.number().int(), sum: z.number() }).nullable(),
+  /** While an alert is open: its id, since when, the size of what it found over so many hours, and the sum that speaks for its end. */
+  open: z.strictObject({ alert: z.string(), sinceMs: epochMs, size: z.number(), hours: z.number().int(), sum: z.number() }).nullable(),
 });
 export type DetectorState = z.infer<typeof detectorState>;
 
@@ -77,8 +75,8 @@ export const signalFit = z.strictObject({
   beyond: z.number(),
   /** How much an hour's deviation says of the next one's. */
   carry: z.number(),
-  /** The sum at which an alert opens, by direction. */
-  threshold: z.strictObject({ up: z.number(), down: z.number() }),
+  /** The sums at which an alert opens, by direction. */
+  thresholds: z.strictObject({ up: z.array(z.number()), down: z.array(z.number()) }),
 });
 export type SignalFit = z.infer<typeof signalFit>;
 
