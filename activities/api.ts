@@ -4,6 +4,7 @@ import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteRes
 import type { TrainingStart } from '../models/contracts/recipe.ts';
 import type { TrainOrder } from '../models/contracts/train-job.ts';
 import type { ReleaseIntent } from '../models/contracts/report.ts';
+import type { WatchActivities } from '../models/contracts/alert.ts';
 import type { GpuRule, PlacingActivities } from '../models/contracts/gpu-job.ts';
 import type { PublishResult } from '../stores/deployments.ts';
 
@@ -243,7 +244,7 @@ export type CertifiedErasure = { done: boolean; found: string[]; surfaces: strin
 export type RetentionResult = { surface: string; certificate: string; removed: Record<string, number>; days: number; blobs: number };
 
 /** Two sets, since training and evaluation may run on machines of their own. */
-export interface ControlActivities extends PlacingActivities, AuditActivities {
+export interface ControlActivities extends PlacingActivities, AuditActivities, WatchActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
   replayQuarantine(input: ReplayRequest): Promise<IngestResult>;

@@ -13,6 +13,7 @@ import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 import type { MlflowClient } from '../stores/mlflow/mlflow-client.ts';
 import { openLogs } from '../stores/open-logs.ts';
 import { signerOf, signingKey } from '../stores/signatures.ts';
+import type { AlertReceivers } from './watch/alert-receivers.ts';
 import type { GpuSource } from './training/open-gpu.ts';
 
 /** The state directory as the pipeline sees it, and the logs, wherever they are. */
@@ -65,6 +66,8 @@ export type Context = {
   trainingThreads: number;
   /** That trainings may be done on, in workers that have one. */
   gpu?: GpuSource;
+  /** Who is told of alerts; absent where nobody is. */
+  alerts?: AlertReceivers;
   /** Ed25519, PKCS #8: certificates are signed by it. What goes into the ledgers is signed by the key of `state`. */
   signingKey: string | null;
   log: (line: string) => void;

@@ -11,6 +11,7 @@ import { temporalRequests } from './temporal-requests.ts';
 import { dataConverterOf } from './payload-codec.ts';
 import { payloadKey, temporalConnection, temporalVariables } from './temporal-connection.ts';
 import { findGpu } from './training/open-gpu.ts';
+import { alertReceiversOf, alertVariables } from './watch/alert-receivers.ts';
 import { createWorkers, roles } from './worker.ts';
 
 /** The worker's composition root: the only place of the pipeline that reads the environment. */
@@ -55,6 +56,7 @@ const environment = z.object({
   UNDERSTUDY_SIGNING_KEY: z.string().min(1).optional(),
   /** The key that takes over, while it does: ledgers that it was handed already are signed by it. */
   UNDERSTUDY_NEXT_SIGNING_KEY: z.string().min(1).optional(),
+  ...alertVariables,
 });
 
 const ledgerKeys = (env: z.output<typeof environment>): string[] =>
@@ -78,6 +80,7 @@ async function main(): Promise<void> {
     featuresUrl: env.UNDERSTUDY_FEATURES_URL ?? null,
     trainingThreads: env.UNDERSTUDY_TRAINING_THREADS,
     signingKey: env.UNDERSTUDY_SIGNING_KEY ?? null,
+    alerts: alertReceiversOf(env),
     ...(env.UNDERSTUDY_ROLES.includes('training-gpu') ? { gpu: await findGpu() } : {}),
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };

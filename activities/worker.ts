@@ -32,6 +32,8 @@ import { closeTraining, openTraining } from './training/open-training.ts';
 import { placeTraining } from './training/place-training.ts';
 import { readRecipe, trainCandidate } from './training/train-candidate.ts';
 import { decideTrials, runTrial } from './training/tune-activities.ts';
+import { watchSurface } from './watch/record-look.ts';
+import { tellReceiver } from './watch/tell-receiver.ts';
 import { prepareRetrain } from './windows/prepare-retrain.ts';
 
 /** How an activity reports that it lives. `details` comes back to its next attempt; `workflowId` is for whom it works, where it works for one. */
@@ -73,6 +75,8 @@ export function controlActivities(context: Context): ControlActivities {
     closeRelease: (input) => closeRelease(context, input, canaryOverTime),
     readRun: ({ runId }) => readRun(context, runId),
     compareRerun: (input) => compareRerun(context, input),
+    watchSurface: (input, beat) => watchSurface(context, input, beat),
+    tellReceiver: (input) => tellReceiver(context, input),
   });
 }
 

@@ -6,3 +6,4 @@ export { release } from './release/release.ts';
 export { retention } from './retention.ts';
 export { requestRetrain, rerun, retrain } from './retrain.ts';
 export { tune } from './tune.ts';
+export { tellAlert, watch } from './watch.ts';

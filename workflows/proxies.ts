@@ -12,6 +12,11 @@ const heartbeatTimeout = '10 s';
 /** Short effects. The retries go on for as long as a dependency may be down. */
 export const control = proxyActivities<ControlActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '5 minutes', heartbeatTimeout, retry });
 
+/** Who is to be told may not be there for hours. */
+export const outward = proxyActivities<ControlActivities>({
+  ...{ taskQueue: taskQueues.control, startToCloseTimeout: '1 minute', heartbeatTimeout, retry: { ...retry, maximumInterval: '5 minutes' } },
+});
+
 /** Effects that take their time. */
 export const patient = proxyActivities<ControlActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '6 hours', heartbeatTimeout, retry });
 

@@ -4,7 +4,7 @@ import { normalResiduals, thresholdsOf } from './calibrate.ts';
 import { newDetector, step } from './detector.ts';
 import { deviation, fitSignal } from './fit-signal.ts';
 import { type Hour, hourMs, median, sameHours, type SignalHistory, type WeekClock, weeksAtLeast } from './signal-history.ts';
-import { restore, valueOf, wobble } from './stabilise.ts';
+import { restore, plainValue, wobble } from './stabilise.ts';
 
 /** Measured signals by `signal/part`. */
 export type Histories = ReadonlyMap<string, { signal: SignalName; part: string; history: SignalHistory }>;
@@ -89,7 +89,7 @@ export function judgeHour(
       next.set(key, state);
       if (event === null) continue;
       const alert = (event === 'opens' ? state : before).open?.alert ?? '';
-      const value = valueOf(history.family, measure);
+      const value = plainValue(history.family, measure);
       turns.push({ event, alert, signal, part, direction, hour, sinceMs: state.open?.sinceMs ?? look.atMs, value, expected: found.expected });
     }
   }
@@ -120,7 +120,7 @@ export function picture(history: SignalHistory, fit: SignalFit, { last, hours, .
     const hour = last - hours + 1 + place;
     const measure = history.measureAt(hour);
     const found = forecast(history, fit, { hour, ...past });
-    const value = measure === undefined || history.at(hour) === undefined ? null : valueOf(history.family, measure);
+    const value = measure === undefined || history.at(hour) === undefined ? null : plainValue(history.family, measure);
     const { value: expected, low, high } = found?.expected ?? { value: null, low: null, high: null };
     return { atMs: hour * hourMs, value, expected, low, high };
   });

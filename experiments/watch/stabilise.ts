@@ -35,6 +35,6 @@ export function restore(family: SignalFamily, y: number, { of, weight }: Weighin
 }
 
 /** What a person reads: the count, the share, the mean. */
-export function valueOf(family: SignalFamily, { total, of }: Pick<Measure, 'total' | 'of'>): number {
+export function plainValue(family: SignalFamily, { total, of }: Pick<Measure, 'total' | 'of'>): number {
   return family === 'share' || family === 'rate' ? total / of : total;
 }

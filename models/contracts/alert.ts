@@ -18,8 +18,8 @@ export type AlertPoint = z.infer<typeof alertPoint>;
  */
 export const alert = z.strictObject({
   kind: z.literal('alert'),
-  /** `<signal>-<part>-<direction>-<hour>`, unique in the surface; letters, digits, dots and dashes. */
-  id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,120}$/),
+  /** `<signal>-<part>-<direction>-<hour>`, unique in the surface. */
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,160}$/),
   surface: surfaceName,
   signal: signalName,
   /** The rung, segment, stage, client or kind; empty for all together. */
@@ -68,15 +68,21 @@ export const receiverNames = ['webhook', 'alertmanager'] as const;
 export type ReceiverName = (typeof receiverNames)[number];
 
 export type AlertMoment = 'opened' | 'resolved';
-export type AlertNotice = { surface: string; alert: string; moment: AlertMoment };
+export type AlertNotice = { surface: string; alert: string; moment: AlertMoment; receiver: ReceiverName };
+/** `silenced`: a silence has kept it from being told until now. */
+export type TellRequest = AlertNotice & { silenced: boolean };
+/** `againAtMs`: when it is to be tried again; null where that is not needed. */
+export type Told = { told: boolean; why: string; againAtMs: number | null };
 
 /** What a look at a surface found. */
 export type WatchLook = { generation: number; measuredToMs: number; opened: string[]; closed: string[]; receivers: ReceiverName[] };
+/** `atMs`: when the look was asked for; asked again for the same, it answers the same. */
+export type WatchRequest = { surface: string; atMs: number };
 
 /** What `workflows/watch.ts` asks for. */
 export type WatchActivities = {
   /** Measures the hours that are over, judges them, and records alerts that open and close. */
-  watchSurface(input: { surface: string }): Promise<WatchLook>;
-  /** Tells one receiver, unless a silence holds. @throws while it does not take it */
-  tellReceiver(input: AlertNotice & { receiver: ReceiverName }): Promise<{ told: boolean; why: string }>;
+  watchSurface(input: WatchRequest): Promise<WatchLook>;
+  /** Tells one receiver, unless a silence holds. */
+  tellReceiver(input: TellRequest): Promise<Told>;
 };

@@ -4,6 +4,7 @@ import { inconsistencies } from './charter-consistency.ts';
 import { candidate } from './charter-candidate.ts';
 import { charterAssumption } from './assumption.ts';
 import { auditRules } from './charter-audit.ts';
+import { watchRules } from './charter-watch.ts';
 import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
 import { fairnessRules } from './fairness.ts';
@@ -224,6 +225,8 @@ const fields = z.strictObject({
   }),
   release: releaseRules,
   slo: z.strictObject({ p99Ms: z.number().positive().default(100), fallbackShare: share.default(0.02) }).default({ p99Ms: 100, fallbackShare: 0.02 }),
+  /** By what the surface is watched. Absent: by everything, as `watchDefaults` say. */
+  watch: watchRules.optional(),
   /** Claims behind these choices that audits test again. */
   assumptions: z.array(charterAssumption).default([]),
   /** By itself: an audit a month. */

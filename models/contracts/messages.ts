@@ -18,6 +18,8 @@ export const workflowNames = {
   retention: 'retention',
   audit: 'audit',
   auditFollowUp: 'auditFollowUp',
+  watch: 'watch',
+  tellAlert: 'tellAlert',
 } as const;
 
 export const releaseMessages = {
@@ -46,6 +48,11 @@ export const retentionWorkflowId = (surface: string) => `retention/${surface}`;
 /** One at a time a surface; and its daily look at findings. */
 export const auditWorkflowId = (surface: string) => `audit/${surface}`;
 export const auditFollowUpWorkflowId = (surface: string) => `audit-follow-up/${surface}`;
+/** One at a time a surface. */
+export const watchWorkflowId = (surface: string) => `watch/${surface}`;
+/** Each receiver is told of each moment of an alert once. */
+export const tellWorkflowId = ({ surface, alert, moment, receiver }: { surface: string; alert: string; moment: string; receiver: string }) =>
+  `tell/${surface}/${alert}/${moment}/${receiver}`;
 export const erasureWorkflowId = (id: string) => `erasure/${id}`;
 /** `work` names quarantine, reason and mend. */
 export const replayWorkflowId = (surface: string, work: string) => `ingest/${surface}/replay-${work.slice(7, 23)}`;

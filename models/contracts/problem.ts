@@ -207,6 +207,13 @@ export const problems = {
     remedy: 'Set MLFLOW_TRACKING_URI, or install Python 3.10 or later with venv or uv.',
   },
   'UND-SERVING': { status: 503, exit: 7, retryable: true, title: 'The serving tier cannot be reached', remedy: 'Start it with `understudy up`.' },
+  'UND-RECEIVER': {
+    status: 502,
+    exit: 7,
+    retryable: true,
+    title: 'Who is to be told of an alert cannot be reached',
+    remedy: 'Look at UNDERSTUDY_ALERT_WEBHOOK and UNDERSTUDY_ALERTMANAGER_URL of the workers, and at what answers there. It is tried again until it takes it.',
+  },
   'UND-SETUP': {
     status: 500,
     exit: 7,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dayString, digestString, epochMs, surfaceName } from './ids.ts';
+import { epochMs } from './ids.ts';
 
 /** How a signal is counted, which says what its noise is made of. */
 export type SignalFamily =
@@ -20,10 +20,10 @@ type SignalRow = { family: SignalFamily; directions: readonly ('up' | 'down')[];
 /** What a surface is watched by, an hour at a time. */
 export const signals = {
   slates: { family: 'count', directions: ['down', 'up'], part: null, unit: 'slates', says: 'slates sent' },
-  events: { family: 'count', directions: ['down', 'up'], part: 'kind', unit: 'events', says: 'events that happened' },
+  events: { family: 'count', directions: ['down', 'up'], part: 'kind', unit: 'events', says: 'events that came in' },
   /** Of what a client shows, how much is heard of: a client whose events are lost is seen here. */
   heard: { family: 'share', directions: ['down'], part: 'client', unit: 'of slates', says: 'slates of which an event came' },
-  freshness: { family: 'level', directions: ['up'], part: null, unit: 's', says: 'longest time without an event' },
+  freshness: { family: 'level', directions: ['up'], part: null, unit: 's', says: '95th percentile of the age of events when they came in' },
   fallback: { family: 'share', directions: ['up'], part: 'rung', unit: 'of slates', says: 'slates that a lower rung answered' },
   p99: { family: 'level', directions: ['up'], part: 'stage', unit: 'ms', says: '99th percentile of the time of an answer' },
   reward: { family: 'rate', directions: ['down'], part: 'segment', unit: 'a slate', says: 'reward that came, over the slates sent' },
@@ -83,24 +83,3 @@ export type SignalFit = z.infer<typeof signalFit>;
 /** Why a signal is not judged. */
 export const unjudged = z.strictObject({ signal: signalName, part: z.string(), why: z.string() });
 export type Unjudged = z.infer<typeof unjudged>;
-
-/** Number `generation` of `watch/<surface>`: the hours that one look measured, and where it left the detectors. */
-export const watchState = z.strictObject({
-  kind: z.literal('watch'),
-  surface: surfaceName,
-  generation: z.number().int().min(1),
-  atMs: epochMs,
-  charter: digestString,
-  /** Hours before this one are measured. */
-  measuredToMs: epochMs,
-  hours: z.array(measuredHour),
-  /** The day, in the surface's time zone, that the fits are of. */
-  fittedDay: dayString,
-  fits: z.array(signalFit),
-  unjudged: z.array(unjudged),
-  detectors: z.array(detectorState),
-  /** Ids of alerts that this look opened or closed. */
-  opened: z.array(z.string()),
-  closed: z.array(z.string()),
-});
-export type WatchState = z.infer<typeof watchState>;

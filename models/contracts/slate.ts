@@ -141,6 +141,8 @@ export const slateRecord = z.strictObject({
   propensityVoid: z.string().optional(),
   exploration: exploration.nullable(),
   latencyMs: z.number(),
+  /** How much of it each stage took (`serving/stage-times.ts`); absent in records of before that was measured. */
+  stagesMs: z.record(z.string(), z.number()).optional(),
   /** The challenger's unseen answer in shadow mode. */
   shadow: z.strictObject({ artifact: digestString, items: z.array(externalId), latencyMs: z.number(), error: z.string().nullable() }).optional(),
 });

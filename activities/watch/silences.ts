@@ -1,0 +1,39 @@
+import { type Alert, type Silence, silence } from '../../models/contracts/alert.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { appendLedger } from '../../stores/ledger.ts';
+import { type GenerationStore, parseGeneration } from '../../stores/generations.ts';
+
+const seriesOf = (surface: string) => `silence/${surface}`;
+type Of = Pick<Alert, 'surface' | 'signal' | 'part' | 'direction'>;
+
+/** The silence that holds at `atMs` for what an alert is about; undefined where none does. Of several the last that was asked for. */
+export async function silenceOf(generations: GenerationStore, { surface, signal, part, direction }: Of, atMs: number): Promise<Silence | undefined> {
+  const series = seriesOf(surface);
+  for (let number = (await generations.latest(series))?.generation ?? 0; number > 0; number -= 1) {
+    const found = parseGeneration(silence, { series, generation: number, document: await generations.read(series, number) });
+    if (found.signal !== signal || found.part !== part || found.direction !== direction) continue;
+    return found.fromMs <= atMs && atMs < found.untilMs ? found : undefined;
+  }
+  return undefined;
+}
+
+type Asked = Pick<Silence, 'by' | 'why' | 'untilMs'> & { nowMs: number };
+
+/** Nobody is told of what the alert is about until then. A later silence of the same takes the place of an earlier one. @throws UND-INPUT */
+export async function silenceAlert(generations: GenerationStore, about: Alert, { by, why, untilMs, nowMs }: Asked): Promise<Silence> {
+  if (untilMs <= nowMs) throw new UnderstudyError('UND-INPUT', 'A silence must end later than now');
+  const { surface, signal, part, direction } = about;
+  for (;;) {
+    const generation = ((await generations.latest(seriesOf(surface)))?.generation ?? 0) + 1;
+    const next = silence.parse({ kind: 'silence', surface, generation, signal, part, direction, by, why, fromMs: nowMs, untilMs });
+    try {
+      await generations.create(seriesOf(surface), generation, next);
+    } catch (error) {
+      if (error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN') continue;
+      throw error;
+    }
+    const detail = { alert: about.id, signal, part, direction, why, untilMs };
+    await appendLedger(generations, { operationId: `silence/${generation}`, atMs: nowMs, surface, action: 'alert-silenced', by, releaseId: null, detail });
+    return next;
+  }
+}

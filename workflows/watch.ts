@@ -1,0 +1,39 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ParentClosePolicy, sleep, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
+import type { AlertMoment, AlertNotice, Told, WatchLook } from '../models/contracts/alert.ts';
+import { tellWorkflowId } from '../models/contracts/messages.ts';
+import { outward, patient } from './proxies.ts';
+
+/** One look at a surface. Its schedule starts it each hour. Whoever is to be told is told by workflows of their own: one that is not there holds up no look. */
+export async function watch({ surface }: { surface: string }): Promise<WatchLook> {
+  const look = await patient.watchSurface({ surface, atMs: Date.now() });
+  const moments: readonly [AlertMoment, string[]][] = [
+    ['opened', look.opened],
+    ['resolved', look.closed],
+  ];
+  for (const [moment, alerts] of moments) for (const alert of alerts) for (const receiver of look.receivers) await tell({ surface, alert, moment, receiver });
+  return look;
+}
+
+async function tell(notice: AlertNotice): Promise<void> {
+  try {
+    await startChild(tellAlert, {
+      workflowId: tellWorkflowId(notice),
+      args: [notice],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+    });
+  } catch (error) {
+    // A look before this one began it.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+/** Tells one receiver of one moment of an alert, for as long as that takes: now, or when its silence ends. */
+export async function tellAlert(notice: AlertNotice): Promise<Told> {
+  for (let silenced = false; ; silenced = true) {
+    const answer = await outward.tellReceiver({ ...notice, silenced });
+    if (answer.againAtMs === null) return answer;
+    await sleep(Math.max(1_000, answer.againAtMs - Date.now()));
+  }
+}
