@@ -32,6 +32,8 @@ import { agreementCommand } from './report/agreement.ts';
 import { reportCommand } from './report/command.ts';
 import { sessionsCommand } from './sessions/command.ts';
 import { rulesCommand } from './rules/command.ts';
+import { alertsCommand } from './watch/alerts-command.ts';
+import { watchCommand } from './watch/watch-command.ts';
 
 /** The whole command line. @throws UND-ENVIRONMENT naming every mistake in the environment */
 export function createProgram(variables: NodeJS.ProcessEnv): Command {
@@ -57,6 +59,8 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     auditCommand(context),
     findingsCommand(context),
     flagsCommand(context),
+    watchCommand(context),
+    alertsCommand(context),
     retrainCommand(context),
     tuneCommand(context),
     ...decisionCommands(context),

@@ -1,12 +1,12 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { ParentClosePolicy, sleep, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
+import { ParentClosePolicy, sleep, startChild, WorkflowIdReusePolicy, workflowInfo } from '@temporalio/workflow';
 import type { AlertMoment, AlertNotice, Told, WatchLook } from '../models/contracts/alert.ts';
 import { tellWorkflowId } from '../models/contracts/messages.ts';
 import { outward, patient } from './proxies.ts';
 
 /** One look at a surface. Its schedule starts it each hour. Whoever is to be told is told by workflows of their own: one that is not there holds up no look. */
 export async function watch({ surface }: { surface: string }): Promise<WatchLook> {
-  const look = await patient.watchSurface({ surface, atMs: Date.now() });
+  const look = await patient.watchSurface({ surface, look: workflowInfo().runId });
   const moments: readonly [AlertMoment, string[]][] = [
     ['opened', look.opened],
     ['resolved', look.closed],

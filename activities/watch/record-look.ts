@@ -13,13 +13,13 @@ import { latestWatch, watchSeries } from './watch-history.ts';
  * One look at a surface, recorded: the next generation of `watch/<surface>`, each alert that opened or closed, and the ledger's word on it. Asked again for the same
  * look it answers the same, and finishes what a killed one left.
  */
-export async function watchSurface(context: Context, { surface, atMs }: WatchRequest, hooks: { signal?: AbortSignal } = {}): Promise<WatchLook> {
+export async function watchSurface(context: Context, { surface, look }: WatchRequest, hooks: { signal?: AbortSignal } = {}): Promise<WatchLook> {
   const { state } = context;
   const last = await latestWatch(state.generations, surface);
   // Alerts follow from the generation that names them: whoever died between the two is made up for here.
   if (last !== undefined) await recordAlerts(context, last);
-  if (last?.atMs === atMs) return lookOf(context, last);
-  const looked = await lookAtSurface(state, { surface, atMs, ...hooks });
+  if (last?.look === look) return lookOf(context, last);
+  const looked = await lookAtSurface(state, { surface, look, atMs: context.now(), ...hooks });
   if (looked === undefined) return { generation: last?.generation ?? 0, measuredToMs: last?.measuredToMs ?? 0, opened: [], closed: [], receivers: [] };
   const next: WatchState = { ...looked.state, fits: looked.fits === null ? null : await putDocument(state.blobs, looked.fits) };
   try {

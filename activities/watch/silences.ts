@@ -20,7 +20,7 @@ export async function silenceOf(generations: GenerationStore, { surface, signal,
 type Asked = Pick<Silence, 'by' | 'why' | 'untilMs'> & { nowMs: number };
 
 /** Nobody is told of what the alert is about until then. A later silence of the same takes the place of an earlier one. @throws UND-INPUT */
-export async function silenceAlert(generations: GenerationStore, about: Alert, { by, why, untilMs, nowMs }: Asked): Promise<Silence> {
+export async function silenceAlert(generations: GenerationStore, about: Of & Pick<Alert, 'id'>, { by, why, untilMs, nowMs }: Asked): Promise<Silence> {
   if (untilMs <= nowMs) throw new UnderstudyError('UND-INPUT', 'A silence must end later than now');
   const { surface, signal, part, direction } = about;
   for (;;) {

@@ -20,14 +20,14 @@ const judgedAtFirst = 48;
 const pictureHours = 72;
 
 export type Looked = { state: WatchState; fits: WatchFits | null; histories: Histories; clock: WeekClock; weeks: number };
-type Input = { surface: string; atMs: number; signal?: AbortSignal };
+type Input = { surface: string; look: string; atMs: number; signal?: AbortSignal };
 
 /**
  * Measures the hours of a surface that are over and not yet measured, and judges each by the weeks before it. Nothing is written: what comes back is the next generation
  * of `watch/<surface>`, but for the digest of its fits. Undefined where no hour is over.
  * @throws UND-UNKNOWN-SURFACE
  */
-export async function lookAtSurface(state: State, { surface, atMs, signal }: Input): Promise<Looked | undefined> {
+export async function lookAtSurface(state: State, { surface, look, atMs, signal }: Input): Promise<Looked | undefined> {
   const { blobs, generations } = state;
   const charterDigest = await currentCharter(state, surface);
   const charter = await readCharter(blobs, charterDigest);
@@ -48,6 +48,7 @@ export async function lookAtSurface(state: State, { surface, atMs, signal }: Inp
     kind: 'watch',
     surface,
     generation: (latest?.generation ?? 0) + 1,
+    look,
     atMs,
     charter: charterDigest,
     measuredToMs: now * hourMs,

@@ -2,7 +2,7 @@ import type { AlertPoint } from '../../models/contracts/alert.ts';
 import { type DetectorState, detectorKey, type SignalFit, type SignalName, signals, type Unjudged } from '../../models/contracts/signal.ts';
 import { normalResiduals, thresholdsOf } from './calibrate.ts';
 import { newDetector, step } from './detector.ts';
-import { deviation, fitSignal } from './fit-signal.ts';
+import { deviation, fitSignal, type Noise as Fit } from './fit-signal.ts';
 import { type Hour, hourMs, median, sameHours, type SignalHistory, type WeekClock, weeksAtLeast } from './signal-history.ts';
 import { restore, plainValue, wobble } from './stabilise.ts';
 
@@ -10,6 +10,7 @@ import { restore, plainValue, wobble } from './stabilise.ts';
 export type Histories = ReadonlyMap<string, { signal: SignalName; part: string; history: SignalHistory }>;
 export const historyKey = (signal: SignalName, part: string): string => `${signal}/${part}`;
 
+type Noise = Pick<Fit, 'counting' | 'beyond'>;
 type Past = { weeks: number; clock: WeekClock };
 export type Expected = { value: number; low: number; high: number };
 
@@ -97,11 +98,7 @@ export function judgeHour(
 }
 
 /** What an hour is expected to be, with the interval that holds 95 of 100, and by how many standard deviations it is off. Undefined without enough weeks. */
-function forecast(
-  history: SignalHistory,
-  noise: Pick<SignalFit, 'counting' | 'beyond'>,
-  { hour, ...past }: Past & { hour: Hour },
-): { expected: Expected; off: number | null } | undefined {
+function forecast(history: SignalHistory, noise: Noise, { hour, ...past }: Past & { hour: Hour }): { expected: Expected; off: number | null } | undefined {
   const { family } = history;
   const before = family === 'score' ? [] : sameHours(history, { hour, ...past });
   if (family !== 'score' && before.length < weeksAtLeast) return undefined;
@@ -115,7 +112,7 @@ function forecast(
 }
 
 /** The `hours` up to and with `last`, as they were and as they were expected. */
-export function picture(history: SignalHistory, fit: SignalFit, { last, hours, ...past }: Past & { last: Hour; hours: number }): AlertPoint[] {
+export function picture(history: SignalHistory, fit: Noise, { last, hours, ...past }: Past & { last: Hour; hours: number }): AlertPoint[] {
   return Array.from({ length: hours }, (_, place) => {
     const hour = last - hours + 1 + place;
     const measure = history.measureAt(hour);

@@ -76,8 +76,8 @@ export type Told = { told: boolean; why: string; againAtMs: number | null };
 
 /** What a look at a surface found. */
 export type WatchLook = { generation: number; measuredToMs: number; opened: string[]; closed: string[]; receivers: ReceiverName[] };
-/** `atMs`: when the look was asked for; asked again for the same, it answers the same. */
-export type WatchRequest = { surface: string; atMs: number };
+/** `look`: which it is; asked again for the same, it answers the same. */
+export type WatchRequest = { surface: string; look: string };
 
 /** What `workflows/watch.ts` asks for. */
 export type WatchActivities = {

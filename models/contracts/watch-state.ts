@@ -19,7 +19,8 @@ export const watchState = z.strictObject({
   kind: z.literal('watch'),
   surface: surfaceName,
   generation: z.number().int().min(1),
-  /** When the look was asked for: asked again, it is the same look. */
+  /** The run of the workflow that looked. */
+  look: z.string(),
   atMs: epochMs,
   charter: digestString,
   /** Hours before this one are measured. */

@@ -1,0 +1,114 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, inject, it, onTestFinished } from 'vitest';
+import { silenceAlert } from '../activities/watch/silences.ts';
+import { logTraffic } from '../activities/watch/testing.ts';
+import { readAlerts } from '../activities/watch/watch-history.ts';
+import type { WatchLook } from '../models/contracts/alert.ts';
+import { taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
+import { openWorld, type World } from './testing.ts';
+
+const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
+const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed };
+const hourMs = 3_600_000;
+const weekMs = 168 * hourMs;
+const begin = Date.UTC(2026, 2, 2);
+
+type Told = { path: string; key: string; body: { text?: string } & Record<string, unknown> };
+
+/** Someone who is told: refuses so many calls first, as one that is down. */
+async function openReceiver({ refusals = 0 } = {}): Promise<{ url: string; told: Told[]; calls: () => number }> {
+  const told: Told[] = [];
+  let calls = 0;
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      calls += 1;
+      const taken = calls > refusals;
+      const body = JSON.parse(Buffer.concat(parts).toString());
+      if (taken) told.push({ path: request.url ?? '', key: String(request.headers['idempotency-key']), body });
+      response.writeHead(taken ? 200 : 503).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, told, calls: () => calls };
+}
+
+/** A surface with five weeks behind it, whose clock the test holds. */
+async function openWatched(receivers: { webhook: string | null; alertmanager: string | null }): Promise<{ world: World; clock: { nowMs: number } }> {
+  const charter = { watch: { signals: ['fallback', 'slates', 'reward'], weeks: 4 } };
+  const world = await openWorld({ ...servers, charter, serving: false });
+  onTestFinished(() => world.close());
+  const clock = { nowMs: begin + 6 * 60_000 };
+  Object.assign(world.context, { now: () => clock.nowMs, alerts: receivers });
+  await world.changeCharter((one) => one);
+  await traffic(world, { fromMs: begin - 5 * weekMs, toMs: begin });
+  return { world, clock };
+}
+
+const traffic = ({ stateDir, surface }: World, span: { fromMs: number; toMs: number; broken?: { fallbackShare: number } }) =>
+  logTraffic({ stateDir, surface, slatesAnHour: 40, seed: seed + span.fromMs / hourMs, ...span });
+
+async function look({ client, surface }: World): Promise<WatchLook> {
+  const workflowId = watchWorkflowId(surface);
+  return client.workflow.execute(workflowNames.watch, { workflowId, taskQueue: taskQueues.control, args: [{ surface }] });
+}
+
+it('what breaks gives one alert, of which a receiver that was down hears once, and once more when it is over', async () => {
+  const webhook = await openReceiver({ refusals: 2 });
+  const alertmanager = await openReceiver();
+  const { world, clock } = await openWatched({ webhook: `${webhook.url}/hook`, alertmanager: alertmanager.url });
+  expect(await look(world)).toMatchObject({ opened: [], closed: [] });
+
+  clock.nowMs += 5 * hourMs;
+  await traffic(world, { fromMs: begin, toMs: begin + 5 * hourMs, broken: { fallbackShare: 0.7 } });
+  const first = await look(world);
+  expect(first.opened).toHaveLength(1);
+  expect(first.receivers).toEqual(['webhook', 'alertmanager']);
+  const [id = ''] = first.opened;
+  expect(id).toMatch(/^fallback-popularity-up-/);
+  await expect.poll(() => webhook.told, { timeout: 30_000 }).toHaveLength(1);
+  expect(webhook.calls()).toBe(3);
+  expect(webhook.told[0]).toMatchObject({ path: '/hook', key: `${world.surface}/${id}/opened` });
+  expect(webhook.told[0]?.body.text).toContain('slates that a lower rung answered, rung popularity');
+  await expect.poll(() => alertmanager.told, { timeout: 30_000 }).toHaveLength(1);
+  expect(alertmanager.told[0]?.path).toBe('/api/v2/alerts');
+
+  // It lasts: nobody hears of it again, however often it is looked at.
+  for (const hours of [6, 8, 11]) {
+    const from = clock.nowMs - 6 * 60_000;
+    clock.nowMs = begin + hours * hourMs + 6 * 60_000;
+    await traffic(world, { fromMs: from, toMs: begin + hours * hourMs, broken: { fallbackShare: 0.7 } });
+    expect(await look(world)).toMatchObject({ opened: [], closed: [] });
+    expect(await look(world)).toMatchObject({ opened: [], closed: [] });
+  }
+
+  const from = clock.nowMs - 6 * 60_000;
+  clock.nowMs += 8 * hourMs;
+  await traffic(world, { fromMs: from, toMs: from + 8 * hourMs });
+  expect(await look(world)).toMatchObject({ opened: [], closed: [id] });
+  await expect
+    .poll(() => webhook.told.map(({ key }) => key), { timeout: 30_000 })
+    .toEqual([`${world.surface}/${id}/opened`, `${world.surface}/${id}/resolved`]);
+  await expect.poll(() => alertmanager.told, { timeout: 30_000 }).toHaveLength(2);
+  expect((await readAlerts(world.state.generations, world.surface)).map(({ state }) => state)).toEqual(['resolved']);
+  expect((await world.ledger()).filter(({ by }) => by === 'watch').map(({ action }) => action)).toEqual(['alert-opened', 'alert-resolved']);
+});
+
+it('nobody is told while a silence holds, and whoever is to know is told when it ends and the trouble does not', async () => {
+  const webhook = await openReceiver();
+  const { world, clock } = await openWatched({ webhook: webhook.url, alertmanager: null });
+  await look(world);
+  clock.nowMs += 5 * hourMs;
+  await traffic(world, { fromMs: begin, toMs: begin + 5 * hourMs, broken: { fallbackShare: 0.7 } });
+  // Of the same signal, from before.
+  const about = { surface: world.surface, signal: 'fallback', part: 'popularity', direction: 'up', id: 'earlier' } as const;
+  await silenceAlert(world.state.generations, about, { by: 'sre', why: 'a planned rehearsal', untilMs: clock.nowMs + 1_000, nowMs: clock.nowMs });
+  const [id] = (await look(world)).opened;
+  expect(webhook.told).toEqual([]);
+  clock.nowMs += 2_000;
+  await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 30_000 }).toEqual([`${world.surface}/${id}/opened`]);
+  expect((await world.ledger()).map(({ action }) => action)).toContain('alert-silenced');
+});
