@@ -13,6 +13,7 @@ import { benchRootCause } from './root-cause.ts';
 import { benchServing, printServingBench } from './serving.ts';
 import { benchSlate, printSlateBench } from './slate.ts';
 import { benchTraining, printTrainingBench } from './training.ts';
+import { benchWatch } from './watch.ts';
 import { writeQuality } from './write-quality.ts';
 
 /**
@@ -21,6 +22,7 @@ import { writeQuality } from './write-quality.ts';
  * `npm run bench -- gpu [--quick] [--torch]`: training on this machine's GPU beside the CPU, and with `--torch` (6 GB) PyTorch; only where it is named, for most have none.
  * `npm run bench -- attribution [--check] [--quick]`: causes found by ours and by published methods, as docs/attribution.md; only where it is named.
  * `npm run bench -- root-cause [--check] [--quick]`: how often root-cause analysis is right, as docs/root-cause.md; only where it is named.
+ * `npm run bench -- watch [--quick]`: false alarms of quiet surfaces and time to detection of planted faults, as docs/watch.md; only where it is named.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -35,6 +37,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'watch'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -93,3 +97,5 @@ if (positionals.includes('root-cause')) {
   if (stale.length > 0) process.exitCode = 1;
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);
+if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores (${machine.cpu})`, quick: values.quick, say });
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

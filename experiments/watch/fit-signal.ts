@@ -33,12 +33,14 @@ export function fitSignal(history: SignalHistory, { before, weeks, clock }: { be
   }
   const full = [...slots.values()].filter((slot) => slot.length >= weeksAtLeast);
   if (full.length < slotsAtLeast * 168) return `${full.length} of 168 hours of the week have ${weeksAtLeast} weeks`;
-  const errors: Deviation[] = full.flatMap((slot) =>
-    slot.map(({ hour, y, counting }) => {
-      const expected = median(slot.filter((one) => one.hour !== hour).map((one) => one.y));
-      return { hour, error: y - expected, counting, beyond: wobble(history.family, expected) };
-    }),
-  );
+  const errors: Deviation[] = [];
+  for (const slot of full) {
+    const sorted = slot.map((one) => one.y).sort((a, b) => a - b);
+    for (const { hour, y, counting } of slot) {
+      const expected = medianWithout(sorted, y);
+      errors.push({ hour, error: y - expected, counting, beyond: wobble(history.family, expected) });
+    }
+  }
   const noise = twoParts(errors, history.family === 'level' ? 0 : 1);
   const byHour = new Map(errors.map(({ hour, error, counting, beyond }) => [hour, error / deviation(noise, { counting, beyond })]));
   const carry = carryOf(byHour);
@@ -48,6 +50,14 @@ export function fitSignal(history: SignalHistory, { before, weeks, clock }: { be
     residuals.push(now === undefined || last === undefined ? null : innovation(now, last, carry));
   }
   return { ...noise, carry, residuals };
+}
+
+/** Of the others, where `value` is one of them. */
+function medianWithout(sorted: readonly number[], value: number): number {
+  const place = sorted.indexOf(value);
+  const other = (index: number) => sorted[index < place ? index : index + 1] as number;
+  const middle = (sorted.length - 1) >> 1;
+  return sorted.length % 2 === 0 ? other(middle) : (other(middle - 1) + other(middle)) / 2;
 }
 
 type Parts = { counting: number; beyond: number };

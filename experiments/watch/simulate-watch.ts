@@ -2,28 +2,26 @@ import type { DetectorState, SignalFit } from '../../models/contracts/signal.ts'
 import { signals } from '../../models/contracts/signal.ts';
 import { fitAll, type Histories, historyKey, hoursOfMonth, judgeHour, type Turn } from './judge-hours.ts';
 import { hoursOfWeek, SignalHistory } from './signal-history.ts';
-import { type Fault, signalOf, simulateTraffic } from './simulated-traffic.ts';
+import { type Fault, type SimulatedSurface, signalOf, simulateTraffic } from './simulated-traffic.ts';
 
-type Settings = {
-  slatesAnHour: number;
+export type WatchSettings = SimulatedSurface & {
   /** Weeks that are looked back on, and had before the watch begins. */
   weeks: number;
   /** Hours that are watched. */
   hours: number;
   falseAlarms: number;
-  seed: number;
   /** How often the fits are made anew. */
   fitEveryHours: number;
   fault?: { name: Fault; fromHour: number; toHour: number };
 };
 
 /** A surface, simulated and watched as a real one is. */
-export function simulateWatch({ slatesAnHour, weeks, hours, falseAlarms, seed, fitEveryHours, fault }: Settings): {
+export function simulateWatch({ weeks, hours, falseAlarms, fitEveryHours, fault, ...surface }: WatchSettings): {
   turns: Turn[];
   months: number;
   detectors: number;
 } {
-  const traffic = simulateTraffic({ slatesAnHour, seed });
+  const traffic = simulateTraffic(surface);
   const histories: Map<string, Histories extends ReadonlyMap<string, infer V> ? V : never> = new Map();
   const past = { weeks, clock: (hour: number) => hour % hoursOfWeek };
   const first = weeks * hoursOfWeek;
@@ -67,7 +65,7 @@ export type Detection = {
 };
 
 /** What became of a planted fault. */
-export function detect(settings: Settings & { fault: NonNullable<Settings['fault']> }): Detection {
+export function detect(settings: WatchSettings & { fault: NonNullable<WatchSettings['fault']> }): Detection {
   const { fault } = settings;
   const { signal, part } = signalOf[fault.name];
   const own = simulateWatch(settings).turns.filter((turn) => turn.signal === signal && turn.part === part && turn.hour >= fault.fromHour);

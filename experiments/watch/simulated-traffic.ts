@@ -17,7 +17,8 @@ export const signalOf: Record<Fault, { signal: SignalName; part: string }> = {
   'client-falls-silent': { signal: 'heard', part: 'ios' },
 };
 
-type World = { slatesAnHour: number; seed: number };
+/** `growth`: of the traffic a week, as a share; what is watched is stationary where it is 0. */
+export type SimulatedSurface = { slatesAnHour: number; growth?: number; seed: number };
 
 /** Share of traffic, clicks a slate and reward a slate of each segment. */
 const segments = { new: [0.5, 0.02], known: [0.35, 0.04], loyal: [0.15, 0.08] } as const;
@@ -26,9 +27,9 @@ const stages = { '': 40, model: 20, chain: 5, explore: 3 } as const;
 
 /**
  * Signals of a surface hour by hour, as real ones are: with a day and a week in them, more spread than counting has (what is counted has a rate that wobbles, from hour
- * to hour and from day to day), and with hours that are like the hour before. Nothing in it drifts: whatever is alarming is chance, or planted.
+ * to hour and from day to day), and with hours that are like the hour before. Without growth nothing in it drifts: whatever is alarming is chance, or planted.
  */
-export function simulateTraffic({ slatesAnHour, seed }: World): (hour: Hour, fault?: Fault) => Measure[] {
+export function simulateTraffic({ slatesAnHour, growth = 0, seed }: SimulatedSurface): (hour: Hour, fault?: Fault) => Measure[] {
   const random = createRandom(seed);
   const walks = new Map<string, { value: number; day: number; dayValue: number }>();
   /** exp of an autoregression by the hour, and of another noise by the day; its mean is near 1. */
@@ -42,7 +43,7 @@ export function simulateTraffic({ slatesAnHour, seed }: World): (hour: Hour, fau
   };
   const usual = { hourly: 0.08, daily: 0.04, carry: 0.6 };
   return (hour, fault) => {
-    const slates = poisson(slatesAnHour * season(hour) * wobbleOf('slates', hour, usual), random);
+    const slates = poisson(slatesAnHour * (1 + growth) ** (hour / 168) * season(hour) * wobbleOf('slates', hour, usual), random);
     const shareOf = (name: string, share: number, noise = usual) => Math.min(0.999, share * wobbleOf(name, hour, noise));
     const found: Measure[] = [{ signal: 'slates', part: '', total: slates, of: 1 }];
     for (const [kind, each] of Object.entries({ impression: 6, view: 1.2, purchase: 0.03 })) {
