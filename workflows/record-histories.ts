@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { currentCharter } from '../activities/registry/charters.ts';
+import { silenceAlert } from '../activities/watch/silences.ts';
+import { logTraffic } from '../activities/watch/testing.ts';
 import { prepareTuning } from '../activities/training/tune-prepare.ts';
 import { openRequest } from '../activities/privacy/erasure-files.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
@@ -18,7 +20,9 @@ import {
   retentionWorkflowId,
   rerunWorkflowId,
   taskQueues,
+  tellWorkflowId,
   tuneWorkflowId,
+  watchWorkflowId,
   workflowNames,
 } from '../models/contracts/messages.ts';
 import { factorsInterface, trainJob, type TrainOrder } from '../models/contracts/train-job.ts';
@@ -27,7 +31,7 @@ import { openWorld, quickRelease, type World } from './testing.ts';
 import { startGpuWorker } from './testing-gpu.ts';
 
 /*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer|gpu]`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer|gpu|watched]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
@@ -56,6 +60,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   tuned: recordTuned,
   trainer: recordTrainer,
   gpu: recordGpu,
+  watched: recordWatched,
 };
 
 async function recordStory(options: Options): Promise<void> {
@@ -270,6 +275,32 @@ async function recordGpu(options: Options): Promise<void> {
     await world.client.workflow.execute(workflowNames.rerun, { workflowId: rerunId, taskQueue: taskQueues.control, args: [{ runId }] });
     await record(world, 'rerun-on-a-gpu', rerunId);
     await stop();
+  } finally {
+    await world.close();
+  }
+}
+
+/** A look at a surface that finds something, and who is told of it, who was silent until then. */
+async function recordWatched(options: Options): Promise<void> {
+  const world = await openWorld({ ...options, serving: false, charter: { watch: { signals: ['fallback'], weeks: 4 } } });
+  try {
+    const { surface, stateDir, state, client } = world;
+    const [hourMs, endMs] = [3_600_000, Date.UTC(2026, 2, 2)];
+    const of = { stateDir, surface, slatesAnHour: 40 };
+    Object.assign(world.context, { now: () => endMs + 6 * 60_000, alerts: { webhook: 'http://127.0.0.1:9/', alertmanager: null } });
+    await world.changeCharter((charter) => charter);
+    await logTraffic({ ...of, seed: 1, fromMs: endMs - 5 * 168 * hourMs, toMs: endMs - 6 * hourMs });
+    await logTraffic({ ...of, seed: 2, fromMs: endMs - 6 * hourMs, toMs: endMs, broken: { fallbackShare: 0.8 } });
+    const about = { surface, signal: 'fallback', part: 'popularity', direction: 'up', id: 'earlier' } as const;
+    await silenceAlert(state.generations, about, { by: 'sre', why: 'a test', untilMs: endMs + 7 * 60_000, nowMs: endMs });
+    const workflowId = watchWorkflowId(surface);
+    const look = await client.workflow.execute(workflowNames.watch, { workflowId, taskQueue: taskQueues.control, args: [{ surface }] });
+    await record(world, 'watch', workflowId);
+    const telling = tellWorkflowId({ surface, alert: look.opened[0] ?? '', moment: 'opened', receiver: 'webhook' });
+    // Nobody is there to be told: behind its silence it would go on for ever.
+    Object.assign(world.context, { now: () => endMs + 8 * 60_000, alerts: { webhook: null, alertmanager: null } });
+    await client.workflow.getHandle(telling).result();
+    await record(world, 'tell-alert', telling);
   } finally {
     await world.close();
   }

@@ -1,9 +1,18 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import { silenceAlert } from '../activities/watch/silences.ts';
-import { logTraffic } from '../activities/watch/testing.ts';
+import { openState } from '../activities/context.ts';
+import { logTraffic, registerTiny } from '../activities/watch/testing.ts';
 import { readAlerts } from '../activities/watch/watch-history.ts';
+import { runDirectory } from '../cli/system/pid-file.ts';
+import { startWorker } from '../cli/system/start-own.ts';
+import { startTemporal } from '../cli/system/start-servers.ts';
 import type { WatchLook } from '../models/contracts/alert.ts';
 import { taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { openWorld, type World } from './testing.ts';
@@ -17,7 +26,13 @@ const begin = Date.UTC(2026, 2, 2);
 type Told = { path: string; key: string; body: { text?: string } & Record<string, unknown> };
 
 /** Someone who is told: refuses so many calls first, as one that is down. */
-async function openReceiver({ refusals = 0 } = {}): Promise<{ url: string; told: Told[]; calls: () => number }> {
+async function openReceiver({
+  refusals = 0,
+  silent = () => false,
+}: {
+  refusals?: number;
+  silent?: () => boolean;
+} = {}): Promise<{ url: string; told: Told[]; calls: () => number }> {
   const told: Told[] = [];
   let calls = 0;
   const server = createServer((request, response) => {
@@ -25,6 +40,8 @@ async function openReceiver({ refusals = 0 } = {}): Promise<{ url: string; told:
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       calls += 1;
+      // Heard, and not answered: whoever asks does not know.
+      if (silent()) return;
       const taken = calls > refusals;
       const body = JSON.parse(Buffer.concat(parts).toString());
       if (taken) told.push({ path: request.url ?? '', key: String(request.headers['idempotency-key']), body });
@@ -32,7 +49,10 @@ async function openReceiver({ refusals = 0 } = {}): Promise<{ url: string; told:
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, told, calls: () => calls };
 }
 
@@ -111,4 +131,39 @@ it('nobody is told while a silence holds, and whoever is to know is told when it
   clock.nowMs += 2_000;
   await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 30_000 }).toEqual([`${world.surface}/${id}/opened`]);
   expect((await world.ledger()).map(({ action }) => action)).toContain('alert-silenced');
+});
+
+it('a worker that is killed while it tells somebody loses nothing', async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'understudy-watch-'));
+  onTestFinished(() => rm(stateDir, { recursive: true, force: true, maxRetries: 5 }));
+  const surroundings = { stateDir, runDir: runDirectory(stateDir), restart: false };
+  const temporal = await startTemporal({ ...surroundings, env: process.env, cli: servers.temporalCli, port: 0, uiPort: 0 });
+  onTestFinished(() => temporal.child.stop());
+  let isSilent = true;
+  const webhook = await openReceiver({ silent: () => isSilent });
+  const state = openState(stateDir);
+  const surface = await registerTiny(state, { watch: { signals: ['fallback'], weeks: 4 } });
+  // The workers' clock is this machine's.
+  const now = Math.floor((Date.now() - 6 * 60_000) / hourMs) * hourMs;
+  const of = { stateDir, surface, slatesAnHour: 40, seed };
+  await logTraffic({ ...of, fromMs: now - 5 * weekMs, toMs: now - 6 * hourMs });
+  await logTraffic({ ...of, seed: seed + 1, fromMs: now - 6 * hourMs, toMs: now + hourMs, broken: { fallbackShare: 0.8 } });
+  const env = { ...process.env, UNDERSTUDY_ALERT_WEBHOOK: webhook.url };
+  const addresses = { temporalAddress: temporal.address, temporalNamespace: 'default', mlflowUrl: servers.mlflowUrl };
+  const first = await startWorker({ ...surroundings, env, role: 'control', addresses });
+  const connection = await Connection.connect({ address: temporal.address });
+  onTestFinished(() => connection.close());
+  const client = new Client({ connection });
+  const look: WatchLook = await client.workflow.execute(workflowNames.watch, {
+    workflowId: `${watchWorkflowId(surface)}-${randomBytes(3).toString('hex')}`,
+    taskQueue: taskQueues.control,
+    args: [{ surface }],
+  });
+  expect(look.opened).toHaveLength(1);
+  await expect.poll(() => webhook.calls(), { timeout: 30_000 }).toBe(1);
+  process.kill(first.pid() ?? 0, 'SIGKILL');
+  isSilent = false;
+  const second = await startWorker({ ...surroundings, env, role: 'control', addresses });
+  onTestFinished(() => second.stop());
+  await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 }).toEqual([`${surface}/${look.opened[0]}/opened`]);
 });
