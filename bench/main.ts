@@ -39,6 +39,7 @@ const { values, positionals } = parseArgs({
 const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
 const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
 const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'watch'] as const;
+const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause', 'watch'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);

@@ -1,7 +1,6 @@
 import { type Client, ScheduleAlreadyRunning, type ScheduleDescription, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { PrepareRequest } from '../activities/api.ts';
-import { auditFollowUpWorkflowId, auditWorkflowId, retentionWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
-import { retentionWorkflowId, taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
+import { auditFollowUpWorkflowId, auditWorkflowId, retentionWorkflowId, taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 
 /** A surface's schedule of retraining. `nextAtMs` is null where it never comes again. */
@@ -19,9 +18,7 @@ export type ScheduleStatus = {
 type NewSchedule = Pick<PrepareRequest, 'surface' | 'candidates' | 'guest'> & { cron: string };
 
 /** What may be scheduled of a surface. */
-type ScheduleId = `${'retrain' | 'retention' | 'audit' | 'audit-follow-up'}/${string}`;
-/** What may be scheduled: `retrain/<surface>`, `retention/<surface>` and `watch/<surface>`. */
-type ScheduleId = `${'retrain' | 'retention' | 'watch'}/${string}`;
+type ScheduleId = `${'retrain' | 'retention' | 'audit' | 'audit-follow-up' | 'watch'}/${string}`;
 const idOf = (surface: string): ScheduleId => `retrain/${surface}`;
 
 /**
@@ -47,6 +44,8 @@ export async function putAuditSchedule(client: Client, { surface, cron }: { surf
   const followUp = { workflowType: workflowNames.auditFollowUp, workflowId: auditFollowUpWorkflowId(surface), args: [{ surface }] };
   await putScheduleOf(client, { id: `audit-follow-up/${surface}`, cron: '0 5 * * *', action: followUp });
   return made;
+}
+
 /** The surface is looked at on this schedule, and whoever is to know of an alert is told. @throws UND-INPUT */
 export async function putWatchSchedule(client: Client, { surface, cron }: { surface: string; cron: string }): Promise<ScheduleStatus> {
   const action = { workflowType: workflowNames.watch, workflowId: watchWorkflowId(surface), args: [{ surface }] };
