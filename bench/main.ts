@@ -36,10 +36,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause'] as const;
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'watch'] as const;
-const names = ['serving', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause', 'watch'] as const;
+const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause', 'watch'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -97,6 +94,5 @@ if (positionals.includes('root-cause')) {
   say(stale.length > 0 ? `docs/root-cause.md is stale: ${stale.join(', ')}` : 'root-cause: done');
   if (stale.length > 0) process.exitCode = 1;
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);
 if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores (${machine.cpu})`, quick: values.quick, say });
-if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, loop, ope, ranking, data, training, retrieval, gpu })}\n`);
+if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

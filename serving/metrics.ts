@@ -28,6 +28,32 @@ export function createMetrics() {
       buckets: latencyBuckets,
       registers,
     }),
+    stages: new Histogram({
+      name: 'understudy_stage_seconds',
+      help: 'Time of a slate by stage (serving/stage-times.ts)',
+      labelNames: ['surface', 'stage'],
+      buckets: [0.0001, 0.0005, ...latencyBuckets],
+      registers,
+    }),
+    eventAge: new Histogram({
+      name: 'understudy_event_age_seconds',
+      help: 'Age of accepted events when they came in',
+      labelNames: ['surface'],
+      buckets: [1, 10, 60, 300, 900, 3_600, 21_600, 86_400],
+      registers,
+    }),
+    breakersOpen: new Gauge({
+      name: 'understudy_breaker_open',
+      help: '1 where slates do not wait for this artifact, since it was too slow lately',
+      labelNames: ['surface', 'artifact'],
+      registers,
+    }),
+    threadsReady: new Gauge({
+      name: 'understudy_model_threads_ready',
+      help: 'Threads that can answer for the champion',
+      labelNames: ['surface'],
+      registers,
+    }),
     modelFailures: new Counter({ name: 'understudy_model_failures_total', help: 'Questions that a model did not answer', labelNames: ['surface'], registers }),
     modelThreads: new Counter({
       name: 'understudy_model_thread_events_total',

@@ -58,6 +58,7 @@ it('never shows an item out of scope, excluded, bought or twice, whatever the mo
           return { soon: answer, whole: answer };
         },
         readyThreads: () => 1,
+        isTooSlow: () => false,
         crash: () => undefined,
         retain: () => undefined,
         release: () => undefined,

@@ -13,6 +13,7 @@ import { type Guard, maskOf, whyHeldBack } from './guard.ts';
 import { type ModelAnswer, type ModelQuestion, noAnswer } from './models/model-messages.ts';
 import type { ProfileStore } from './profiles.ts';
 import type { ServedModel, Snapshot } from './snapshot.ts';
+import { stageTimes } from './stage-times.ts';
 
 export type RecommendInput = {
   request: RecommendRequest;
@@ -33,7 +34,12 @@ export type RecommendInput = {
   random: Random;
 };
 /** The record is whole when a challenger's unseen answer has come: the visitor does not wait for it. */
-export type Recommended = { response: RecommendResponse; record: SlateRecord | Promise<SlateRecord>; modelLatencyMs: number | null };
+export type Recommended = {
+  response: RecommendResponse;
+  record: SlateRecord | Promise<SlateRecord>;
+  stagesMs: Record<string, number>;
+  modelLatencyMs: number | null;
+};
 
 /** What the visitor brings into the request. */
 type Visit = {
@@ -57,6 +63,7 @@ const historyAtMost = 100;
  */
 export async function recommend(input: RecommendInput): Promise<Recommended> {
   const startedAt = performance.now();
+  const stage = stageTimes();
   const { request, snapshot, requestId, nowMs } = input;
   const { spec, charter } = snapshot;
   const visit = readVisit(input);
@@ -68,6 +75,7 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     nowMs,
     mayEnrol: input.mayEnrol ?? true,
   });
+  stage.end('visit');
   const artifact = assignment.challenger ?? spec.champion;
   const unseen = unseenArtifact(snapshot, input.random);
   const { scope } = visit.guarded;
@@ -80,11 +88,13 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   );
   const own = await askModel(snapshot, visit, { artifact, count: depth });
   const soon = await Promise.all(extras.map((extra) => extra.soon));
+  stage.end('model');
   const ranked = await runChain({
     rungs: [modelRung(own.ranking), ...input.rungs],
     request: { history: visit.history, historyWeights: visit.historyWeights, excluded: visit.excluded, scope, depth },
     size: visit.count,
   });
+  stage.end('fallback');
   const arranged = snapshot.arrange(ranked.items, visit.count, deficits);
   const drawn = exploreSlate({
     baseItems: arranged.slice(0, visit.count),
@@ -99,6 +109,7 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
   });
   const explored = lastLook(input, visit, drawn);
   if (input.exposure.remembers) input.exposure.note(explored.items, snapshot.groupsOf);
+  stage.end('arrange');
   const scoreOf = new Map(ranked.items.map((itemId, place) => [itemId, ranked.scores[place] as number]));
   // An item that only another ranking knows has no score on this one's scale.
   const scores = explored.items.map((itemId) => Number((scoreOf.get(itemId) ?? 0).toPrecision(7)));
@@ -147,11 +158,12 @@ export async function recommend(input: RecommendInput): Promise<Recommended> {
     ...(explored.propensities === null ? { propensityVoid: 'an item was flagged while the slate was made' } : {}),
     exploration: explored.exploration === null ? null : { ...explored.exploration, poolProbabilities: explored.exploration.poolProbabilities.map(shorter) },
     latencyMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
+    stagesMs: stage.ms,
   };
   const shadow = extras.find((extra) => extra.artifact === unseen);
   const whole =
     shadow?.whole.then((answered) => ({ ...record, shadow: shadowOf(snapshot, shadow.artifact, answered, { count: visit.count, deficits }) })) ?? record;
-  return { response, record: whole, modelLatencyMs: own.answer.error === null ? own.answer.latencyMs : null };
+  return { response, record: whole, stagesMs: stage.ms, modelLatencyMs: own.answer.error === null ? own.answer.latencyMs : null };
 }
 
 type Looked = Pick<Explored, 'items' | 'exploration'> & { [name in 'propensities' | 'conditionalPropensities']: number[] | null } & { guarded: Guarded };

@@ -135,7 +135,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     forget: forgetRoute({ surfaces }),
     live: liveRoute,
     ready: readyRoute({ surfaces, standings, unseen, draining: () => draining }),
-    metrics: metricsRoute({ metrics }),
+    metrics: metricsRoute({ metrics, surfaces }),
     openapi: answerText('application/json', () =>
       JSON.stringify(openApiDocument({ version, url, locks: { key: keys.length > 0, admin: !isAdminOpen({ adminKey, keys, localOnly }) } })),
     ),

@@ -10,6 +10,8 @@ export type ModelHost = {
   askExtra(question: ModelQuestion, options: { needed: boolean }): ExtraAnswer;
   /** Threads of the artifact that can answer now. */
   readyThreads(artifact: string): number;
+  /** Has it been so slow lately that slates do not wait for it where they need not? */
+  isTooSlow(artifact: string): boolean;
   /** Ends all threads in the middle of their work, as a crash would: for drills. They are started again. */
   crash(): void;
   retain(): void;
@@ -72,6 +74,7 @@ export function createModelHost({ pools, extraWaitMs }: { pools: readonly ModelP
     },
 
     readyThreads: (artifact) => byArtifact.get(artifact)?.readyThreads() ?? 0,
+    isTooSlow: (artifact) => performance.now() < (breakers.get(artifact)?.openUntilMs ?? 0),
     crash() {
       for (const pool of pools) pool.crash();
     },

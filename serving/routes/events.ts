@@ -20,10 +20,13 @@ export function eventsRoute({ surfaces, metrics, clock }: Options): RequestHandl
     const parsed = eventBatch.safeParse(request.body);
     if (!parsed.success) throw inputError('UND-INPUT', 'The batch', parsed.error.issues);
     const { events } = parsed.data;
-    const results = await acceptEvents({ events, surfaces, nowMs: clock(), onWarning: (surface, rule) => metrics.ruleWarnings.inc({ surface, rule }) });
+    const nowMs = clock();
+    const results = await acceptEvents({ events, surfaces, nowMs, onWarning: (surface, rule) => metrics.ruleWarnings.inc({ surface, rule }) });
     for (const [place, { status }] of results.entries()) {
-      const surface = (events[place] as { surface?: unknown } | null)?.surface;
-      metrics.events.inc({ surface: typeof surface === 'string' && surfaces.has(surface) ? surface : 'unknown', status });
+      const { surface, atMs } = (events[place] ?? {}) as { surface?: unknown; atMs?: unknown };
+      const known = typeof surface === 'string' && surfaces.has(surface) ? surface : 'unknown';
+      metrics.events.inc({ surface: known, status });
+      if (status === 'accepted' && typeof atMs === 'number') metrics.eventAge.observe({ surface: known }, Math.max(0, nowMs - atMs) / 1000);
     }
     const counts = { accepted: 0, duplicate: 0, quarantined: 0, withheld: 0, rejected: 0 };
     for (const { status } of results) counts[status] += 1;

@@ -111,9 +111,14 @@ export function readyRoute({
   };
 }
 
-/** GET /metrics, for Prometheus. */
-export function metricsRoute({ metrics }: { metrics: Metrics }): RequestHandler {
+/** GET /metrics, for Prometheus. What models are able to is asked as it is read. */
+export function metricsRoute({ metrics, surfaces }: { metrics: Metrics; surfaces: ReadonlyMap<string, LiveSurface> }): RequestHandler {
   return async (_request, response) => {
+    metrics.breakersOpen.reset();
+    for (const [surface, { snapshot }] of surfaces) {
+      metrics.threadsReady.set({ surface }, snapshot.host?.readyThreads(snapshot.spec.champion) ?? 0);
+      for (const artifact of snapshot.models.keys()) metrics.breakersOpen.set({ surface, artifact }, snapshot.host?.isTooSlow(artifact) ? 1 : 0);
+    }
     const text = await metrics.registry.metrics();
     response.writeHead(200, { 'content-type': metrics.registry.contentType });
     response.end(text);

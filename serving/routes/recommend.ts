@@ -41,6 +41,7 @@ export function recommendRoute({ surfaces, replica, clock, random, newRequestId,
       const {
         response: slate,
         record,
+        stagesMs,
         modelLatencyMs,
       } = await recommend({
         request: asAllowed(underPseudonym(parsed.data, snapshot.pseudonyms), surface),
@@ -60,6 +61,7 @@ export function recommendRoute({ surfaces, replica, clock, random, newRequestId,
       else surface.logSlate(record);
       const { name } = surface;
       metrics.slates.inc({ surface: name, variant: slate.variant, rung: slate.rung });
+      for (const [stage, ms] of Object.entries(stagesMs)) metrics.stages.observe({ surface: name, stage }, ms / 1000);
       if (modelLatencyMs === null) metrics.modelFailures.inc({ surface: name });
       else metrics.model.observe({ surface: name, variant: slate.variant }, modelLatencyMs / 1000);
       const body = JSON.stringify(slate);
