@@ -64,7 +64,7 @@ const openForMs = 365 * 86_400_000;
 
 function alertmanagerCall(address: string, found: Alert, moment: AlertMoment): { url: string; body: object } {
   const { id, surface, signal, part, direction, sinceMs, resolvedAtMs, says, suspect, workflowId, value, expected } = found;
-  const labels = { alertname: `Understudy_${signal.replaceAll('-', '_')}`, surface, signal, part, direction, alert: id };
+  const labels = { alertname: `Understudy_${signal.replaceAll('-', '_')}`, surface, signal, part, direction, alert: id, severity: 'ticket' };
   const annotations = {
     summary: `${surface}: ${signalTitle(signal, part)}`,
     description: says,
