@@ -22,6 +22,7 @@ import { createMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { refuseTwins, startReplicaReport } from './replica-report.ts';
 import { embeddingsRoute, similarRoute } from './routes/embeddings.ts';
+import { alertsRoute } from './routes/alerts.ts';
 import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
 import { flagsRoute } from './routes/flags.ts';
 import { forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
@@ -133,6 +134,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     surface: surfaceRoute({ surfaces, standings }),
     seal: sealRoute({ surfaces }),
     forget: forgetRoute({ surfaces }),
+    alerts: alertsRoute({ surfaces, generations, clock }),
     live: liveRoute,
     ready: readyRoute({ surfaces, standings, unseen, draining: () => draining }),
     metrics: metricsRoute({ metrics, surfaces }),

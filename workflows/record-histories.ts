@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { currentCharter } from '../activities/registry/charters.ts';
-import { silenceAlert } from '../activities/watch/silences.ts';
+import { silenceAlert } from '../stores/alerts.ts';
 import { logTraffic } from '../activities/watch/testing.ts';
 import { prepareTuning } from '../activities/training/tune-prepare.ts';
 import { openRequest } from '../activities/privacy/erasure-files.ts';
@@ -296,7 +296,7 @@ async function recordWatched(options: Options): Promise<void> {
     const workflowId = watchWorkflowId(surface);
     const look = await client.workflow.execute(workflowNames.watch, { workflowId, taskQueue: taskQueues.control, args: [{ surface }] });
     await record(world, 'watch', workflowId);
-    const telling = tellWorkflowId({ surface, alert: look.opened[0] ?? '', moment: 'opened', receiver: 'webhook' });
+    const telling = tellWorkflowId({ surface, alert: look.opened[0]?.alert ?? '', moment: 'opened', receiver: 'webhook' });
     // Nobody is there to be told: behind its silence it would go on for ever.
     Object.assign(world.context, { now: () => endMs + 8 * 60_000, alerts: { webhook: null, alertmanager: null } });
     await client.workflow.getHandle(telling).result();

@@ -6,15 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { expect, inject, it, onTestFinished } from 'vitest';
-import { silenceAlert } from '../activities/watch/silences.ts';
 import { openState } from '../activities/context.ts';
 import { logTraffic, registerTiny } from '../activities/watch/testing.ts';
-import { readAlerts } from '../activities/watch/watch-history.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startWorker } from '../cli/system/start-own.ts';
 import { startTemporal } from '../cli/system/start-servers.ts';
 import type { WatchLook } from '../models/contracts/alert.ts';
 import { taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
+import { readAlerts, silenceAlert } from '../stores/alerts.ts';
 import { openWorld, type World } from './testing.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
@@ -87,7 +86,7 @@ it('what breaks gives one alert, of which a receiver that was down hears once, a
   const first = await look(world);
   expect(first.opened).toHaveLength(1);
   expect(first.receivers).toEqual(['webhook', 'alertmanager']);
-  const [id = ''] = first.opened;
+  const id = first.opened[0]?.alert ?? '';
   expect(id).toMatch(/^fallback-popularity-up-/);
   await expect.poll(() => webhook.told, { timeout: 30_000 }).toHaveLength(1);
   expect(webhook.calls()).toBe(3);
@@ -126,7 +125,7 @@ it('nobody is told while a silence holds, and whoever is to know is told when it
   // Of the same signal, from before.
   const about = { surface: world.surface, signal: 'fallback', part: 'popularity', direction: 'up', id: 'earlier' } as const;
   await silenceAlert(world.state.generations, about, { by: 'sre', why: 'a planned rehearsal', untilMs: clock.nowMs + 1_000, nowMs: clock.nowMs });
-  const [id] = (await look(world)).opened;
+  const id = (await look(world)).opened[0]?.alert;
   expect(webhook.told).toEqual([]);
   clock.nowMs += 2_000;
   await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 30_000 }).toEqual([`${world.surface}/${id}/opened`]);
@@ -165,5 +164,5 @@ it('a worker that is killed while it tells somebody loses nothing', async () => 
   isSilent = false;
   const second = await startWorker({ ...surroundings, env, role: 'control', addresses });
   onTestFinished(() => second.stop());
-  await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 }).toEqual([`${surface}/${look.opened[0]}/opened`]);
+  await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 }).toEqual([`${surface}/${look.opened[0]?.alert}/opened`]);
 });

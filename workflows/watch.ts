@@ -8,7 +8,7 @@ import { outward, patient } from './proxies.ts';
 export async function watch({ surface }: { surface: string }): Promise<WatchLook> {
   const look = await patient.watchSurface({ surface, look: workflowInfo().runId });
   const moments: readonly [AlertMoment, string[]][] = [
-    ['opened', look.opened],
+    ['opened', look.opened.map(({ alert }) => alert)],
     ['resolved', look.closed],
   ];
   for (const [moment, alerts] of moments) for (const alert of alerts) for (const receiver of look.receivers) await tell({ surface, alert, moment, receiver });

@@ -36,7 +36,13 @@ export async function watchSurface(context: Context, { surface, look }: WatchReq
 async function lookOf(context: Context, { generation, measuredToMs, opened, closed, charter }: WatchState): Promise<WatchLook> {
   const rules = (await readCharter(context.state.blobs, charter)).watch ?? watchDefaults;
   const there: ReceiverName[] = configuredReceivers(context.alerts).filter((name) => rules.receivers.includes(name));
-  return { generation, measuredToMs, opened: opened.map(({ id }) => id), closed: closed.map((one) => one.alert), receivers: there };
+  return {
+    generation,
+    measuredToMs,
+    opened: opened.map(({ id, signal, sinceMs, openedAtMs }) => ({ alert: id, signal, fromMs: sinceMs, toMs: openedAtMs })),
+    closed: closed.map((one) => one.alert),
+    receivers: there,
+  };
 }
 
 async function recordAlerts(context: Context, { surface, opened, closed }: WatchState): Promise<void> {

@@ -2,7 +2,7 @@ import { type Alert, type AlertMoment, alert, alertSeries, type Told, type TellR
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { signalTitle, sparkline } from '../../experiments/watch/describe-alert.ts';
 import { type Context, readLatest } from '../context.ts';
-import { silenceOf } from './silences.ts';
+import { silenceOf } from '../../stores/alerts.ts';
 
 const answerWithinMs = 10_000;
 

@@ -1,5 +1,5 @@
 import { signals, type MeasuredHour } from '../../models/contracts/signal.ts';
-import { type Alert, alert, alertSeries } from '../../models/contracts/alert.ts';
+import type { Alert } from '../../models/contracts/alert.ts';
 import { type WatchState, watchState } from '../../models/contracts/watch-state.ts';
 import { type Histories, historyKey } from '../../experiments/watch/judge-hours.ts';
 import { type Hour, hourMs, SignalHistory } from '../../experiments/watch/signal-history.ts';
@@ -25,13 +25,6 @@ export async function measuredBefore(
     look = parseGeneration(watchState, { series, generation: number, document: await generations.read(series, number) });
   }
   return looks.reverse().flat();
-}
-
-/** Every alert of a surface as it stands, the newest first. */
-export async function readAlerts(generations: GenerationStore, surface: string): Promise<Alert[]> {
-  const series = await generations.series(alertSeries(surface, ''));
-  const found = await Promise.all(series.map((name) => readLatest(generations, name, alert)));
-  return found.flatMap((one) => one?.document ?? []).sort((a, b) => b.openedAtMs - a.openedAtMs || (a.id < b.id ? -1 : 1));
 }
 
 /** For so long what an open alert is about is no part of what is expected; then it has become what is usual. */

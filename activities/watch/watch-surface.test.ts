@@ -6,12 +6,13 @@ import type { Measure } from '../../models/contracts/signal.ts';
 import { attributeReward } from '../../experiments/reward/attribute-reward.ts';
 import type { Event } from '../../models/contracts/event.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
+import { readAlerts } from '../../stores/alerts.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { type Context, openState, type State } from '../context.ts';
 import { measureHours } from './measure-hours.ts';
 import { watchSurface } from './record-look.ts';
 import { logTraffic, registerTiny } from './testing.ts';
-import { latestWatch, readAlerts } from './watch-history.ts';
+import { latestWatch } from './watch-history.ts';
 import { lookAtSurface } from './watch-surface.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);

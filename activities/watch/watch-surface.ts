@@ -7,13 +7,14 @@ import { type WatchFits, type WatchState, watchFits } from '../../models/contrac
 import { describeAlert } from '../../experiments/watch/describe-alert.ts';
 import { fitAll, type Histories, historyKey, judgeHour, picture, type Turn } from '../../experiments/watch/judge-hours.ts';
 import { type Hour, hourMs, hoursOfWeek, type WeekClock, weekClock } from '../../experiments/watch/signal-history.ts';
+import { readAlerts } from '../../stores/alerts.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { readCharter, type State } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { dayIn } from '../windows/days.ts';
 import { findSuspect } from './find-suspect.ts';
 import { measureHours, settleMs } from './measure-hours.ts';
-import { historiesOf, latestWatch, measuredBefore, readAlerts } from './watch-history.ts';
+import { historiesOf, latestWatch, measuredBefore } from './watch-history.ts';
 
 /** Of what is there at the first look, the last two days are judged by what is before them. */
 const judgedAtFirst = 48;

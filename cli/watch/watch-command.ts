@@ -54,7 +54,7 @@ async function run(context: CommandContext, surface: string, { json = false, ...
       }),
     )) as WatchLook;
     step.done();
-    const text = `measured to ${iso(look.measuredToMs)}; opened: ${look.opened.join(', ') || 'none'}; closed: ${look.closed.join(', ') || 'none'}`;
+    const text = `measured to ${iso(look.measuredToMs)}; opened: ${look.opened.map(({ alert }) => alert).join(', ') || 'none'}; closed: ${look.closed.join(', ') || 'none'}`;
     return emit({ json, document: look, text });
   }
   const state = openState(stateDir, context.env.kafka);

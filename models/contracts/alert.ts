@@ -74,8 +74,10 @@ export type TellRequest = AlertNotice & { silenced: boolean };
 /** `againAtMs`: when it is to be tried again; null where that is not needed. */
 export type Told = { told: boolean; why: string; againAtMs: number | null };
 
+/** An alert that opened, and the hours in which it is about something. */
+export type OpenedAlert = { alert: string; signal: string; fromMs: number; toMs: number };
 /** What a look at a surface found. */
-export type WatchLook = { generation: number; measuredToMs: number; opened: string[]; closed: string[]; receivers: ReceiverName[] };
+export type WatchLook = { generation: number; measuredToMs: number; opened: OpenedAlert[]; closed: string[]; receivers: ReceiverName[] };
 /** `look`: which it is; asked again for the same, it answers the same. */
 export type WatchRequest = { surface: string; look: string };
 

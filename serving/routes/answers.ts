@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { alert, silence } from '../../models/contracts/alert.ts';
 import { canarySpec } from '../../models/contracts/deployment.ts';
 import { digestString, surfaceName } from '../../models/contracts/ids.ts';
 import { type ProblemCode, problems } from '../../models/contracts/problem.ts';
@@ -78,3 +79,5 @@ export const readinessAnswer = z.strictObject({
   ),
   troubles: z.array(z.string()),
 });
+
+export const alertsAnswer = z.strictObject({ alerts: z.array(alert.extend({ silence: silence.nullable() })) });

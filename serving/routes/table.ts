@@ -4,6 +4,7 @@ import { embeddingsRequest, embeddingsResponse, similarRequest, similarResponse 
 import { flagsRequest } from '../../models/contracts/flag.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
 import { aliveAnswer, eventsAnswer, flagsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
+import { alertsAnswer, aliveAnswer, eventsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
 import { forgetRequest, sealRequest } from './operations.ts';
 
@@ -150,6 +151,15 @@ export const routes = {
     body: { schema: forgetRequest, example: { surface: 'home', userIds: ['u-1'], sessionIds: [], deviceIds: [] }, maxBytes: 1_048_576 },
     answer: { description: 'How many ids it was told', schema: forgetAnswer },
     problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+  },
+  alerts: {
+    method: 'get',
+    path: '/v1/admin/alerts',
+    summary: 'Alerts that are open',
+    description: 'What `understudy watch` found unlike the weeks before, on all surfaces, with value, expectation, picture and silence.',
+    access: 'admin',
+    answer: { description: 'Newest first, surface by surface', schema: alertsAnswer },
+    problems: ['UND-UNAUTHORIZED'],
   },
   live: {
     method: 'get',

@@ -1,7 +1,15 @@
-import { type Alert, type Silence, silence } from '../../models/contracts/alert.ts';
-import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { appendLedger } from '../../stores/ledger.ts';
-import { type GenerationStore, parseGeneration } from '../../stores/generations.ts';
+import { type Alert, alert, alertSeries, type Silence, silence } from '../models/contracts/alert.ts';
+import { UnderstudyError } from '../models/contracts/problem.ts';
+import { type GenerationStore, parseGeneration } from './generations.ts';
+import { appendLedger } from './ledger.ts';
+
+/** Every alert of a surface as it stands, the newest first. */
+export async function readAlerts(generations: GenerationStore, surface: string): Promise<Alert[]> {
+  const series = await generations.series(alertSeries(surface, ''));
+  const latest = await Promise.all(series.map(async (name) => ({ series: name, found: await generations.latest(name) })));
+  const found = latest.flatMap(({ series: name, found: one }) => (one === undefined ? [] : parseGeneration(alert, { series: name, ...one })));
+  return found.sort((a, b) => b.openedAtMs - a.openedAtMs || (a.id < b.id ? -1 : 1));
+}
 
 const seriesOf = (surface: string) => `silence/${surface}`;
 type Of = Pick<Alert, 'surface' | 'signal' | 'part' | 'direction'>;
