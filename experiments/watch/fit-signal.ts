@@ -31,8 +31,9 @@ export function fitSignal(history: SignalHistory, { before, weeks, clock }: { be
     slot.push({ hour, ...value });
     slots.set(clock(hour), slot);
   }
+  if ((history.family === 'count' || history.family === 'rate') && history.isNothing) return 'nothing of it ever was';
   const full = [...slots.values()].filter((slot) => slot.length >= weeksAtLeast);
-  if (full.length < slotsAtLeast * 168) return `${full.length} of 168 hours of the week have ${weeksAtLeast} weeks`;
+  if (full.length < slotsAtLeast * 168) return `not enough history: ${full.length} of 168 hours of the week have ${weeksAtLeast} weeks`;
   const errors: Deviation[] = [];
   for (const slot of full) {
     const sorted = slot.map((one) => one.y).sort((a, b) => a - b);

@@ -41,7 +41,7 @@ export function fitAll(
     if (history.family === 'score') return [{ signal, part, counting: 1, beyond: 0, carry: 0, residuals: normalResiduals as readonly (number | null)[] }];
     const found = fitSignal(history, { before, ...past });
     if (typeof found !== 'string') return [{ signal, part, ...found }];
-    unjudged.push({ signal, part, why: `not enough history: ${found}` });
+    unjudged.push({ signal, part, why: found });
     return [];
   });
   const detectors = fitted.reduce((sum, { signal }) => sum + signals[signal].directions.length, 0);

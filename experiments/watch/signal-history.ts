@@ -63,6 +63,11 @@ export class SignalHistory {
     return this.given > 0 && this.squares > 0 ? this.squares / this.given : 1;
   }
 
+  /** Nothing was there in any hour: that it is not there now says nothing. */
+  get isNothing(): boolean {
+    return this.given === 0;
+  }
+
   measureAt(hour: Hour): Pick<Measure, 'total' | 'of'> | undefined {
     return this.byHour.get(hour);
   }
