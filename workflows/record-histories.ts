@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { currentCharter } from '../activities/registry/charters.ts';
-import { silenceAlert } from '../stores/alerts.ts';
-import { logTraffic } from '../activities/watch/testing.ts';
 import { prepareTuning } from '../activities/training/tune-prepare.ts';
 import { openRequest } from '../activities/privacy/erasure-files.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
@@ -20,13 +18,12 @@ import {
   retentionWorkflowId,
   rerunWorkflowId,
   taskQueues,
-  tellWorkflowId,
   tuneWorkflowId,
-  watchWorkflowId,
   workflowNames,
 } from '../models/contracts/messages.ts';
 import { factorsInterface, trainJob, type TrainOrder } from '../models/contracts/train-job.ts';
 import { findServers } from '../test/servers.ts';
+import { recordWatched } from './record-watched.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 import { startGpuWorker } from './testing-gpu.ts';
 
@@ -60,7 +57,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   tuned: recordTuned,
   trainer: recordTrainer,
   gpu: recordGpu,
-  watched: recordWatched,
+  watched: (options) => recordWatched(options, record),
 };
 
 async function recordStory(options: Options): Promise<void> {
@@ -275,32 +272,6 @@ async function recordGpu(options: Options): Promise<void> {
     await world.client.workflow.execute(workflowNames.rerun, { workflowId: rerunId, taskQueue: taskQueues.control, args: [{ runId }] });
     await record(world, 'rerun-on-a-gpu', rerunId);
     await stop();
-  } finally {
-    await world.close();
-  }
-}
-
-/** A look at a surface that finds something, and who is told of it, who was silent until then. */
-async function recordWatched(options: Options): Promise<void> {
-  const world = await openWorld({ ...options, serving: false, charter: { watch: { signals: ['fallback'], weeks: 4 } } });
-  try {
-    const { surface, stateDir, state, client } = world;
-    const [hourMs, endMs] = [3_600_000, Date.UTC(2026, 2, 2)];
-    const of = { stateDir, surface, slatesAnHour: 40 };
-    Object.assign(world.context, { now: () => endMs + 6 * 60_000, alerts: { webhook: 'http://127.0.0.1:9/', alertmanager: null } });
-    await world.changeCharter((charter) => charter);
-    await logTraffic({ ...of, seed: 1, fromMs: endMs - 5 * 168 * hourMs, toMs: endMs - 6 * hourMs });
-    await logTraffic({ ...of, seed: 2, fromMs: endMs - 6 * hourMs, toMs: endMs, broken: { fallbackShare: 0.8 } });
-    const about = { surface, signal: 'fallback', part: 'popularity', direction: 'up', id: 'earlier' } as const;
-    await silenceAlert(state.generations, about, { by: 'sre', why: 'a test', untilMs: endMs + 7 * 60_000, nowMs: endMs });
-    const workflowId = watchWorkflowId(surface);
-    const look = await client.workflow.execute(workflowNames.watch, { workflowId, taskQueue: taskQueues.control, args: [{ surface }] });
-    await record(world, 'watch', workflowId);
-    const telling = tellWorkflowId({ surface, alert: look.opened[0]?.alert ?? '', moment: 'opened', receiver: 'webhook' });
-    // Nobody is there to be told: behind its silence it would go on for ever.
-    Object.assign(world.context, { now: () => endMs + 8 * 60_000, alerts: { webhook: null, alertmanager: null } });
-    await client.workflow.getHandle(telling).result();
-    await record(world, 'tell-alert', telling);
   } finally {
     await world.close();
   }

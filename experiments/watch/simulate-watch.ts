@@ -60,8 +60,10 @@ export type Detection = {
   hours: number | null;
   /** Alerts of the planted signal while it lasted: more than one is the same thing told again. */
   alerts: number;
-  /** From the fault's end to the end of its last alert; null where none opened, or it did not close. */
+  /** From the fault's end to the end of its last alert; null where none was open by then, or it did not close. */
   hoursToClose: number | null;
+  /** Whether an alert of it was open when the simulation ended. */
+  still: boolean;
 };
 
 /** What became of a planted fault. */
@@ -74,6 +76,7 @@ export function detect(settings: WatchSettings & { fault: NonNullable<WatchSetti
   return {
     hours: opened[0] === undefined ? null : opened[0].hour - fault.fromHour + 1,
     alerts: opened.length,
+    still: own.at(-1)?.event === 'opens',
     hoursToClose: opened.length === 0 || closed === undefined ? null : closed.hour - fault.toHour + 1,
   };
 }
