@@ -9,7 +9,7 @@ export type Step = { state: DetectorState; event: 'opens' | 'closes' | null };
 export const newDetector = (key: string): DetectorState => ({ key, sums: [], last: null, lastMs: null, open: null });
 
 /** An alert ends when so many hours' worth speak for it. */
-const hoursToClose = 3;
+const hoursToClose = 5;
 /** A size beyond this asks for no more than this of the way back. */
 const [leastReturn, mostReturn] = [0.5, 3];
 
