@@ -14,17 +14,22 @@ const clockSkewMs = 60_000;
 /** What comes of an hour's slates is waited for so long: then the hour is measured, and whenever it is measured it is the same. */
 export const settleMs = 5 * 60_000;
 
+/** Members of a record that say when it came in, whatever it is. */
+type Logged = { receivedAtMs?: unknown; atMs?: unknown };
+const beganBefore = ({ receivedAtMs, atMs }: Logged, timeMs: number) => Number(receivedAtMs ?? atMs) < timeMs;
+
 type Span = { from: Hour; to: Hour };
-type Input = Span & { surface: string; reward: Charter['reward']; wanted: ReadonlySet<SignalName>; signal?: AbortSignal };
+/** `begun`: the log is known to begin before; then an hour without any record is an hour in which nothing happened. */
+type Input = Span & { surface: string; reward: Charter['reward']; wanted: ReadonlySet<SignalName>; begun: boolean; signal?: AbortSignal };
 
 /**
- * The hours from `from` up to, not with, `to`, out of the surface's logs, which are read once from there on. Hours before the first record of a log that begins in
- * them are not there. Events count for the hour in which they came in.
+ * The hours from `from` up to, not with, `to`, out of the surface's logs, which are read once from there on. Hours before the first record are not there, unless the log
+ * has `begun` before them. Events count for the hour in which they came in.
  */
-export async function measureHours(state: Pick<State, 'logReader'>, { surface, from, to, reward, wanted, signal }: Input): Promise<MeasuredHour[]> {
+export async function measureHours(state: Pick<State, 'logReader'>, { surface, from, to, reward, wanted, begun, signal }: Input): Promise<MeasuredHour[]> {
   const tallies = new Map<Hour, HourTally>();
   for (let hour = from; hour < to; hour += 1) tallies.set(hour, new HourTally());
-  let first = to;
+  let first = begun ? from : to;
   const read = async (stream: 'events' | 'slates', sinceMs: number, take: (record: unknown) => void) =>
     state.logReader(surface, stream).scan({
       writtenSinceMs: sinceMs - clockSkewMs,
@@ -39,11 +44,13 @@ export async function measureHours(state: Pick<State, 'logReader'>, { surface, f
   const heard = new Map<string, number>();
   const rewarded: { event: Event; hour: Hour }[] = [];
   await read('events', from * hourMs, (record) => {
+    // Most of a segment is of earlier hours: those are not worth a schema.
+    if (beganBefore(record as Logged, from * hourMs)) return;
     const event = parseInteraction(record);
     if (event === undefined) return;
     const cameMs = event.receivedAtMs ?? event.atMs;
     const hour = Math.floor(cameMs / hourMs);
-    if (event.requestId !== undefined) heard.set(event.requestId, Math.min(cameMs, heard.get(event.requestId) ?? cameMs));
+    if (event.requestId !== undefined && cameMs < to * hourMs + settleMs) heard.set(event.requestId, Math.min(cameMs, heard.get(event.requestId) ?? cameMs));
     const tally = tallies.get(hour);
     if (tally === undefined) return;
     first = Math.min(first, hour);

@@ -55,7 +55,7 @@ it('measures of each hour what its log says, and no more if a record is there tw
     'concentration',
     'freshness',
   ] as const);
-  const span = { surface, reward, wanted, from: begin / hourMs - 2, to: begin / hourMs + 3 };
+  const span = { surface, reward, wanted, from: begin / hourMs - 2, to: begin / hourMs + 3, begun: false };
   const measured = await measureHours(state, span);
   // Before the first record nothing is known.
   expect(measured.map(({ atMs }) => atMs)).toEqual([0, 1, 2].map((hour) => begin + hour * hourMs));
@@ -92,6 +92,16 @@ it('measures of each hour what its log says, and no more if a record is there tw
   expect(await measureHours(state, span)).toEqual(measured);
 });
 
+it('an outage in which nothing at all is logged is seen', { timeout: 90_000 }, async () => {
+  const { state, surface, stateDir } = await open({ watch: { signals: ['slates'], weeks: 4 } });
+  await logTraffic({ stateDir, surface, fromMs: begin - 5 * weekMs, toMs: begin, slatesAnHour: 25, seed });
+  expect(await watchSurface(contextOf(state, begin + afterMs), { surface, look: 'first' })).toMatchObject({ opened: [] });
+  for (const hours of [1, 2, 3, 4, 5, 6]) await watchSurface(contextOf(state, begin + hours * hourMs + afterMs), { surface, look: `look ${hours}` });
+  expect(await readAlerts(state.generations, surface)).toMatchObject([{ signal: 'slates', direction: 'down', state: 'open', value: 0 }]);
+  // Whatever is looked at at once is judged as hour by hour.
+  expect((await latestWatch(state.generations, surface))?.hours).toMatchObject([{ atMs: begin + 5 * hourMs, measures: [{ total: 0 }] }]);
+});
+
 it('says that there is not enough history in the first weeks, and alarms of nothing', async () => {
   const { state, surface, stateDir } = await open();
   await logTraffic({ stateDir, surface, fromMs: begin - weekMs, toMs: begin - 5 * hourMs, slatesAnHour: 30, seed });
@@ -109,10 +119,10 @@ it('a surface without traffic has no hours, and no alert', async () => {
   await expect(lookAtSurface(state, { surface: 'nowhere', look: 'first', atMs: begin })).rejects.toMatchObject({ code: 'UND-UNKNOWN-SURFACE' });
 });
 
-it('a client that is not heard of any more is named, with a picture and a sentence', async () => {
+it('a client that is not heard of any more is named, with a picture and a sentence', { timeout: 90_000 }, async () => {
   const { state, surface, stateDir } = await open({ watch: { signals: ['heard'], weeks: 4 } });
-  await logTraffic({ stateDir, surface, fromMs: begin - 5 * weekMs, toMs: begin - 8 * hourMs, slatesAnHour: 40, seed });
-  await logTraffic({ stateDir, surface, fromMs: begin - 8 * hourMs, toMs: begin, slatesAnHour: 40, seed: seed + 1, broken: { silent: 'ios' } });
+  await logTraffic({ stateDir, surface, fromMs: begin - 5 * weekMs, toMs: begin - 8 * hourMs, slatesAnHour: 25, seed });
+  await logTraffic({ stateDir, surface, fromMs: begin - 8 * hourMs, toMs: begin, slatesAnHour: 25, seed: seed + 1, broken: { silent: 'ios' } });
   const look = await watchSurface(contextOf(state, begin + afterMs), { surface, look: 'first' });
   expect(look.opened).toHaveLength(1);
   const [alert] = await readAlerts(state.generations, surface);
@@ -123,10 +133,10 @@ it('a client that is not heard of any more is named, with a picture and a senten
   expect(alert?.suspect?.what ?? null).toBeNull();
 });
 
-it('whoever dies between two writes of a look is made up for by the next try, and nothing is opened twice', async () => {
+it('whoever dies between two writes of a look is made up for by the next try, and nothing is opened twice', { timeout: 90_000 }, async () => {
   const { state, surface, stateDir } = await open({ watch: { signals: ['fallback'], weeks: 4 } });
-  await logTraffic({ stateDir, surface, fromMs: begin - 5 * weekMs, toMs: begin - 6 * hourMs, slatesAnHour: 40, seed });
-  await logTraffic({ stateDir, surface, fromMs: begin - 6 * hourMs, toMs: begin, slatesAnHour: 40, seed: seed + 1, broken: { fallbackShare: 0.8 } });
+  await logTraffic({ stateDir, surface, fromMs: begin - 5 * weekMs, toMs: begin - 6 * hourMs, slatesAnHour: 25, seed });
+  await logTraffic({ stateDir, surface, fromMs: begin - 6 * hourMs, toMs: begin, slatesAnHour: 25, seed: seed + 1, broken: { fallbackShare: 0.8 } });
   for (let writes = 1; ; writes += 1) {
     let left = writes;
     const dying: State = {

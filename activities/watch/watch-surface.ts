@@ -19,6 +19,8 @@ import { historiesOf, latestWatch, measuredBefore } from './watch-history.ts';
 /** Of what is there at the first look, the last two days are judged by what is before them. */
 const judgedAtFirst = 48;
 const pictureHours = 72;
+/** At the first look there are months to measure, and of each hour that is read together requests are held in memory. */
+const hoursAtOnce = 4 * hoursOfWeek;
 
 export type Looked = { state: WatchState; fits: WatchFits | null; histories: Histories; clock: WeekClock; weeks: number };
 type Input = { surface: string; look: string; atMs: number; signal?: AbortSignal };
@@ -39,8 +41,12 @@ export async function lookAtSurface(state: State, { surface, look, atMs, signal 
   const from = Math.max(oldest, (latest?.measuredToMs ?? 0) / hourMs);
   if (from >= now) return undefined;
   const wanted = new Set(rules.signals);
-  const hours = await measureHours(state, { surface, from, to: now, reward: charter.reward, wanted, ...(signal === undefined ? {} : { signal }) });
   const before = await measuredBefore(generations, { latest, sinceMs: oldest * hourMs });
+  const hours: MeasuredHour[] = [];
+  for (let start = from; start < now; start += hoursAtOnce) {
+    const span = { from: start, to: Math.min(now, start + hoursAtOnce), begun: before.length > 0 || hours.length > 0 };
+    hours.push(...(await measureHours(state, { surface, ...span, reward: charter.reward, wanted, ...(signal === undefined ? {} : { signal }) })));
+  }
   const alerts = await readAlerts(generations, surface);
   const histories = historiesOf({ hours: [...before, ...hours], alerts, now });
   const begun = latest === undefined ? Math.max(from, now - judgedAtFirst) : from;

@@ -17,14 +17,14 @@ const hourMs = 3_600_000;
 const end = Date.UTC(2026, 2, 2);
 const nowMs = end + 6 * 60_000;
 
-it('shows how signals stand, what is open, and lets it be silenced', async () => {
+it('shows how signals stand, what is open, and lets it be silenced', { timeout: 90_000 }, async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'understudy-watch-'));
   onTestFinished(() => rm(stateDir, { recursive: true, force: true }));
   const state = openState(stateDir);
-  const surface = await registerTiny(state, { watch: { signals: ['slates', 'p99'], weeks: 4 } });
-  const of = { stateDir, surface, slatesAnHour: 50 };
+  const surface = await registerTiny(state, { watch: { signals: ['slates', 'fallback'], weeks: 4 } });
+  const of = { stateDir, surface, slatesAnHour: 20 };
   await logTraffic({ ...of, seed, fromMs: end - 5 * 168 * hourMs, toMs: end - 6 * hourMs });
-  await logTraffic({ ...of, seed: seed + 1, fromMs: end - 6 * hourMs, toMs: end, broken: { latencyFactor: 5 } });
+  await logTraffic({ ...of, seed: seed + 1, fromMs: end - 6 * hourMs, toMs: end, broken: { fallbackShare: 0.9 } });
   const context = { env: readEnvironment({}), cwd: stateDir, now: () => nowMs };
   const run = (command: Command, ...args: string[]) => writtenBy(() => command.parseAsync([...args, '--state', stateDir], { from: 'user' }));
   const watch = (...args: string[]) => run(watchCommand(context), ...args);
@@ -33,7 +33,7 @@ it('shows how signals stand, what is open, and lets it be silenced', async () =>
   expect(await alerts()).toContain('No alert is open');
   const shown = await watch(surface);
   expect(shown).toMatch(/slates +\d+ slates +\d+ slates +\d+ slates to \d+ slates +as expected/);
-  expect(shown).toMatch(/p99 .* ALERT p99-up-/);
+  expect(shown).toMatch(/fallback +popularity .* ALERT fallback-popularity-up-/);
   // It wrote nothing: the next one says the same.
   expect(await watch(surface)).toBe(shown);
   expect(await alerts(surface)).toContain('No alert is open');
@@ -52,7 +52,7 @@ it('shows how signals stand, what is open, and lets it be silenced', async () =>
     ['alert-silenced', 'sre'],
   ]);
   expect(await alerts('show', `${surface}/${id}`, '--html', 'alert.html')).toContain('looked into by nobody');
-  expect(await readFile(join(stateDir, 'alert.html'), 'utf8')).toMatch(/<svg[\s\S]*<polygon[\s\S]*99th percentile/);
+  expect(await readFile(join(stateDir, 'alert.html'), 'utf8')).toMatch(/<svg[\s\S]*<polygon[\s\S]*a lower rung answered/);
   await expect(alerts('silence', id, '--by', 'sre', '--why', 'x', '--until', '2020-01-01T00:00:00Z')).rejects.toMatchObject({ code: 'UND-INPUT' });
   await expect(alerts('show', 'nothing')).rejects.toMatchObject({ code: 'UND-NOT-FOUND' });
   await expect(alerts('nowhere')).rejects.toMatchObject({ code: 'UND-UNKNOWN-SURFACE' });
