@@ -94,7 +94,7 @@ it('never shows what is flagged, to whomever it holds for, whichever rung answer
       };
       const host: ModelHost = {
         ...{ pool: () => undefined, readyThreads: () => 1, crash: () => undefined, retain: () => undefined, release: () => undefined },
-        ...{ closed: Promise.resolve(), ask: answer },
+        ...{ closed: Promise.resolve(), ask: answer, isTooSlow: () => false },
         askExtra: () => ({ soon: answer(), whole: answer() }),
       };
       const catalog: CatalogItem[] = ids.map((itemId) => ({ itemId, title: itemId, inStock: true }));

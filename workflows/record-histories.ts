@@ -178,19 +178,13 @@ async function recordPeople(options: Options): Promise<void> {
     const workflowId = erasureWorkflowId(id);
     await people.client.workflow.execute(workflowNames.erasure, { workflowId, taskQueue: taskQueues.control, args: [{ id }] });
     await record(people, 'erasure', workflowId);
-    const retentionId = retentionWorkflowId(people.surface);
-    await people.client.workflow.execute(workflowNames.retention, {
-      workflowId: retentionId,
-      taskQueue: taskQueues.control,
-      args: [{ surface: people.surface }],
-    });
-    await record(people, 'retention', retentionId);
-    for (const [name, workflowId] of [
-      [workflowNames.audit, auditWorkflowId(people.surface)],
-      [workflowNames.auditFollowUp, auditFollowUpWorkflowId(people.surface)],
+    for (const [name, type, workflowId] of [
+      ['retention', workflowNames.retention, retentionWorkflowId(people.surface)],
+      ['audit', workflowNames.audit, auditWorkflowId(people.surface)],
+      ['audit-follow-up', workflowNames.auditFollowUp, auditFollowUpWorkflowId(people.surface)],
     ] as const) {
-      await people.client.workflow.execute(name, { workflowId, taskQueue: taskQueues.control, args: [{ surface: people.surface, by: 'dpo' }] });
-      await record(people, name === workflowNames.audit ? 'audit' : 'audit-follow-up', workflowId);
+      await people.client.workflow.execute(type, { workflowId, taskQueue: taskQueues.control, args: [{ surface: people.surface, by: 'dpo' }] });
+      await record(people, name, workflowId);
     }
   } finally {
     await people.close();

@@ -27,4 +27,4 @@ export const lineAt = (text, index) => text.slice(0, index).split('\n').length;
 
 /** Tests, and what only they and benchmarks use, look at whatever they need. @param {string} path */
 export const isForTests = (path) =>
-  /\.test\.ts$|(^|\/)testing[a-z-]*\.(ts|mjs)$|^test\/|^bench\/|^workflows\/record-histories\.ts$|^vitest\.config\.ts$/.test(path);
+  /\.test\.ts$|(^|\/)testing[a-z-]*\.(ts|mjs)$|^test\/|^bench\/|^workflows\/record-[a-z]+\.ts$|^vitest\.config\.ts$/.test(path);

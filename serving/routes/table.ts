@@ -3,8 +3,7 @@ import { recommendRequest, recommendResponse } from '../../models/contracts/slat
 import { embeddingsRequest, embeddingsResponse, similarRequest, similarResponse } from '../../models/contracts/embedding-set.ts';
 import { flagsRequest } from '../../models/contracts/flag.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
-import { aliveAnswer, eventsAnswer, flagsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
-import { alertsAnswer, aliveAnswer, eventsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
+import { alertsAnswer, aliveAnswer, eventsAnswer, flagsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
 import { forgetRequest, sealRequest } from './operations.ts';
 
