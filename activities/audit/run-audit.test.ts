@@ -6,6 +6,7 @@ import { isWellFormed } from '../../experiments/pictures/testing.ts';
 import { type AuditReport, auditReport, findingList } from '../../models/contracts/audit.ts';
 import type { CharterInput } from '../../models/contracts/charter.ts';
 import { putDocument } from '../../stores/blobs.ts';
+import { putMarks } from '../../stores/flags.ts';
 import { appendLedger, readLedger } from '../../stores/ledger.ts';
 import { type Context, readLatest } from '../context.ts';
 import { columnMapping } from '../events/column-mapping.ts';
@@ -130,6 +131,27 @@ describe('an audit', () => {
       { retention: { days: 40 } },
     ),
   );
+});
+
+describe('what is held back', () => {
+  it('is judged by sources that still speak, and by nobody for ever', () =>
+    withWorld(
+      async ({ context, audit }) => {
+        const marks = (source: string, flagged: boolean) => ({
+          ...{ surface: 'home', source, by: 'kim', why: 'a test', mode: 'add' as const, nowMs: startMs, operationId: `flags of ${source}` },
+          marks: [{ itemId: 'i1', ...(flagged ? { flags: ['recall'] } : { scores: { harm: 0.1 } }) }],
+        });
+        const { generations, blobs } = context.state;
+        await putMarks({ generations, blobs }, marks('classifier', false));
+        await putMarks({ generations, blobs }, marks('by-hand', true));
+        const report = await audit(0);
+        expect(itemOf(report, 'guardrails/source-classifier')).toMatchObject({ status: 'holds' });
+        expect(itemOf(report, 'guardrails/by-hand')).toMatchObject({ status: 'weakened', says: expect.stringContaining('i1') });
+        expect(itemOf(report, 'alerts/watched')).toMatchObject({ status: 'not-measured' });
+        expect(itemOf(await audit(1), 'guardrails/source-classifier')).toMatchObject({ status: 'broken', value: 24 * 60 - 60 });
+      },
+      { guardrails: { sources: [{ name: 'classifier', staleAfterMinutes: 60 }] } },
+    ));
 });
 
 describe('findings', () => {
