@@ -48,8 +48,8 @@ export function isLive(report: ReplicaReport, { nowMs, withinMs }: { nowMs: numb
   return report.host !== hostname() || runs(report.pid);
 }
 
-/** Replicas that report themselves alive, by name. One whose report is older than ten seconds is dead. */
-export async function liveReplicas(root: string, nowMs: number): Promise<ReplicaReport[]> {
+/** The last report of each replica that did not end cleanly, by name. */
+export async function replicaReports(root: string): Promise<ReplicaReport[]> {
   const names = await readdir(directoryOf(root)).catch(() => []);
   const reports = await Promise.all(
     names
@@ -57,5 +57,10 @@ export async function liveReplicas(root: string, nowMs: number): Promise<Replica
       .sort()
       .map((name) => readReplicaReport(root, name.slice(0, -'.json'.length))),
   );
-  return reports.filter((report) => report !== undefined).filter((report) => isLive(report, { nowMs, withinMs: 10_000 }));
+  return reports.filter((report) => report !== undefined);
+}
+
+/** Replicas that report themselves alive, by name. One whose report is older than ten seconds is dead. */
+export async function liveReplicas(root: string, nowMs: number): Promise<ReplicaReport[]> {
+  return (await replicaReports(root)).filter((report) => isLive(report, { nowMs, withinMs: 10_000 }));
 }

@@ -48,6 +48,7 @@ export function mergeDataState({
     quarantine: quarantine.length === 0 ? undefined : quarantine,
     inStockDays: manifest.inStockDays ?? previous?.inStockDays,
     log,
+    atMs: nowMs,
   });
 }
 

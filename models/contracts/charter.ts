@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { positiveMs, releaseRules, share } from './charter-release.ts';
+import { rootCauseRules } from './charter-root-cause.ts';
 import { inconsistencies } from './charter-consistency.ts';
 import { candidate } from './charter-candidate.ts';
 import { charterAssumption } from './assumption.ts';
@@ -224,6 +225,7 @@ const fields = z.strictObject({
     maxReplayedSlates: z.number().int().min(1).default(20_000),
   }),
   release: releaseRules,
+  rootCause: rootCauseRules.optional(),
   slo: z.strictObject({ p99Ms: z.number().positive().default(100), fallbackShare: share.default(0.02) }).default({ p99Ms: 100, fallbackShare: 0.02 }),
   /** By what the surface is watched. Absent: by everything, as `watchDefaults` say. */
   watch: watchRules.optional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { digestString, epochMs, externalId, machineName, surfaceName } from './ids.ts';
+import type { ApprovalPolicy, VoteResult } from './release.ts';
 import { rung } from './slate.ts';
 
 /** What there is to look at, from what answers a request down to what nobody here can help. */
@@ -221,3 +222,52 @@ export const diagnosis = z.strictObject({
   note: z.string(),
 });
 export type Diagnosis = z.infer<typeof diagnosis>;
+
+/** What is asked for: the stretch that is looked at, as seen at `atMs`. */
+export const causeRequest = z.strictObject({
+  surface: surfaceName,
+  alert: z.string().max(200).nullable(),
+  signal: z.string().max(200).nullable(),
+  fromMs: epochMs,
+  toMs: epochMs,
+  atMs: epochMs,
+  /** Whoever asks knows of one. */
+  promotion: z.string().max(200).nullable(),
+  /** The stretch is taken as it is, however short. */
+  exact: z.boolean(),
+});
+export type CauseRequest = z.infer<typeof causeRequest>;
+
+/** One mend of a root cause: what was proposed, who let it be done, what came of it. */
+export type MendDone = { action: string; target: string | null; by: string; did: string };
+
+/** `approval`: a mend is proposed and waits for people; `watching`: it is done, and the signal is looked at again. */
+export const rootCausePhases = ['gathering', 'approval', 'mending', 'watching', 'closed'] as const;
+/**
+ * `nothing-found`: no suspect. `no-mend`: a suspect, and nothing here that would mend it. `outside`: it is no fault. `not-answered`: nobody decided in time.
+ * `not-recovered`: mended as often as it is tried, and still there. `failed`: a step could not be done.
+ */
+export const rootCauseOutcomes = ['recovered', 'nothing-found', 'no-mend', 'outside', 'rejected', 'not-answered', 'not-recovered', 'failed'] as const;
+export type RootCauseOutcome = (typeof rootCauseOutcomes)[number];
+
+/** Answer of the root-cause workflow's `status` query. */
+export type RootCauseStatus = {
+  id: string;
+  surface: string;
+  alert: string | null;
+  phase: (typeof rootCausePhases)[number];
+  why: string;
+  /** 1 for the first look; a mend that did not help is followed by another. */
+  look: number;
+  /** Digests of what was measured and what was made of it. */
+  facts: string | null;
+  /** What is decided on: a vote names this digest. */
+  evidence: string | null;
+  layer: Layer | null;
+  cause: CauseName | null;
+  mend: ProposedMend | null;
+  policy: ApprovalPolicy | null;
+  votes: VoteResult[];
+  mends: MendDone[];
+  outcome: RootCauseOutcome | null;
+};

@@ -97,6 +97,8 @@ export const dataState = z.strictObject({
   erasedBy: z.string().optional(),
   /** How far the serving tier's event log is in these data, where it is at all. */
   log: logMark.optional(),
+  /** When they became it; absent in data of before. */
+  atMs: z.number().int().optional(),
 });
 export type DataState = z.infer<typeof dataState>;
 
