@@ -18,6 +18,9 @@ import { certifyErasure, eraseEverywhere, surveyErasure, sweepErased } from './p
 import { recordTrials } from './registry/record-trials.ts';
 import { compareRerun, findRun, readRun, recordRun } from './registry/runs.ts';
 import { ownCode } from './rerun/making.ts';
+import type { RootCauseActivities } from './root-cause/api.ts';
+import { doMend, recordCause } from './root-cause/do-mend.ts';
+import { findCause, lookForRecovery } from './root-cause/find-cause.ts';
 import { awaitParty } from './release/await-party.ts';
 import { awaitReplicas } from './release/await-replicas.ts';
 import { closeRelease, reconcile } from './release/close-release.ts';
@@ -77,6 +80,15 @@ export function controlActivities(context: Context): ControlActivities {
     compareRerun: (input) => compareRerun(context, input),
     watchSurface: (input, beat) => watchSurface(context, input, beat),
     tellReceiver: (input) => tellReceiver(context, input),
+  });
+}
+
+export function rootCauseActivities(context: Context): RootCauseActivities {
+  return hosted<RootCauseActivities>({
+    findCause: (input, beat) => findCause(context, input, beat),
+    doMend: (input, beat) => doMend(context, input, beat),
+    lookForRecovery: (input, beat) => lookForRecovery(context, input, beat),
+    recordCause: (input) => recordCause(context, input),
   });
 }
 
@@ -177,7 +189,7 @@ export async function createWorkers(input: {
       : { workflowBundle: input.workflowBundle };
   const alone = { ...shared, maxConcurrentActivityTaskExecutions: 1 };
   const optionsOf: Record<Role, () => WorkerOptions[]> = {
-    control: () => [{ ...shared, ...bundle, taskQueue: taskQueues.control, activities: controlActivities(input.context) }],
+    control: () => [{ ...shared, ...bundle, taskQueue: taskQueues.control, activities: { ...controlActivities(input.context), ...rootCauseActivities(input.context) } }],
     training: () => [{ ...alone, taskQueue: taskQueues.training, activities: trainingActivities(input.context) }],
     'training-gpu': () => [
       { ...alone, taskQueue: taskQueues.trainingGpu, activities: trainingActivities(input.context) },

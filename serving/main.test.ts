@@ -90,11 +90,16 @@ it('loses no acknowledged event when it is killed under load, and knows duplicat
   }
 });
 
-it('ends with 0 at SIGTERM, its requests answered, its logs sealed and its report gone', async () => {
-  const replica = await ready();
-  const requests = Array.from({ length: 20 }, (_, visitor) => call(`${replica.url}/v1/recommend`, { surface: 'home', sessionId: `s${visitor}` }));
+it.each(['SIGTERM', 'POST /v1/admin/drain'])('ends with 0 at %s, its requests answered, its logs sealed and its report gone', async (how) => {
+  const replica = await ready({ UNDERSTUDY_KEYS: 'a-key-of-callers', UNDERSTUDY_ADMIN_KEY: 'the-key-of-admins' });
+  const callers = { authorization: 'Bearer a-key-of-callers' };
+  const requests = Array.from({ length: 20 }, (_, visitor) => call(`${replica.url}/v1/recommend`, { surface: 'home', sessionId: `s${visitor}` }, callers));
   await Promise.race(requests);
-  replica.child.kill('SIGTERM');
+  if (how === 'SIGTERM') replica.child.kill('SIGTERM');
+  else {
+    expect((await call(`${replica.url}/v1/admin/drain`, {}, callers)).status).toBe(401);
+    expect((await call(`${replica.url}/v1/admin/drain`, {}, { authorization: 'Bearer the-key-of-admins' })).body).toEqual({ replica: 'p1', draining: true });
+  }
   const [code] = await once(replica.child, 'exit');
   expect(code).toBe(0);
   // Those whose connection had come in are answered; nobody gets half an answer.

@@ -15,14 +15,15 @@ try {
   const serving = await startServing({ ...readServingEnvironment(process.env), clock: Date.now, log });
   const stop = (signal: string): void => {
     log(`${signal}: draining`);
-    serving.close().then(
-      () => process.exit(0),
-      (error) => {
-        log(`The end was not clean: ${error instanceof Error ? error.stack : error}`);
-        process.exit(1);
-      },
-    );
+    void serving.close().catch(() => undefined);
   };
+  serving.ended.then(
+    () => process.exit(0),
+    (error) => {
+      log(`The end was not clean: ${error instanceof Error ? error.stack : error}`);
+      process.exit(1);
+    },
+  );
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   process.stdout.write(`${JSON.stringify({ ready: true, url: serving.url, pid: process.pid })}\n`);

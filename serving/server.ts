@@ -25,7 +25,7 @@ import { embeddingsRoute, similarRoute } from './routes/embeddings.ts';
 import { alertsRoute } from './routes/alerts.ts';
 import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
 import { flagsRoute } from './routes/flags.ts';
-import { forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
+import { drainRoute, forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
 import { type RouteInfo, type RouteName, routeList, routes } from './routes/table.ts';
 import { openSurface } from './surface.ts';
@@ -64,6 +64,8 @@ export type Serving = {
   crashModels(): void;
   /** Says that it drains, then takes no new connections, answers what is under way, seals the logs. */
   close(): Promise<void>;
+  /** Settles when it has closed, whoever asked for it. */
+  ended: Promise<void>;
 };
 
 const version = '0.1.0';
@@ -135,6 +137,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     seal: sealRoute({ surfaces }),
     forget: forgetRoute({ surfaces }),
     alerts: alertsRoute({ surfaces, generations, clock }),
+    drain: drainRoute({ replica, drain: () => void serving.close() }),
     live: liveRoute,
     ready: readyRoute({ surfaces, standings, unseen, draining: () => draining }),
     metrics: metricsRoute({ metrics, surfaces }),
@@ -175,6 +178,9 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   reportChanged = report.changed;
 
   let closing: Promise<void> | undefined;
+  const ended = Promise.withResolvers<void>();
+  // Whoever closes hears of it too.
+  ended.promise.catch(() => undefined);
   async function close(): Promise<void> {
     draining = true;
     // Every answer from now on ends its connection: by the end of the grace hardly any is kept that a caller might be about to use again.
@@ -190,13 +196,21 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     await closeSurfaces();
     await report.close();
   }
-  return {
+  const serving: Serving = {
     url,
+    ended: ended.promise,
     crashModels() {
       for (const surface of surfaces.values()) surface.snapshot.host?.crash();
     },
-    close: () => (closing ??= close()),
+    close() {
+      if (closing === undefined) {
+        closing = close();
+        closing.then(ended.resolve, ended.reject);
+      }
+      return closing;
+    },
   };
+  return serving;
 }
 
 function methodsAt(path: string): string[] {

@@ -5,5 +5,6 @@ export { ingest } from './ingest.ts';
 export { release } from './release/release.ts';
 export { retention } from './retention.ts';
 export { requestRetrain, rerun, retrain } from './retrain.ts';
+export { rootCause } from './root-cause.ts';
 export { tune } from './tune.ts';
 export { tellAlert, watch } from './watch.ts';

@@ -1,6 +1,7 @@
 import { ActivityCancellationType, type ActivityInterfaceFor, proxyActivities } from '@temporalio/workflow';
 import type { GpuActivities } from '../models/contracts/gpu-job.ts';
 import type { ControlActivities, PreparedRetrain, TrainingActivities } from '../activities/api.ts';
+import type { RootCauseActivities } from '../activities/root-cause/api.ts';
 import { taskQueues } from '../models/contracts/messages.ts';
 import type { GuestActivities } from '../models/contracts/train-job.ts';
 
@@ -19,6 +20,9 @@ export const outward = proxyActivities<ControlActivities>({
 
 /** Effects that take their time. */
 export const patient = proxyActivities<ControlActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '6 hours', heartbeatTimeout, retry });
+
+/** What looks for a root cause reads logs of weeks. */
+export const finding = proxyActivities<RootCauseActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '2 hours', heartbeatTimeout, retry });
 
 export const training = proxyActivities<TrainingActivities>({ taskQueue: taskQueues.training, startToCloseTimeout: '24 hours', heartbeatTimeout, retry });
 

@@ -28,7 +28,7 @@ export const directions = [
   {
     folder: 'workflows',
     may: ['workflows', 'models/contracts/messages.ts'],
-    types: ['activities/api.ts', 'models/contracts'],
+    types: ['activities/api.ts', 'activities/root-cause/api.ts', 'models/contracts'],
     instead: 'workflows order recorded decisions: compute in an activity and branch on what it returned',
   },
   {

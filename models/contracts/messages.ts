@@ -20,6 +20,7 @@ export const workflowNames = {
   auditFollowUp: 'auditFollowUp',
   watch: 'watch',
   tellAlert: 'tellAlert',
+  rootCause: 'rootCause',
 } as const;
 
 export const releaseMessages = {
@@ -29,6 +30,9 @@ export const releaseMessages = {
   overridden: 'overridden',
   status: 'status',
 } as const;
+
+/** `decide` is an update, and a signal of the same name, as that of a release. */
+export const rootCauseMessages = { decide: 'decide', status: 'status' } as const;
 
 export const statusQuery = 'status';
 
@@ -54,6 +58,8 @@ export const watchWorkflowId = (surface: string) => `watch/${surface}`;
 export const tellWorkflowId = ({ surface, alert, moment, receiver }: { surface: string; alert: string; moment: string; receiver: string }) =>
   `tell/${surface}/${alert}/${moment}/${receiver}`;
 export const erasureWorkflowId = (id: string) => `erasure/${id}`;
+/** `which` names the alert that asks, or the time; the same alert is looked into once at a time. */
+export const rootCauseWorkflowId = (surface: string, which: string | number) => `root-cause/${surface}/${which}`;
 /** `work` names quarantine, reason and mend. */
 export const replayWorkflowId = (surface: string, work: string) => `ingest/${surface}/replay-${work.slice(7, 23)}`;
 export const rerunWorkflowId = (runId: string) => `rerun/${runId.replaceAll('/', '.')}`;

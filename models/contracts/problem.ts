@@ -167,6 +167,13 @@ export const problems = {
   },
   'UND-ALREADY-VOTED': { status: 409, exit: 5, retryable: false, title: 'This person has voted already', remedy: 'A second person must vote.' },
   'UND-NO-REQUEST': { status: 409, exit: 5, retryable: false, title: 'Nothing waits for a decision', remedy: 'Run `understudy status SURFACE`.' },
+  'UND-MEND': {
+    status: 409,
+    exit: 5,
+    retryable: false,
+    title: 'The mend cannot be done',
+    remedy: 'Do what is named by hand, or look again: `understudy root-cause SURFACE`.',
+  },
   'UND-GATE': { status: 422, exit: 6, retryable: false, title: 'A gate refused the candidate', remedy: 'Read the report; the failed gates say why.' },
   'UND-RERUN-DIFFERS': { status: 409, exit: 6, retryable: false, title: 'The rerun differs', remedy: 'The first difference is named.' },
   'UND-LOG-UNAVAILABLE': {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { alert, silence } from '../../models/contracts/alert.ts';
 import { canarySpec } from '../../models/contracts/deployment.ts';
-import { digestString, surfaceName } from '../../models/contracts/ids.ts';
+import { digestString, externalId, surfaceName } from '../../models/contracts/ids.ts';
 import { type ProblemCode, problems } from '../../models/contracts/problem.ts';
 
 /** What the routes answer, for the interface document; a test holds the answers against it. */
@@ -70,6 +70,8 @@ export const surfaceAnswer = z.strictObject({
 });
 
 export const aliveAnswer = z.strictObject({ status: z.literal('alive') });
+
+export const drainAnswer = z.strictObject({ replica: externalId, draining: z.literal(true) });
 
 export const readinessAnswer = z.strictObject({
   status: z.enum(['ready', 'degraded', 'not-ready', 'draining']),

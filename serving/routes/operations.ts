@@ -41,6 +41,18 @@ export function forgetRoute({ surfaces }: { surfaces: ReadonlyMap<string, LiveSu
   };
 }
 
+export const drainRequest = z.strictObject({});
+
+/** POST /v1/admin/drain: this replica ends as by SIGTERM, behind what is under way and this answer. */
+export function drainRoute({ replica, drain }: { replica: string; drain: () => void }): RequestHandler {
+  return (request, response) => {
+    const parsed = drainRequest.safeParse(request.body);
+    if (!parsed.success) throw inputError('UND-INPUT', 'The request', parsed.error.issues);
+    response.json({ replica, draining: true });
+    drain();
+  };
+}
+
 type Standings = Pick<Watcher, 'surfaces' | 'standings'>;
 
 /** GET /v1/surfaces/:surface: what is in force here. */

@@ -3,9 +3,9 @@ import { recommendRequest, recommendResponse } from '../../models/contracts/slat
 import { embeddingsRequest, embeddingsResponse, similarRequest, similarResponse } from '../../models/contracts/embedding-set.ts';
 import { flagsRequest } from '../../models/contracts/flag.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
-import { alertsAnswer, aliveAnswer, eventsAnswer, flagsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
+import { alertsAnswer, aliveAnswer, drainAnswer, eventsAnswer, flagsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
-import { forgetRequest, sealRequest } from './operations.ts';
+import { drainRequest, forgetRequest, sealRequest } from './operations.ts';
 
 /** Everything the tier answers to: routing, 405, OpenAPI and the docs page all read this one table. */
 export type RouteInfo = {
@@ -159,6 +159,17 @@ export const routes = {
     access: 'admin',
     answer: { description: 'Newest first, surface by surface', schema: alertsAnswer },
     problems: ['UND-UNAUTHORIZED'],
+    },
+  drain: {
+    method: 'post',
+    path: '/v1/admin/drain',
+    summary: 'Take this replica out of traffic',
+    description:
+      'As SIGTERM does: from now on /readyz says draining and no new connection is taken; what is under way is answered, the logs are sealed, and the process ends. Whoever watches over it may start it again.',
+    access: 'admin',
+    body: { schema: drainRequest, example: {}, maxBytes: 4_096 },
+    answer: { description: 'It drains', schema: drainAnswer },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNAUTHORIZED'],
   },
   live: {
     method: 'get',

@@ -1,6 +1,9 @@
 import type { ReleaseStatus, Vote, VoteResult } from '../../models/contracts/release.ts';
 import { control } from '../proxies.ts';
 
+/** What a vote needs to know of what is decided on: a release, or the mend of a root cause. */
+type Decided = Pick<ReleaseStatus, 'surface' | 'releaseId' | 'evidence' | 'policy' | 'votes' | 'closed'> & { phase: string };
+
 /** The votes on one release, from the signal and the update alike. */
 export class Voting {
   outcome: 'waiting' | 'approved' | 'rejected' = 'waiting';
@@ -8,7 +11,7 @@ export class Voting {
   private turn: Promise<unknown> = Promise.resolve();
 
   /** Votes are taken one at a time, so that the second sees the first. Outside the request for approval each is refused, and recorded. */
-  async decide(vote: Vote, now: () => ReleaseStatus): Promise<VoteResult> {
+  async decide(vote: Vote, now: () => Decided): Promise<VoteResult> {
     this.cast += 1;
     const number = this.cast;
     const turn = this.turn.then(async () => {
