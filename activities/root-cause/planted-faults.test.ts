@@ -1,0 +1,305 @@
+import { mkdir, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { defaultTruth } from '../../experiments/simulator/truth.ts';
+import type { Event } from '../../models/contracts/event.ts';
+import type { CauseName, MendAction } from '../../models/contracts/root-cause.ts';
+import { digestJson } from '../../models/contracts/digest.ts';
+import { openLogWriter } from '../../stores/event-log-files.ts';
+import { startReplica } from '../../serving/testing.ts';
+import { benchContext } from '../events/testing.ts';
+import { registerCharter } from '../registry/charters.ts';
+import {
+  closeShop,
+  copyOf,
+  dayMs,
+  hourMs,
+  livePast,
+  lookAt,
+  openShopState,
+  publishCatalog,
+  type Shop,
+  shopSurface,
+  trainedOn,
+  usualPersona,
+  usualVisits,
+  type Visitors,
+  visitAll,
+  windowOf,
+  withReplicaAt,
+} from './testing.ts';
+
+/*
+ * Two weeks of a shop with real replicas, real requests and real logs; then an hour in which something is wrong. Each fault is planted as it would come about:
+ * in a process, in what a client sends, or in what is deployed.
+ */
+
+const seed = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;
+let past: Shop;
+let faults = 0;
+
+beforeAll(async () => {
+  past = await openShopState();
+  await livePast(past, seed);
+}, 120_000);
+afterAll(() => closeShop(past));
+
+async function incident(): Promise<Shop> {
+  faults += 1;
+  const shop = await copyOf(past, `incident-${faults}`);
+  onTestFinished(() => rm(shop.stateDir, { recursive: true, force: true, maxRetries: 5 }));
+  return shop;
+}
+
+const clockOf = (shop: Shop, afterMs = 0) => ({ atMs: shop.nowMs + afterMs });
+const visits = (over: Partial<Visitors> = {}): Visitors => ({ visits: usualVisits, seed: seed + 100, ...over });
+
+/** An hour like any other but for what is said. */
+async function anHour(shop: Shop, over: Partial<Visitors> = {}, replica: Parameters<typeof startReplica>[1] = {}): Promise<void> {
+  const clock = clockOf(shop);
+  await withReplicaAt(shop, clock, (url) => visitAll([url], clock, visits(over)), replica);
+}
+
+type Fault = { cause: CauseName; what: string; mend?: MendAction; plant: (shop: Shop) => Promise<void> };
+
+/** A replica that obeys a state directory of its own, and writes its logs and its report where the others do. */
+async function strayReplica(shop: Shop, change: (own: Shop) => Promise<unknown>) {
+  const own = await copyOf(past, `stray-${faults}`);
+  onTestFinished(() => rm(own.stateDir, { recursive: true, force: true, maxRetries: 5 }));
+  await change(own);
+  for (const shared of ['log', 'run']) {
+    await rm(join(own.stateDir, shared), { recursive: true, force: true });
+    await mkdir(join(shop.stateDir, shared), { recursive: true });
+    await symlink(join(shop.stateDir, shared), join(own.stateDir, shared));
+  }
+  return own;
+}
+
+async function anHourWithStray(shop: Shop, own: Shop): Promise<void> {
+  const clock = clockOf(shop);
+  const [honest, stray] = [
+    await startReplica(shop.stateDir, { clock: () => clock.atMs }),
+    await startReplica(own.stateDir, { clock: () => clock.atMs, replica: 'stray' }),
+  ];
+  onTestFinished(async () => {
+    await honest.close();
+    await stray.close();
+  });
+  await visitAll([honest.url, stray.url], clock, visits());
+}
+
+const without = (is: (event: Event) => boolean) => (events: Event[]) => events.filter((event) => !is(event));
+
+const inServing: Fault[] = [
+  {
+    cause: 'fallback',
+    what: 'models that never answer in time',
+    plant: (shop) => anHour(shop, {}, { modelDeadlineMs: 0.01 }),
+  },
+  {
+    cause: 'latency',
+    what: 'far more visitors at once than one replica can bear',
+    plant: (shop) => anHour(shop, { visits: 600, visitsAtOnce: 600 }),
+  },
+  {
+    cause: 'stale-deployment',
+    what: 'a replica that does not see a promotion',
+    mend: 'drain-replica',
+    async plant(shop) {
+      // The stray one still has what was live before the good one came.
+      const own = await strayReplica(shop, (stray) =>
+        stray.state.publish({ champion: shop.bad, previousChampion: shop.good, createdAtMs: shop.nowMs - 2 * dayMs }),
+      );
+      await shop.state.publish({ champion: shop.bad, previousChampion: shop.good, createdAtMs: shop.nowMs - 2 * dayMs });
+      await shop.state.publish({ champion: shop.good, previousChampion: shop.bad, createdAtMs: shop.nowMs - dayMs });
+      await anHourWithStray(shop, own);
+    },
+  },
+  {
+    cause: 'wrong-artifact',
+    what: 'a replica with another artifact under the generation in force',
+    async plant(shop) {
+      const own = await strayReplica(shop, (stray) =>
+        stray.state.publish({ champion: shop.bad, previousChampion: shop.good, createdAtMs: shop.nowMs - dayMs }),
+      );
+      await shop.state.publish({ createdAtMs: shop.nowMs - dayMs });
+      await anHourWithStray(shop, own);
+    },
+  },
+  {
+    cause: 'rules',
+    what: 'a charter that takes most items out of scope',
+    async plant(shop) {
+      const { state } = benchContext(shop.stateDir);
+      const scope = { itemIdPattern: '^i[0-9]{4}$', excludeCategories: ['group-0', 'group-1', 'group-2', 'group-3', 'group-4'] };
+      const { digest } = await registerCharter(state, { ...shop.charter, scope }, shop.nowMs);
+      await shop.state.publish({ charter: digest, createdAtMs: shop.nowMs });
+      await anHour(shop);
+    },
+  },
+];
+
+const inData: Fault[] = [
+  {
+    cause: 'volume',
+    what: 'two in three visits whose events are lost, on all clients',
+    plant: (shop) => anHour(shop, { events: (events, { random }) => (random.float() < 0.67 ? [] : events) }),
+  },
+  {
+    cause: 'tracking',
+    what: 'an app whose events do not come any more',
+    plant: (shop) => anHour(shop, { events: (events, { device }) => (device === 'app' ? [] : events) }),
+  },
+  {
+    cause: 'missing-source',
+    what: 'purchases that do not come any more',
+    plant: (shop) => anHour(shop, { events: without(({ kind }) => kind === 'purchase') }),
+  },
+  {
+    cause: 'schema',
+    what: 'a client that names items in another way',
+    mend: 'replay-quarantine',
+    plant: (shop) => anHour(shop, { events: (events) => events.map((event) => ({ ...event, itemId: `sku-${event.itemId}` })) }),
+  },
+  {
+    cause: 'duplicates',
+    what: 'a collector that writes everything twice',
+    async plant(shop) {
+      await anHour(shop);
+      const reader = benchContext(shop.stateDir).state.logReader(shopSurface, 'events');
+      const { records } = await reader.tail({});
+      const again = (records as (Event & { receivedAtMs: number })[]).filter(({ receivedAtMs }) => receivedAtMs >= shop.nowMs);
+      const writer = await openLogWriter({ directory: join(shop.stateDir, 'log', shopSurface, 'events'), writer: 'collector' });
+      await writer.append(again.map((event) => ({ ...event, receivedAtMs: event.receivedAtMs + 1_000 })));
+      await writer.close();
+    },
+  },
+  {
+    cause: 'late-events',
+    what: 'events that come two hours after they happened',
+    async plant(shop) {
+      const late: Event[] = [];
+      const before = clockOf(shop, -2 * hourMs);
+      const hold = (events: Event[]) => {
+        late.push(...events);
+        return [];
+      };
+      await withReplicaAt(shop, before, (url) => visitAll([url], before, visits({ seed: seed + 200, events: hold })));
+      const clock = clockOf(shop);
+      await withReplicaAt(shop, clock, async (url) => {
+        await visitAll([url], clock, visits({ events: () => late.splice(0, 20) }));
+      });
+    },
+  },
+  {
+    cause: 'catalog',
+    what: 'nine in ten items out of stock by a broken feed',
+    async plant(shop) {
+      await publishCatalog(shop, shop.nowMs, (item, index) => ({ ...item, inStock: index % 10 === 0 }));
+      await anHour(shop);
+    },
+  },
+  {
+    cause: 'price',
+    what: 'prices in another unit',
+    async plant(shop) {
+      await publishCatalog(shop, shop.nowMs, (item) => ({ ...item, priceMinor: (item.priceMinor ?? 0) * 100 }));
+      // Nobody buys at such a price.
+      await anHour(shop, { truth: { ...defaultTruth, wanted: { ...defaultTruth.wanted, purchase: 0.1 } } });
+    },
+  },
+];
+
+const inModel: Fault[] = [
+  {
+    cause: 'new-artifact',
+    what: 'a worse artifact that was promoted',
+    mend: 'rollback',
+    async plant(shop) {
+      const worse = await trainedOn(
+        shop,
+        shop.bad,
+        windowOf(shop, () => 2_000),
+      );
+      await shop.state.publish({ champion: worse, championRelease: 'release-worse', previousChampion: shop.good, createdAtMs: shop.nowMs });
+      await anHour(shop);
+    },
+  },
+  {
+    cause: 'bad-window',
+    what: 'an artifact that was trained on a window with missing days',
+    mend: 'rollback',
+    async plant(shop) {
+      const gaps = await trainedOn(
+        shop,
+        shop.bad,
+        windowOf(shop, (back) => (back > 14 && back <= 24 ? 0 : 2_000)),
+      );
+      await shop.state.publish({ champion: gaps, championRelease: 'release-gaps', previousChampion: shop.good, createdAtMs: shop.nowMs });
+      await anHour(shop);
+    },
+  },
+  {
+    cause: 'cold-share',
+    what: 'visitors of whom nothing is known',
+    plant: (shop) => anHour(shop, { persona: (random) => ({ ...usualPersona(random), known: random.float() < 0.1 }) }),
+  },
+];
+
+describe.each([
+  ['serving', inServing],
+  ['data', inData],
+  ['model', inModel],
+] as const)('a fault in %s', (layer, planted) => {
+  it.each(planted)(
+    '$cause: $what',
+    async ({ cause, mend, plant }) => {
+      const shop = await incident();
+      await plant(shop);
+      const { diagnosis, facts } = await lookAt(shop);
+      const [first] = diagnosis.suspects;
+      expect(first?.cause, JSON.stringify({ ...diagnosis, missing: facts.missing }, null, 1)).toBe(cause);
+      expect(diagnosis.layer).toBe(layer);
+      expect(first?.evidence.some(({ speaks }) => speaks === 'for')).toBe(true);
+      if (mend !== undefined) expect(diagnosis.mend?.action).toBe(mend);
+    },
+    60_000,
+  );
+});
+
+const faultLayers = ['serving', 'data', 'model'];
+
+describe('nothing that is broken', () => {
+  it('an hour like all others names nobody', async () => {
+    const shop = await incident();
+    await anHour(shop);
+    const { diagnosis } = await lookAt(shop);
+    expect(diagnosis.suspects.filter((one) => faultLayers.includes(one.layer))).toEqual([]);
+    expect(diagnosis.mend).toBeNull();
+  }, 60_000);
+
+  it('a promotion is no fault', async () => {
+    const shop = await incident();
+    await anHour(shop, { visits: 2 * usualVisits, truth: { ...defaultTruth, wanted: { click: 0.9, cart: 0.97, purchase: 0.95 } } });
+    const { diagnosis } = await lookAt(shop, { promotion: 'three for two' });
+    expect(diagnosis.suspects.filter((one) => faultLayers.includes(one.layer))).toEqual([]);
+  }, 60_000);
+
+  it('another mix of visitors is no fault', async () => {
+    const shop = await incident();
+    await anHour(shop, { persona: (random) => ({ ...usualPersona(random), country: random.float() < 0.2 ? 'uk' : 'fr' }) });
+    const { diagnosis } = await lookAt(shop);
+    expect(diagnosis.suspects.filter((one) => faultLayers.includes(one.layer))).toEqual([]);
+    expect(diagnosis.mend).toBeNull();
+  }, 60_000);
+});
+
+it('what is measured is the same however often it is looked', async () => {
+  const shop = await incident();
+  await anHour(shop);
+  const [first, second] = [await lookAt(shop), await lookAt(shop)];
+  expect(digestJson(second.facts)).toBe(digestJson(first.facts));
+  expect(first.facts.traffic.reduce((sum, row) => sum + row.slates, 0)).toBe(15 * usualVisits);
+  expect(first.facts.model?.replayed).toEqual({ slates: expect.any(Number), different: 0 });
+  expect(first.facts.model?.replayed?.slates).toBeGreaterThan(100);
+}, 60_000);
