@@ -86,11 +86,22 @@ async function addFates({ state, units, data, timeZone, rows, missing, lagMs }: 
       );
       const cameMs = data.find((one) => one.ingest === digest)?.atMs ?? 0;
       if (unit < 0 || cameMs > (units[unit] as Unit).toMs + lagMs) continue;
-      const row = rowOf(rows, { unit, source: manifest.source.name, kind: 'any' });
-      row.duplicates += manifest.counts.duplicates;
-      row.quarantined += manifest.counts.quarantined;
+      const { name: source } = manifest.source;
+      for (const { kind, share } of kindsOf(rows.values(), source)) {
+        const row = rowOf(rows, { unit, source, kind });
+        row.duplicates += manifest.counts.duplicates * share;
+        row.quarantined += manifest.counts.quarantined * share;
+      }
     }
   }
+}
+
+/** A manifest does not say of which kinds they were: of those of the source, as they are as a rule. */
+function kindsOf(rows: Iterable<EventRow>, source: string): { kind: string; share: number }[] {
+  const sums = new Map<string, number>();
+  for (const row of rows) if (row.source === source) sums.set(row.kind, (sums.get(row.kind) ?? 0) + row.accepted);
+  const whole = [...sums.values()].reduce((sum, one) => sum + one, 0);
+  return whole === 0 ? [{ kind: 'any', share: 1 }] : [...sums].map(([kind, sum]) => ({ kind, share: sum / whole }));
 }
 
 /** A file all of whose rows were put aside has no day but that on which it came. */
