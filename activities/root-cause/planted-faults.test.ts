@@ -60,6 +60,10 @@ async function anHour(shop: Shop, over: Partial<Visitors> = {}, replica: Paramet
   await withReplicaAt(shop, clock, (url) => visitAll([url], clock, visits(over)), replica);
 }
 
+function keepBusy(ms: number): void {
+  for (const endMs = performance.now() + ms; performance.now() < endMs; );
+}
+
 type Fault = { cause: CauseName; what: string; mend?: MendAction; plant: (shop: Shop) => Promise<void> };
 
 /** A replica that obeys a state directory of its own, and writes its logs and its report where the others do. */
@@ -98,8 +102,11 @@ const inServing: Fault[] = [
   },
   {
     cause: 'latency',
-    what: 'far more visitors at once than one replica can bear',
-    plant: (shop) => anHour(shop, { visits: 600, visitsAtOnce: 600 }),
+    what: 'a process that something else keeps from its core',
+    plant: async (shop) => {
+      const hog = setInterval(() => keepBusy(90), 120);
+      await anHour(shop, { visitsAtOnce: usualVisits }, { modelDeadlineMs: 30_000 }).finally(() => clearInterval(hog));
+    },
   },
   {
     cause: 'stale-deployment',
@@ -193,9 +200,9 @@ const inData: Fault[] = [
   },
   {
     cause: 'catalog',
-    what: 'nine in ten items out of stock by a broken feed',
+    what: 'two in three items out of stock by a broken feed',
     async plant(shop) {
-      await publishCatalog(shop, shop.nowMs, (item, index) => ({ ...item, inStock: index % 10 === 0 }));
+      await publishCatalog(shop, shop.nowMs, (item, index) => ({ ...item, inStock: index % 3 === 0 }));
       await anHour(shop);
     },
   },

@@ -41,7 +41,7 @@ export const shopCharter: Partial<CharterInput> = {
   // A visit's events follow its slate within seconds.
   reward: { weights: { purchase: 1 }, attributionMs: 60_000 },
   scope: { itemIdPattern: '^i[0-9]{4}$' },
-  slo: { p99Ms: 250, fallbackShare: 0.02 },
+  slo: { p99Ms: 60, fallbackShare: 0.02 },
 };
 
 const shopItem = (item: CatalogItem, index: number): CatalogItem => ({
@@ -52,11 +52,11 @@ const shopItem = (item: CatalogItem, index: number): CatalogItem => ({
 
 export type Shop = { folder: string; stateDir: string; state: ServedState; good: string; bad: string; charter: CharterInput; nowMs: number };
 
-/** A surface with a good model live, and a worse one; nobody has come yet. `nowMs` is when the incident begins. */
+/** A surface with a good model live, and a worse one; nobody has come yet. `nowMs` is when the incident begins: its hour holds the present. */
 export async function openShopState(): Promise<Shop> {
   const folder = await mkdtemp(join(tmpdir(), 'understudy-cause-'));
   const stateDir = join(folder, 'state');
-  const nowMs = Date.now() - hourMs;
+  const nowMs = Date.now() - hourMs / 6;
   const options = { stateDir, itemCount: groups * itemsOfGroup, catalog: shopItem, charter: shopCharter };
   const state = await makeServedState(options);
   const good = await trainedOn(
@@ -94,7 +94,12 @@ export type Visitors = {
 
 /** As people are on all days. */
 export function usualPersona(random: Random): { country: string; device: string; known: boolean } {
-  return { country: random.float() < 0.7 ? 'uk' : 'fr', device: random.float() < 0.5 ? 'web' : 'app', known: random.float() < 0.8 };
+  const [country, device] = [random.float(), random.float()];
+  return {
+    country: country < 0.5 ? 'uk' : country < 0.7 ? 'fr' : country < 0.85 ? 'de' : 'es',
+    device: device < 0.4 ? 'web' : device < 0.8 ? 'app' : 'tablet',
+    known: random.float() < 0.8,
+  };
 }
 
 /** Visitors of running replicas, each with real requests, at the time that the replicas' clock shows: one slate each, and what they do with it. */
@@ -128,10 +133,11 @@ export async function visitAll(urls: readonly string[], clock: Clock, visitors: 
 
 const withPrice = (event: Event): Event => (event.kind === 'purchase' ? { ...event, unitPriceMinor: 100 } : event);
 
-/** Somebody who wants half of one group of items, and has had some of the rest where anything is known of them. */
+/** Somebody who wants most of one group of items, and has had the others where anything is known of them. */
 function shopperOf(random: Random, { name, known }: { name: string; known: boolean }): Persona {
   const group = random.below(groups);
-  const items = Array.from({ length: itemsOfGroup }, (_, place) => `i${String(group * itemsOfGroup + place).padStart(4, '0')}`);
+  const first = random.below(itemsOfGroup);
+  const items = Array.from({ length: itemsOfGroup }, (_, place) => `i${String(group * itemsOfGroup + ((first + place) % itemsOfGroup)).padStart(4, '0')}`);
   return {
     userId: name,
     sessionId: `${name}-s`,
