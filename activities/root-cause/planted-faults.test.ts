@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { defaultTruth } from '../../experiments/simulator/truth.ts';
 import type { Event } from '../../models/contracts/event.ts';
+import type { SlateRecord } from '../../models/contracts/slate.ts';
 import type { CauseName, MendAction } from '../../models/contracts/root-cause.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import { openLogWriter } from '../../stores/event-log-files.ts';
@@ -60,8 +61,16 @@ async function anHour(shop: Shop, over: Partial<Visitors> = {}, replica: Paramet
   await withReplicaAt(shop, clock, (url) => visitAll([url], clock, visits(over)), replica);
 }
 
-function keepBusy(ms: number): void {
-  for (const endMs = performance.now() + ms; performance.now() < endMs; );
+/** What was logged in the incident's hour. */
+async function hourOf<Logged>(shop: Shop, stream: 'slates' | 'events'): Promise<Logged[]> {
+  const { records } = await benchContext(shop.stateDir).state.logReader(shopSurface, stream).tail({});
+  return (records as { atMs: number; receivedAtMs?: number }[]).filter((one) => (one.receivedAtMs ?? one.atMs) >= shop.nowMs) as Logged[];
+}
+
+async function writeLog(shop: Shop, stream: 'slates' | 'events', records: readonly unknown[]): Promise<void> {
+  const writer = await openLogWriter({ directory: join(shop.stateDir, 'log', shopSurface, stream), writer: 'collector' });
+  await writer.append(records);
+  await writer.close();
 }
 
 type Fault = { cause: CauseName; what: string; mend?: MendAction; plant: (shop: Shop) => Promise<void> };
@@ -102,10 +111,17 @@ const inServing: Fault[] = [
   },
   {
     cause: 'latency',
-    what: 'a process that something else keeps from its core',
-    plant: async (shop) => {
-      const hog = setInterval(() => keepBusy(90), 120);
-      await anHour(shop, { visitsAtOnce: usualVisits }, { modelDeadlineMs: 30_000 }).finally(() => clearInterval(hog));
+    what: 'answers that take a third of a second longer, as they would be logged',
+    async plant(shop) {
+      const same = await copyOf(past, `quick-${faults}`);
+      onTestFinished(() => rm(same.stateDir, { recursive: true, force: true, maxRetries: 5 }));
+      await anHour(same);
+      await writeLog(
+        shop,
+        'slates',
+        (await hourOf<SlateRecord>(same, 'slates')).map((slate) => ({ ...slate, latencyMs: slate.latencyMs + 333 })),
+      );
+      await writeLog(shop, 'events', await hourOf(same, 'events'));
     },
   },
   {
@@ -173,12 +189,12 @@ const inData: Fault[] = [
     what: 'a collector that writes everything twice',
     async plant(shop) {
       await anHour(shop);
-      const reader = benchContext(shop.stateDir).state.logReader(shopSurface, 'events');
-      const { records } = await reader.tail({});
-      const again = (records as (Event & { receivedAtMs: number })[]).filter(({ receivedAtMs }) => receivedAtMs >= shop.nowMs);
-      const writer = await openLogWriter({ directory: join(shop.stateDir, 'log', shopSurface, 'events'), writer: 'collector' });
-      await writer.append(again.map((event) => ({ ...event, receivedAtMs: event.receivedAtMs + 1_000 })));
-      await writer.close();
+      const again = await hourOf<Event & { receivedAtMs: number }>(shop, 'events');
+      await writeLog(
+        shop,
+        'events',
+        again.map((event) => ({ ...event, receivedAtMs: event.receivedAtMs + 1_000 })),
+      );
     },
   },
   {

@@ -41,7 +41,7 @@ export const shopCharter: Partial<CharterInput> = {
   // A visit's events follow its slate within seconds.
   reward: { weights: { purchase: 1 }, attributionMs: 60_000 },
   scope: { itemIdPattern: '^i[0-9]{4}$' },
-  slo: { p99Ms: 60, fallbackShare: 0.02 },
+  slo: { p99Ms: 250, fallbackShare: 0.02 },
 };
 
 const shopItem = (item: CatalogItem, index: number): CatalogItem => ({
