@@ -29,6 +29,13 @@ export function calendarDay(text: string): string {
   return text;
 }
 
+/** Epoch milliseconds of a moment in ISO 8601. */
+export function moment(text: string): number {
+  const atMs = Date.parse(text);
+  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(atMs)) throw new InvalidArgumentError('It must be a moment such as 2026-03-01T00:00:00Z.');
+  return atMs;
+}
+
 /** A name, a reason, a path: something must be said. */
 export function someText(text: string): string {
   if (text.trim() === '') throw new InvalidArgumentError('It must say something.');

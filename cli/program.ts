@@ -30,6 +30,7 @@ import { opeCommand } from './ope/command.ts';
 import { quarantineCommand } from './quarantine/command.ts';
 import { agreementCommand } from './report/agreement.ts';
 import { reportCommand } from './report/command.ts';
+import { rootCauseCommand } from './root-cause/command.ts';
 import { sessionsCommand } from './sessions/command.ts';
 import { rulesCommand } from './rules/command.ts';
 import { alertsCommand } from './watch/alerts-command.ts';
@@ -76,6 +77,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     evaluateCommandIn(surroundings),
     opeCommand(context),
     attributeCommand(context),
+    rootCauseCommand(context),
     canaryCommand(),
     featuresCommand(context),
     embeddingsCommand(context),
