@@ -18,25 +18,19 @@ export function signalPlot({ title, figure, points, expected }: Plot): string {
   // A day below every few of them: more would run into each other.
   const every = Math.max(1, Math.ceil(points.length / 8));
   const days = points.flatMap(({ atMs }, place) =>
-    (points.length - 1 - place) % every === 0
-      ? [text({ x: x(place), y: bottom + 18, anchor: 'middle' }, new Date(atMs).toISOString().slice(5, 16).replace('T', ' '))]
-      : [],
+    (points.length - 1 - place) % every === 0 ? [text({ x: x(place), y: bottom + 18, anchor: 'middle' }, new Date(atMs).toISOString().slice(5, 10))] : [],
   );
   const line = points.map(({ value }, place) => `${x(place)},${y(value)}`).join(' ');
   return svgPage({ title, width, height }, [
     text({ x: 16, y: 46, anchor: 'start' }, figure),
+    ...(expected === null ? [] : [text({ x: right, y: 46, anchor: 'end' }, `dashed: ${expected.toPrecision(3)}, expected`)]),
     text({ x: left - 8, y: top + 4, anchor: 'end' }, most.toPrecision(2)),
     text({ x: left - 8, y: bottom, anchor: 'end' }, '0'),
     `<line x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}" stroke="#9ca3af"/>`,
-    ...(expected === null
-      ? []
-      : [
-          `<line x1="${left}" x2="${right}" y1="${y(expected)}" y2="${y(expected)}" stroke="#1d4ed8" stroke-dasharray="4 3"/>`,
-          text({ x: right, y: Number(y(expected)) - 6, anchor: 'end' }, `expected ${expected.toPrecision(3)}`),
-        ]),
+    ...(expected === null ? [] : [`<line x1="${left}" x2="${right}" y1="${y(expected)}" y2="${y(expected)}" stroke="#1d4ed8" stroke-dasharray="4 3"/>`]),
     `<polyline points="${line}" fill="none" stroke="#9ca3af"/>`,
     ...points.map(({ value, now }, place) => `<circle cx="${x(place)}" cy="${y(value)}" r="${now ? 6 : 4}" fill="${now ? colours.worse : colours.open}"/>`),
     ...days,
-    text({ x: 16, y: height - 14, anchor: 'start' }, 'Each point is the same hours of one day (UTC); red: the incident'),
+    text({ x: 16, y: height - 14, anchor: 'start' }, 'Each point is the same hours of a day; red: the incident'),
   ]);
 }
