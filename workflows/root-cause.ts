@@ -19,7 +19,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CauseEntry, FoundCause } from '../activities/root-cause/api.ts';
-import { releaseMessages, releaseWorkflowId, rootCauseMessages, workflowNames } from '../models/contracts/messages.ts';
+import { releaseMessages, releaseWorkflowId, rootCauseIdOf, rootCauseMessages, workflowNames } from '../models/contracts/messages.ts';
 import type { OverrideNotice, Vote, VoteResult } from '../models/contracts/release.ts';
 import type { CauseRequest, RootCauseOutcome, RootCauseStatus } from '../models/contracts/root-cause.ts';
 import { control, finding } from './proxies.ts';
@@ -58,7 +58,7 @@ class Desk {
   constructor(input: RootCauseInput) {
     this.input = input;
     this.status = {
-      ...{ id: workflowInfo().workflowId, surface: input.surface, alert: input.alert, phase: 'gathering', why: 'measuring', look: 0 },
+      ...{ id: rootCauseIdOf(workflowInfo()), surface: input.surface, alert: input.alert, phase: 'gathering', why: 'measuring', look: 0 },
       ...{ facts: null, evidence: null, layer: null, cause: null, mend: null, policy: null, votes: [], mends: [], outcome: null },
     };
   }
@@ -84,12 +84,12 @@ class Desk {
       const found = await this.look(request);
       const by = await this.allowed(found);
       if (by === null || found.mend === null) return;
-      const mendedMs = Date.now();
       await this.mend(found, by);
-      const since = () => ({ ...request, fromMs: mendedMs, toMs: Date.now(), atMs: Date.now(), exact: true });
+      const since = (fromMs: number): CauseRequest => ({ ...request, fromMs, toMs: Date.now(), atMs: Date.now(), exact: true });
+      const mendedMs = Date.now();
       if (await this.recovers(found, since)) return this.close('recovered', this.status.why);
       if (this.status.look >= looksAtMost) return this.close('not-recovered', this.status.why);
-      request = since();
+      request = since(mendedMs);
     }
   }
 
@@ -147,12 +147,14 @@ class Desk {
     await this.record('mended', by, { action, target, did: step.did, diagnosis });
   }
 
-  private async recovers({ diagnosis, recoverWithinMs }: FoundCause, since: () => CauseRequest): Promise<boolean> {
+  /** Looks at what was since the look before: a mend takes a while until all replicas have it. */
+  private async recovers({ diagnosis, recoverWithinMs }: FoundCause, since: (fromMs: number) => CauseRequest): Promise<boolean> {
     this.status.phase = 'watching';
     this.status.why = 'the mend is done; the signal is watched';
     for (let look = 1; look <= recoveryLooks; look += 1) {
+      const fromMs = Date.now();
       await sleep(Math.max(1, recoverWithinMs / recoveryLooks));
-      const { recovered, why, ...seen } = await finding.lookForRecovery({ request: since(), before: diagnosis });
+      const { recovered, why, ...seen } = await finding.lookForRecovery({ request: since(fromMs), before: diagnosis });
       this.status.why = why;
       if (!recovered) continue;
       await this.record('recovered', 'root-cause', { why, diagnosis: seen.diagnosis });
@@ -162,8 +164,8 @@ class Desk {
   }
 
   async close(outcome: RootCauseOutcome, why: string): Promise<void> {
-    Object.assign(this.status, { phase: 'closed', outcome, why });
     await this.record('closed', 'root-cause', { outcome, why, diagnosis: this.status.evidence });
+    Object.assign(this.status, { phase: 'closed', outcome, why });
   }
 
   private record(action: CauseEntry['action'], by: string, detail: CauseEntry['detail']): Promise<void> {

@@ -21,7 +21,11 @@ describe('units that can be compared', () => {
     const toMs = Date.parse('2026-06-10T00:00:00Z');
     expect(comparableUnits({ ...plain, fromMs: toMs - 2.5 * dayMs, toMs }).filter((unit) => unit.now)).toHaveLength(3);
     expect(comparableUnits({ ...plain, fromMs: toMs - 60_000, toMs }).at(-1)?.fromMs).toBe(toMs - hourMs);
-    expect(comparableUnits({ ...plain, fromMs: toMs - 60_000, toMs, exact: true }).at(-1)?.fromMs).toBe(toMs - 60_000);
+    const since = comparableUnits({ ...plain, fromMs: toMs - 60_000, toMs, exact: true });
+    expect(since.slice(-2).map((unit) => [unit.fromMs, unit.toMs])).toEqual([
+      [toMs - dayMs - hourMs, toMs - dayMs],
+      [toMs - 60_000, toMs],
+    ]);
   });
 
   it('know of promotions', () => {

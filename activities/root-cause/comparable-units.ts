@@ -14,7 +14,7 @@ type Input = {
   promotions: RootCauseRules['promotions'];
   /** What whoever asks knows of the incident itself. */
   promotion: string | null;
-  /** The stretch is taken as it is, however short: what came before it is of another kind. */
+  /** What is looked at begins when it says, however short it is: what came before it is of another kind. What it is held against is as long as ever. */
   exact: boolean;
 };
 
@@ -23,10 +23,10 @@ type Input = {
  * but an hour at least and a day at most; a longer incident is several.
  */
 export function comparableUnits({ fromMs, toMs, timeZone, promotions, promotion, exact }: Input): Unit[] {
-  const lengthMs = Math.min(dayMs, exact ? Math.max(1, toMs - fromMs) : Math.max(hourMs, toMs - fromMs));
+  const lengthMs = Math.min(dayMs, Math.max(hourMs, toMs - fromMs));
   const count = Math.max(1, Math.ceil((toMs - fromMs) / dayMs));
   const unit = (endMs: number, now: boolean): Unit => {
-    const span = { fromMs: endMs - lengthMs, toMs: endMs };
+    const span = { fromMs: now && exact ? Math.max(fromMs, endMs - lengthMs) : endMs - lengthMs, toMs: endMs };
     const known = promotions.find((one) => one.fromMs < span.toMs && one.toMs > span.fromMs)?.what ?? null;
     return { ...span, now, weekday: weekdayIn(timeZone, span.fromMs), promotion: now ? (promotion ?? known) : known };
   };

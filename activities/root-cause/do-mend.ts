@@ -117,6 +117,6 @@ async function refreshFeatures({ state, featuresUrl, now }: Context, surface: st
 /** Each step once in the ledger. */
 export async function recordCause({ state, now }: Pick<Context, 'state' | 'now'>, { id, surface, action, look, by, detail }: CauseEntry): Promise<void> {
   await appendLedger(state.generations, {
-    ...{ operationId: `${id}/${look}/${action}`, atMs: now(), surface, action: `root-cause-${action}`, by, releaseId: id, detail },
+    ...{ operationId: `${id}/${look}/root-cause-${action}`, atMs: now(), surface, action: `root-cause-${action}`, by, releaseId: id, detail },
   });
 }

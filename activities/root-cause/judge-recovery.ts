@@ -13,6 +13,7 @@ export function judgeRecovery({ before, after, facts }: { before: Diagnosis; aft
   const [was] = before.suspects;
   const slates = facts.traffic.reduce((sum, row) => sum + (facts.units[row.unit]?.now === true ? row.slates : 0), 0);
   if (slates < slatesAtLeast) return { recovered: false, why: `${slates} slates since the mend are too few to tell` };
+  if (after.change === null && before.change !== null) return { recovered: false, why: 'too little is known of the same time of other days' };
   const still = after.suspects.find(({ cause }) => cause === was?.cause);
   if (still !== undefined) return { recovered: false, why: `${still.cause} is still a suspect (${still.score.toFixed(2)})` };
   const { deviations, actual, expected } = after.change ?? { deviations: 0, actual: 0, expected: 0 };

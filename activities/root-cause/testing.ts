@@ -32,6 +32,13 @@ const visitsAtOnce = 16;
 const stepMs = 1_000;
 
 export type Clock = { atMs: number };
+/** It goes by itself. */
+export const presentClock: Clock = {
+  get atMs() {
+    return Date.now();
+  },
+  set atMs(_ms) {},
+};
 
 /** Of every day before. */
 export const usualVisits = 160;
@@ -161,11 +168,11 @@ export async function withReplicaAt(
   }
 }
 
-/** The same hour of so many days before, each with a real replica and real visitors. */
-export async function livePast(shop: Shop, seed: number): Promise<void> {
+/** The same hour of so many days before, each with a real replica and real visitors, who come one a second. */
+export async function livePast(shop: Shop, seed: number, { fromMs = shop.nowMs, visits = usualVisits } = {}): Promise<void> {
   for (let back = pastDays; back >= 1; back -= 1) {
-    const clock = { atMs: shop.nowMs - back * dayMs };
-    await withReplicaAt(shop, clock, (url) => visitAll([url], clock, { visits: usualVisits, seed: seed + back }));
+    const clock = { atMs: fromMs - back * dayMs };
+    await withReplicaAt(shop, clock, (url) => visitAll([url], clock, { visits, seed: seed + back }));
   }
 }
 

@@ -24,7 +24,7 @@ the trouble is over. With --dry-run, or without a running system, it is looked o
 Examples:
   understudy root-cause home
   understudy root-cause home --from 2026-11-20T08:00:00Z --to 2026-11-20T11:00:00Z --dry-run --html cause.html
-  understudy root-cause approve root-cause/home/1795420800000 --by ann --why "the promotion of this morning"`;
+  understudy root-cause approve root-cause/home/1795420800000/0a1b2c3d --by ann --why "the promotion of this morning"`;
 
 type Options = { from?: number; to?: number; alert?: string; promotion?: string; by: string; dryRun?: boolean; html?: string; state?: string; json?: boolean };
 type Decision = { by: string; why?: string; evidence?: string; state?: string; json?: boolean };

@@ -122,7 +122,7 @@ const deploymentFact = z.strictObject({ generation: z.number().int(), atMs: epoc
 
 /**
  * What was measured of a surface for a look at what is wrong: `units` are stretches of the same length that can be compared (the same hours of earlier days),
- * oldest first, of which those with `now` are the incident. What could not be measured is null or an empty list, and `missing` says why.
+ * oldest first, of which those with `now` are the incident (of a look after a mend, what was since: less than those before it). What could not be measured is null or an empty list, and `missing` says why.
  */
 export const rootCauseFacts = z.strictObject({
   kind: z.literal('root-cause-facts'),
@@ -233,7 +233,7 @@ export const causeRequest = z.strictObject({
   atMs: epochMs,
   /** Whoever asks knows of one. */
   promotion: z.string().max(200).nullable(),
-  /** The stretch is taken as it is, however short. */
+  /** It is looked at from then on and not before, however short that is, as after a mend. */
   exact: z.boolean(),
 });
 export type CauseRequest = z.infer<typeof causeRequest>;
