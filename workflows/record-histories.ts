@@ -24,17 +24,19 @@ import {
 import { factorsInterface, trainJob, type TrainOrder } from '../models/contracts/train-job.ts';
 import { findServers } from '../test/servers.ts';
 import { recordWatched } from './record-watched.ts';
+import { recordCauses } from './testing-record-causes.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 import { startGpuWorker } from './testing-gpu.ts';
 
 /*
  * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer|gpu|watched]`.
+ * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer|gpu|causes]`.
  * Histories stay when a workflow changes: running workflows of that age must go on.
  */
 
 const folder = new URL('./histories/', import.meta.url);
 
-async function record(world: World, name: string, workflowId: string, runId?: string): Promise<void> {
+async function record(world: Pick<World, 'client'>, name: string, workflowId: string, runId?: string): Promise<void> {
   const history = await world.client.workflow.getHandle(workflowId, runId).fetchHistory();
   await mkdir(folder, { recursive: true });
   // Who worked, and where the code lay, is no matter of replay, and names a machine.
@@ -58,6 +60,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   trainer: recordTrainer,
   gpu: recordGpu,
   watched: (options) => recordWatched(options, record),
+  causes: (options) => recordCauses(options, record),
 };
 
 async function recordStory(options: Options): Promise<void> {

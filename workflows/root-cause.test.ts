@@ -1,4 +1,5 @@
 import { afterEach, expect, inject, it } from 'vitest';
+import { takeInOrders } from '../activities/root-cause/testing.ts';
 import { fromTemporal } from '../cli/temporal.ts';
 import { type CauseWorld, openCauseWorld } from './testing-root-cause.ts';
 
@@ -69,4 +70,17 @@ it('does by itself what the charter allows, looks again where it did not help, a
   expect(closed.why).toContain('no earlier champion');
   const actions = await actionsOf(world, id);
   expect(actions.filter((one) => one.startsWith('root-cause'))).toEqual(['root-cause-opened', 'root-cause-mended', 'root-cause-reopened', 'root-cause-closed']);
+});
+
+it('lets in again what was put aside, as the charter allows, and sees that events come as they used to', async () => {
+  world = await openCauseWorld({ temporalCli: inject('temporalCli'), seed });
+  await world.rules({ automatic: ['replay-quarantine'], recoverWithinMinutes: 1 });
+  await world.visit(160, { events: (events) => events.map((event) => ({ ...event, itemId: `sku-${event.itemId}` })) });
+  await takeInOrders(world.shop);
+  await world.ingestLog();
+  const id = await world.start('schema');
+  world.trade();
+  const closed = await world.until(id, ({ phase }) => phase === 'closed');
+  expect(closed).toMatchObject({ outcome: 'recovered', cause: 'schema', mends: [{ action: 'replay-quarantine', target: 'log', by: 'charter' }] });
+  expect((await world.ledger()).some(({ action, by }) => action === 'data-mended' && by === 'charter')).toBe(true);
 });

@@ -5,12 +5,13 @@ import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import type { Context } from '../activities/context.ts';
 import { benchContext } from '../activities/events/testing.ts';
 import { registerCharter } from '../activities/registry/charters.ts';
-import { closeShop, livePast, openShopState, presentClock, type Shop, shopSurface, visitAll } from '../activities/root-cause/testing.ts';
+import { closeShop, livePast, openShopState, presentClock, type Shop, shopSurface, type Visitors, visitAll } from '../activities/root-cause/testing.ts';
 import { temporalRequests } from '../activities/temporal-requests.ts';
 import { createWorkers } from '../activities/worker.ts';
 import { type CauseOrder, decideMend, rootCauseStatus, startRootCause } from '../cli/root-cause/follow.ts';
 import { runDirectory } from '../cli/system/pid-file.ts';
 import { startTemporal } from '../cli/system/start-servers.ts';
+import { ingestLogWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';
 import type { RootCauseRules } from '../models/contracts/charter-root-cause.ts';
 import type { RootCauseStatus } from '../models/contracts/root-cause.ts';
 import type { ServingOptions } from '../serving/server.ts';
@@ -20,8 +21,8 @@ import { readLedger } from '../stores/ledger.ts';
 
 /** Between two crowds: a machine with two cores has more to do. */
 const quietMs = 150;
-/** Visitors of each earlier day come one a second from now on, for as long as a test may take. */
-const pastSeconds = 240;
+/** Visitors of each earlier day, in the last minutes before this time of day. */
+const pastVisits = 130;
 
 /** A shop with two weeks behind it, in which something may be wrong, a Temporal, a worker and a replica, all at the present time. */
 export type CauseWorld = Awaited<ReturnType<typeof openCauseWorld>>;
@@ -40,7 +41,7 @@ export async function openCauseWorld({ temporalCli, seed, serving = {} }: { temp
     const temporal = await startTemporal({ ...given, cli: temporalCli });
     closers.push(() => temporal.child.stop());
     const bundle = bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('./bundle.ts', import.meta.url)), logger: new DefaultLogger('ERROR') });
-    await livePast(shop, seed, { fromMs: Date.now(), visits: pastSeconds });
+    await livePast(shop, seed, { fromMs: Date.now() - 5 * 60_000, visits: pastVisits });
     const connection = await Connection.connect({ address: temporal.address });
     closers.push(() => connection.close());
     const client = new Client({ connection });
@@ -84,10 +85,17 @@ function causeWorld(parts: Parts) {
     /** In force from now on, for the mends; what serves goes by the charter of its deployment. */
     rules: (rootCause: Partial<RootCauseRules>) => registerCharter(context.state, { ...shop.charter, rootCause }, Date.now()),
     /** So many visitors at once. */
-    async visit(visits: number): Promise<void> {
+    async visit(visits: number, over: Partial<Visitors> = {}): Promise<void> {
       crowds += 1;
-      await visitAll([url], presentClock, { visits, seed: seed + 1_000 * crowds });
+      await visitAll([url], presentClock, { visits, seed: seed + 1_000 * crowds, ...over });
     },
+    /** What was logged becomes the surface's data. */
+    ingestLog: () =>
+      client.workflow.execute(workflowNames.ingest, {
+        workflowId: ingestLogWorkflowId(shopSurface, Date.now()),
+        taskQueue: taskQueues.control,
+        args: [{ surface: shopSurface, charter: null, log: true }],
+      }),
     /** Visitors until the world closes. */
     trade(): void {
       const ending = new AbortController();

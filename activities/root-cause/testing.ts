@@ -6,7 +6,7 @@ import { respond } from '../../experiments/simulator/respond.ts';
 import { defaultTruth, type Truth } from '../../experiments/simulator/truth.ts';
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import type { ArtifactFiles } from '../../models/contracts/artifact.ts';
-import type { CharterInput } from '../../models/contracts/charter.ts';
+import { type CharterInput, parseCharter } from '../../models/contracts/charter.ts';
 import { digestJson } from '../../models/contracts/digest.ts';
 import type { CauseRequest } from '../../models/contracts/root-cause.ts';
 import type { WindowManifest } from '../../models/contracts/window.ts';
@@ -20,6 +20,8 @@ import { createRandom, type Random } from '../../models/random.ts';
 import type { ServingOptions } from '../../serving/server.ts';
 import { call, makeServedState, type ServedState, startReplica, testCharter } from '../../serving/testing.ts';
 import { benchContext, quietBeat } from '../events/testing.ts';
+import { ingestLog } from '../events/ingest-log.ts';
+import { mergeDataState } from '../windows/merge-data-state.ts';
 import { registerCharter } from '../registry/charters.ts';
 
 export const hourMs = 3_600_000;
@@ -224,4 +226,22 @@ export async function lookAt(shop: Shop, over: Partial<CauseRequest> = {}): Prom
   const toMs = shop.nowMs + hourMs;
   const request = { surface: shopSurface, alert: null, signal: null, fromMs: shop.nowMs, toMs, atMs: toMs + 60_000, promotion: null, exact: false, ...over };
   return lookForCause(benchContext(shop.stateDir, { now: () => request.atMs }), request, quietBeat);
+}
+
+/** The surface's first data: one order of each item, some days before, and the catalog. */
+export async function takeInOrders({ stateDir, state, charter, nowMs, folder }: Shop): Promise<void> {
+  const { blobs, generations } = benchContext(stateDir).state;
+  const catalog = (await latestDeployment(generations, shopSurface))?.catalog ?? '';
+  async function* orders() {
+    for (const [number, itemId] of state.itemIds.entries())
+      yield {
+        ...{ schemaVersion: 1 as const, eventId: `order-${number}`, kind: 'purchase' as const, surface: shopSurface, userId: `buyer-${number}` },
+        ...{ sessionId: `till-${number}`, itemId, atMs: nowMs - 5 * dayMs + number },
+      };
+  }
+  const { manifest, digest } = await ingestLog({
+    ...{ surface: shopSurface, charter: parseCharter(charter), sourceName: 'orders', events: orders(), previous: { slices: [] } },
+    ...{ catalog, blobs, workDir: join(folder, 'work'), nowMs },
+  });
+  await generations.create(`data/${shopSurface}`, 1, mergeDataState({ previous: undefined, manifest, manifestDigest: digest, nowMs: nowMs - 4 * dayMs }));
 }

@@ -60,8 +60,8 @@ export const tellWorkflowId = ({ surface, alert, moment, receiver }: { surface: 
 export const erasureWorkflowId = (id: string) => `erasure/${id}`;
 /** `which` names the alert that asks, or the time; the same alert is looked into once at a time. */
 export const rootCauseWorkflowId = (surface: string, which: string | number) => `root-cause/${surface}/${which}`;
-/** What one look is known by in the ledger and to those who decide: the workflow's id and a part of its run's. */
-export const rootCauseIdOf = ({ workflowId, runId }: { workflowId: string; runId: string }) => `${workflowId}/${runId.slice(0, 8)}`;
+/** What one look is known by in the ledger and to those who decide: the workflow's id and the end of its run's (they all begin alike). */
+export const rootCauseIdOf = ({ workflowId, runId }: { workflowId: string; runId: string }) => `${workflowId}/${runId.slice(-8)}`;
 export const rootCauseWorkflowOf = (id: string) => id.slice(0, id.lastIndexOf('/'));
 /** `work` names quarantine, reason and mend. */
 export const replayWorkflowId = (surface: string, work: string) => `ingest/${surface}/replay-${work.slice(7, 23)}`;
