@@ -7,7 +7,6 @@ import { slicesSql } from '../events/event-columns.ts';
 import { dayIn } from '../windows/days.ts';
 import type { Unit } from './comparable-units.ts';
 import { rowOf } from './count-events.ts';
-import { asOf } from './surface-history.ts';
 
 type Input = {
   state: State;
@@ -33,7 +32,7 @@ export async function countSources({ state, units, data, timeZone, atMs, signal,
   await withDuck({ workDir: undefined, signal }, async (duck) => {
     for (const [unit, { fromMs, toMs }] of units.entries()) {
       const days = daysOf(timeZone, { fromMs, toMs });
-      const slices = (asOf(data, toMs + lagMs, (one) => one.atMs ?? 0)?.slices ?? []).filter(
+      const slices = (data.findLast((one) => (one.atMs ?? 0) <= toMs + lagMs)?.slices ?? []).filter(
         ({ source, day, rows: held }) => source !== undefined && source !== logSource && held > 0 && days.has(day),
       );
       for (const { source, shiftDays } of slices) if ((shiftDays ?? 0) !== 0) shifted.add(source ?? '');
