@@ -189,7 +189,9 @@ export async function createWorkers(input: {
       : { workflowBundle: input.workflowBundle };
   const alone = { ...shared, maxConcurrentActivityTaskExecutions: 1 };
   const optionsOf: Record<Role, () => WorkerOptions[]> = {
-    control: () => [{ ...shared, ...bundle, taskQueue: taskQueues.control, activities: { ...controlActivities(input.context), ...rootCauseActivities(input.context) } }],
+    control: () => [
+      { ...shared, ...bundle, taskQueue: taskQueues.control, activities: { ...controlActivities(input.context), ...rootCauseActivities(input.context) } },
+    ],
     training: () => [{ ...alone, taskQueue: taskQueues.training, activities: trainingActivities(input.context) }],
     'training-gpu': () => [
       { ...alone, taskQueue: taskQueues.trainingGpu, activities: trainingActivities(input.context) },
