@@ -17,7 +17,7 @@ beforeAll(async () => {
   await shop.state.publish({ champion: shop.bad, championRelease: 'release-worse', previousChampion: shop.good, createdAtMs: shop.nowMs });
   const clock = { atMs: shop.nowMs };
   await withReplicaAt(shop, clock, (url) => visitAll([url], clock, { visits: usualVisits, seed: seed + 1 }));
-}, 120_000);
+}, 300_000);
 afterAll(() => closeShop(shop));
 
 const command = () => rootCauseCommand({ env: readEnvironment({}), cwd: shop.folder, now: () => shop.nowMs + hourMs + 60_000 });
