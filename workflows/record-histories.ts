@@ -24,15 +24,11 @@ import {
 import { factorsInterface, trainJob, type TrainOrder } from '../models/contracts/train-job.ts';
 import { findServers } from '../test/servers.ts';
 import { recordWatched } from './record-watched.ts';
-import { recordCauses } from './testing-record-causes.ts';
+import { recordCauses } from './record-causes.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
 import { startGpuWorker } from './testing-gpu.ts';
 
-/*
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer|gpu|watched]`.
- * Records one history of each workflow, and of each way that a release can go, for the replay test: `node workflows/record-histories.ts [story|troubled|again|rivals|people|tuned|trainer|gpu|causes]`.
- * Histories stay when a workflow changes: running workflows of that age must go on.
- */
+/* For the replay test, by the names of `happenings`: `node workflows/record-histories.ts [NAME]`. Histories stay when a workflow changes: what runs must go on. */
 
 const folder = new URL('./histories/', import.meta.url);
 

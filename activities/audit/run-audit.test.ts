@@ -139,7 +139,7 @@ describe('what is held back', () => {
       async ({ context, audit }) => {
         const marks = (source: string, flagged: boolean) => ({
           ...{ surface: 'home', source, by: 'kim', why: 'a test', mode: 'add' as const, nowMs: startMs, operationId: `flags of ${source}` },
-          marks: [{ itemId: 'i1', ...(flagged ? { flags: ['recall'] } : { scores: { harm: 0.1 } }) }],
+          marks: [{ itemId: 'i1', flags: flagged ? ['recall'] : [], scores: Object.fromEntries(flagged ? [] : [['harm', 0.1]]) }],
         });
         const { generations, blobs } = context.state;
         await putMarks({ generations, blobs }, marks('classifier', false));

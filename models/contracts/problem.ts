@@ -1,5 +1,6 @@
 import { gpuProblems } from './gpu-problems.ts';
 import { ledgerProblems } from './ledger-problems.ts';
+import { watchProblems } from './watch-problems.ts';
 
 /**
  * Every error a user can meet: one row each. `status` is the HTTP status (RFC 9457), `exit` the process exit code,
@@ -108,6 +109,7 @@ export const problems = {
       'The certificate that is named says why (`understudy erase certificate`). Work with the data as they are now: retrain, or ingest a source without these people.',
   },
   ...ledgerProblems,
+  ...watchProblems,
   'UND-DIGEST': {
     status: 500,
     exit: 4,
@@ -167,13 +169,6 @@ export const problems = {
   },
   'UND-ALREADY-VOTED': { status: 409, exit: 5, retryable: false, title: 'This person has voted already', remedy: 'A second person must vote.' },
   'UND-NO-REQUEST': { status: 409, exit: 5, retryable: false, title: 'Nothing waits for a decision', remedy: 'Run `understudy status SURFACE`.' },
-  'UND-MEND': {
-    status: 409,
-    exit: 5,
-    retryable: false,
-    title: 'The mend cannot be done',
-    remedy: 'Do what is named by hand, or look again: `understudy root-cause SURFACE`.',
-  },
   'UND-GATE': { status: 422, exit: 6, retryable: false, title: 'A gate refused the candidate', remedy: 'Read the report; the failed gates say why.' },
   'UND-RERUN-DIFFERS': { status: 409, exit: 6, retryable: false, title: 'The rerun differs', remedy: 'The first difference is named.' },
   'UND-LOG-UNAVAILABLE': {
@@ -214,13 +209,6 @@ export const problems = {
     remedy: 'Set MLFLOW_TRACKING_URI, or install Python 3.10 or later with venv or uv.',
   },
   'UND-SERVING': { status: 503, exit: 7, retryable: true, title: 'The serving tier cannot be reached', remedy: 'Start it with `understudy up`.' },
-  'UND-RECEIVER': {
-    status: 502,
-    exit: 7,
-    retryable: true,
-    title: 'Who is to be told of an alert cannot be reached',
-    remedy: 'Look at UNDERSTUDY_ALERT_WEBHOOK and UNDERSTUDY_ALERTMANAGER_URL of the workers, and at what answers there. It is tried again until it takes it.',
-  },
   'UND-SETUP': {
     status: 500,
     exit: 7,

@@ -3,7 +3,18 @@ import { recommendRequest, recommendResponse } from '../../models/contracts/slat
 import { embeddingsRequest, embeddingsResponse, similarRequest, similarResponse } from '../../models/contracts/embedding-set.ts';
 import { flagsRequest } from '../../models/contracts/flag.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
-import { alertsAnswer, aliveAnswer, drainAnswer, eventsAnswer, flagsAnswer, forgetAnswer, readinessAnswer, schemasAnswer, sealAnswer, surfaceAnswer } from './answers.ts';
+import {
+  alertsAnswer,
+  aliveAnswer,
+  drainAnswer,
+  eventsAnswer,
+  flagsAnswer,
+  forgetAnswer,
+  readinessAnswer,
+  schemasAnswer,
+  sealAnswer,
+  surfaceAnswer,
+} from './answers.ts';
 import { eventBatch } from './events.ts';
 import { drainRequest, forgetRequest, sealRequest } from './operations.ts';
 
@@ -159,7 +170,7 @@ export const routes = {
     access: 'admin',
     answer: { description: 'Newest first, surface by surface', schema: alertsAnswer },
     problems: ['UND-UNAUTHORIZED'],
-    },
+  },
   drain: {
     method: 'post',
     path: '/v1/admin/drain',
