@@ -68,7 +68,7 @@ async function openWatched(receivers: { webhook: string | null; alertmanager: st
 }
 
 const traffic = ({ stateDir, surface }: World, span: { fromMs: number; toMs: number; broken?: { fallbackShare: number } }) =>
-  logTraffic({ stateDir, surface, slatesAnHour: 40, seed: seed + span.fromMs / hourMs, ...span });
+  logTraffic({ stateDir, surface, slatesAnHour: 20, seed: seed + span.fromMs / hourMs, ...span });
 
 async function look({ client, surface }: World): Promise<WatchLook> {
   const workflowId = watchWorkflowId(surface);
@@ -88,11 +88,11 @@ it('what breaks gives one alert, of which a receiver that was down hears once, a
   expect(first.receivers).toEqual(['webhook', 'alertmanager']);
   const id = first.opened[0]?.alert ?? '';
   expect(id).toMatch(/^fallback-popularity-up-/);
-  await expect.poll(() => webhook.told, { timeout: 30_000 }).toHaveLength(1);
+  await expect.poll(() => webhook.told, { timeout: 60_000 }).toHaveLength(1);
   expect(webhook.calls()).toBe(3);
   expect(webhook.told[0]).toMatchObject({ path: '/hook', key: `${world.surface}/${id}/opened` });
   expect(webhook.told[0]?.body.text).toContain('slates that a lower rung answered, rung popularity');
-  await expect.poll(() => alertmanager.told, { timeout: 30_000 }).toHaveLength(1);
+  await expect.poll(() => alertmanager.told, { timeout: 60_000 }).toHaveLength(1);
   expect(alertmanager.told[0]?.path).toBe('/api/v2/alerts');
 
   // It lasts: nobody hears of it again, however often it is looked at.
@@ -109,9 +109,9 @@ it('what breaks gives one alert, of which a receiver that was down hears once, a
   await traffic(world, { fromMs: from, toMs: from + 8 * hourMs });
   expect(await look(world)).toMatchObject({ opened: [], closed: [id] });
   await expect
-    .poll(() => webhook.told.map(({ key }) => key), { timeout: 30_000 })
+    .poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 })
     .toEqual([`${world.surface}/${id}/opened`, `${world.surface}/${id}/resolved`]);
-  await expect.poll(() => alertmanager.told, { timeout: 30_000 }).toHaveLength(2);
+  await expect.poll(() => alertmanager.told, { timeout: 60_000 }).toHaveLength(2);
   expect((await readAlerts(world.state.generations, world.surface)).map(({ state }) => state)).toEqual(['resolved']);
   expect((await world.ledger()).filter(({ by }) => by === 'watch').map(({ action }) => action)).toEqual(['alert-opened', 'alert-resolved']);
 });
@@ -128,7 +128,7 @@ it('nobody is told while a silence holds, and whoever is to know is told when it
   const id = (await look(world)).opened[0]?.alert;
   expect(webhook.told).toEqual([]);
   clock.nowMs += 2_000;
-  await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 30_000 }).toEqual([`${world.surface}/${id}/opened`]);
+  await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 }).toEqual([`${world.surface}/${id}/opened`]);
   expect((await world.ledger()).map(({ action }) => action)).toContain('alert-silenced');
 });
 
@@ -144,7 +144,7 @@ it('a worker that is killed while it tells somebody loses nothing', async () => 
   const surface = await registerTiny(state, { watch: { signals: ['fallback'], weeks: 4 } });
   // The workers' clock is this machine's.
   const now = Math.floor((Date.now() - 6 * 60_000) / hourMs) * hourMs;
-  const of = { stateDir, surface, slatesAnHour: 40, seed };
+  const of = { stateDir, surface, slatesAnHour: 20, seed };
   await logTraffic({ ...of, fromMs: now - 5 * weekMs, toMs: now - 6 * hourMs });
   await logTraffic({ ...of, seed: seed + 1, fromMs: now - 6 * hourMs, toMs: now + hourMs, broken: { fallbackShare: 0.8 } });
   const env = { ...process.env, UNDERSTUDY_ALERT_WEBHOOK: webhook.url };
@@ -159,7 +159,7 @@ it('a worker that is killed while it tells somebody loses nothing', async () => 
     args: [{ surface }],
   });
   expect(look.opened).toHaveLength(1);
-  await expect.poll(() => webhook.calls(), { timeout: 30_000 }).toBe(1);
+  await expect.poll(() => webhook.calls(), { timeout: 60_000 }).toBe(1);
   process.kill(first.pid() ?? 0, 'SIGKILL');
   isSilent = false;
   const second = await startWorker({ ...surroundings, env, role: 'control', addresses });
