@@ -22,7 +22,7 @@ import { writeQuality } from './write-quality.ts';
  * `npm run bench -- gpu [--quick] [--torch]`: training on this machine's GPU beside the CPU, and with `--torch` (6 GB) PyTorch; only where it is named, for most have none.
  * `npm run bench -- attribution [--check] [--quick]`: causes found by ours and by published methods, as docs/attribution.md; only where it is named.
  * `npm run bench -- root-cause [--check] [--quick]`: how often root-cause analysis is right, as docs/root-cause.md; only where it is named.
- * `npm run bench -- watch [--quick]`: false alarms of quiet surfaces and time to detection of planted faults, as docs/watch.md; only where it is named.
+ * `npm run bench -- watch [--quick] [--only false-alarms|detection]`: false alarms of quiet surfaces and time to detection of planted faults, as docs/watch.md; only where it is named.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -94,5 +94,5 @@ if (positionals.includes('root-cause')) {
   say(stale.length > 0 ? `docs/root-cause.md is stale: ${stale.join(', ')}` : 'root-cause: done');
   if (stale.length > 0) process.exitCode = 1;
 }
-if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores (${machine.cpu})`, quick: values.quick, say });
+if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores (${machine.cpu})`, quick: values.quick, only: values.only, say });
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Detection, detect, simulateWatch } from '../experiments/watch/simulate-watch.ts';
 import { type Fault, faults, signalOf } from '../experiments/watch/simulated-traffic.ts';
@@ -43,25 +43,40 @@ const faultHours: Record<Fault, number> = {
   'client-falls-silent': 168,
 };
 
-/** Simulates quiet surfaces and broken ones and writes docs/watch.md and docs/watch.json; with `quick` a part of it, and nothing is written. */
-export function benchWatch({ machine, quick, say }: { machine: string; quick: boolean; say: (line: string) => void }): WatchBench {
-  const results: WatchBench = { machine, falseAlarmsAsked: asked, falseAlarms: [], detection: [] };
-  for (const cell of quiet) {
-    const found = falseAlarms(quick ? { ...cell, surfaces: 4 } : cell);
-    results.falseAlarms.push(found);
-    say(`${cell.slatesAnHour} slates an hour, ${cell.weeks} weeks, growth ${cell.growth}: ${found.perMonth.toFixed(2)} alarms a month`);
-  }
-  for (const fault of faults) {
-    for (const slatesAnHour of volumes) {
-      const found = detection(fault, slatesAnHour, quick ? 2 : 12);
-      results.detection.push(found);
-      say(`${fault} at ${slatesAnHour}: ${found.found} of ${found.runs}, median ${found.median ?? '-'} h`);
-    }
-  }
+type Wanted = { machine: string; quick: boolean; only: readonly string[]; say: (line: string) => void };
+
+/**
+ * Simulates quiet surfaces and broken ones and writes docs/watch.md and docs/watch.json; with `quick` a part of it, and nothing is written.
+ * @param only `false-alarms` or `detection`, the other standing as it was; empty: both
+ */
+export function benchWatch({ machine, quick, only, say }: Wanted): WatchBench {
+  const isWanted = (part: string) => only.length === 0 || only.includes(part);
+  const written = only.length === 0 ? null : (JSON.parse(readFileSync(join(docs, 'watch.json'), 'utf8')) as WatchBench);
+  const falseAlarmCells = isWanted('false-alarms') ? measureFalseAlarms(quick, say) : (written?.falseAlarms ?? []);
+  const found = isWanted('detection') ? measureDetection(quick, say) : (written?.detection ?? []);
+  const results: WatchBench = { machine, falseAlarmsAsked: asked, falseAlarms: falseAlarmCells, detection: found };
   if (quick) return results;
   writeFileSync(join(docs, 'watch.json'), `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(join(docs, 'watch.md'), renderWatch(results));
   return results;
+}
+
+function measureFalseAlarms(quick: boolean, say: (line: string) => void): FalseAlarms[] {
+  return quiet.map((cell) => {
+    const found = falseAlarms(quick ? { ...cell, surfaces: 4 } : cell);
+    say(`${cell.slatesAnHour} slates an hour, ${cell.weeks} weeks, growth ${cell.growth}: ${found.perMonth.toFixed(2)} alarms a month`);
+    return found;
+  });
+}
+
+function measureDetection(quick: boolean, say: (line: string) => void): Found[] {
+  return faults.flatMap((fault) =>
+    volumes.map((slatesAnHour) => {
+      const found = detection(fault, slatesAnHour, quick ? 2 : 12);
+      say(`${fault} at ${slatesAnHour}: ${found.found} of ${found.runs}, median ${found.median ?? '-'} h`);
+      return found;
+    }),
+  );
 }
 
 function falseAlarms(cell: Quiet): FalseAlarms {
