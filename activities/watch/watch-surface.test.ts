@@ -162,5 +162,5 @@ it('whoever dies between two writes of a look is made up for by the next try, an
   expect(await watchSurface(contextOf(state, begin + afterMs), { surface, look: 'second' })).toMatchObject({ opened: [] });
   expect(await latestWatch(state.generations, surface)).toMatchObject({ generation: 1 });
   expect(await readAlerts(state.generations, surface)).toHaveLength(1);
-  expect((await readLedger(state.generations, surface)).map(({ action }) => action)).toEqual(['alert-opened']);
+  expect((await readLedger(state.generations, surface)).map(({ action }) => action).filter((action) => action.startsWith('alert'))).toEqual(['alert-opened']);
 });
