@@ -1,18 +1,34 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, sleep, startChild, WorkflowIdReusePolicy, workflowInfo } from '@temporalio/workflow';
-import type { AlertMoment, AlertNotice, Told, WatchLook } from '../models/contracts/alert.ts';
-import { tellWorkflowId } from '../models/contracts/messages.ts';
+import type { AlertMoment, AlertNotice, OpenedAlert, Told, WatchLook } from '../models/contracts/alert.ts';
+import { rootCauseWorkflowId, tellWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { outward, patient } from './proxies.ts';
 
 /** One look at a surface. Its schedule starts it each hour. Whoever is to be told is told by workflows of their own: one that is not there holds up no look. */
 export async function watch({ surface }: { surface: string }): Promise<WatchLook> {
   const look = await patient.watchSurface({ surface, look: workflowInfo().runId });
+  const [first] = look.opened;
+  if (first !== undefined) await lookForCause(surface, first);
   const moments: readonly [AlertMoment, string[]][] = [
     ['opened', look.opened.map(({ alert }) => alert)],
     ['resolved', look.closed],
   ];
   for (const [moment, alerts] of moments) for (const alert of alerts) for (const receiver of look.receivers) await tell({ surface, alert, moment, receiver });
   return look;
+}
+
+/** Alerts that open together are looked into together: the first one asks, and all name the workflow. */
+async function lookForCause(surface: string, { alert, signal, fromMs, toMs }: OpenedAlert): Promise<void> {
+  try {
+    await startChild(workflowNames.rootCause, {
+      workflowId: rootCauseWorkflowId(surface, alert),
+      args: [{ surface, alert, signal, promotion: null, fromMs, toMs, by: 'watch' }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
 }
 
 async function tell(notice: AlertNotice): Promise<void> {

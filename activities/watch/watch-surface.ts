@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type WatchRules, watchDefaults } from '../../models/contracts/charter-watch.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { Alert } from '../../models/contracts/alert.ts';
+import { rootCauseWorkflowId } from '../../models/contracts/messages.ts';
 import { type DetectorState, type MeasuredHour, signals } from '../../models/contracts/signal.ts';
 import { type WatchFits, type WatchState, watchFits } from '../../models/contracts/watch-state.ts';
 import { describeAlert } from '../../experiments/watch/describe-alert.ts';
@@ -62,7 +63,7 @@ export async function lookAtSurface(state: State, { surface, look, atMs, signal 
     hours,
     fits: null,
     detectors: [...judged.detectors.values()],
-    opened: judged.opened,
+    opened: judged.opened.map((one) => ({ ...one, workflowId: rootCauseWorkflowId(surface, judged.opened[0]?.id ?? one.id) })),
     closed: judged.closed,
   };
   return { state: next, fits: judged.fits, histories, clock: weekClock(charter.timeZone), weeks: rules.weeks };
