@@ -5,8 +5,8 @@ import { keyInForceOf, ledgerTexts, signerFor } from './ledger.ts';
 import { consistencyProof, inclusionProof, leafHash, treeHead } from './merkle.ts';
 
 const seriesOf = (surface: string) => `ledger-checkpoint/${surface}`;
-/** Another checkpoint is due behind so many entries, or so long after the one before, whichever is sooner. */
-const due = { entries: 50, afterMs: 86_400_000 } as const;
+/** Another checkpoint is due behind so many entries, which a release has, or so long after the one before, whichever is sooner. */
+const due = { entries: 10, afterMs: 86_400_000 } as const;
 
 export async function listCheckpoints(generations: GenerationStore, surface: string): Promise<LedgerCheckpoint[]> {
   const series = seriesOf(surface);

@@ -97,7 +97,7 @@ function shownOf({ items, scores, propensities, exploration }: SlateRecord): Exp
 }
 
 function decisionOf({ sequence, action, by, atMs, detail }: LedgerEntry): Decision {
-  const why = String(detail.message ?? detail.why ?? detail.reason ?? '');
+  const why = String(detail.message ?? detail.why ?? detail.reason ?? detail.outcome ?? '');
   return { record: sequence, action, by, atMs, why, evidence: typeof detail.evidence === 'string' ? detail.evidence : null };
 }
 

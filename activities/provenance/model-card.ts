@@ -54,13 +54,15 @@ function purposeSection({ charter, charterDigest }: CardSource): Section {
       ['surface', title],
       ['owners', owners.join(', ')],
       ['objective', objective],
-      ['reward', `${weights.join(', ')}; within ${(reward.attributionMs / 3_600_000).toFixed(1)} h, at most ${reward.capPerUnit} of a person`],
+      ['reward', `${weights.join(', ')}; within ${span(reward.attributionMs)}, at most ${reward.capPerUnit} of a person`],
       ['bought items', repeatPolicy === 'allow' ? 'may be shown again' : 'are not shown again'],
       ['scope', `${scope.inStockOnly ? 'in stock only' : 'out of stock too'}${excluded.length === 0 ? '' : `, without ${excluded.join(', ')}`}`],
       ['charter', charterDigest],
     ],
   };
 }
+
+const span = (ms: number): string => (ms < 3_600_000 ? `${ms / 1000} s` : `${Number((ms / 3_600_000).toFixed(2))} h`);
 
 function gatesSection({ report, reportDigest }: CardSource): Section {
   return {
@@ -76,7 +78,7 @@ function metricsSection({ report }: CardSource): Section {
   const names = Object.keys(report.metrics).sort();
   return {
     title: 'Measured on what came after',
-    note: `On ${report.users} users, ${report.champion === null ? 'without a champion to compare with' : `beside the champion ${report.champion.slice(0, 19)}…`}; intervals of 95 %.`,
+    note: `On ${report.users} users, ${report.champion === null ? 'without a champion to compare with' : `beside the champion ${report.champion.slice(0, 19)}…`}, with intervals by user.`,
     table: {
       head: ['metric', 'candidate', 'champion', 'lift'],
       rows: names.map((name) => [name, shown(report.metrics[name]), shown(report.championMetrics?.[name]), shown(report.lift?.[name])]),
