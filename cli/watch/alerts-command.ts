@@ -9,7 +9,7 @@ import { signalText, sparkline } from '../../experiments/watch/describe-alert.ts
 import type { Alert, Silence } from '../../models/contracts/alert.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { readAlerts, silenceAlert, silenceOf } from '../../stores/alerts.ts';
-import { type CommandContext, stateDirectory } from '../environment.ts';
+import { type CommandContext, signingKeysOf, stateDirectory } from '../environment.ts';
 import { someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit } from '../output.ts';
 
@@ -59,7 +59,7 @@ function silenceCommand(context: CommandContext): Command {
     .option('--json', 'one JSON document on stdout')
     .action(async (id: string, options: Options & { by: string; why: string; until: string }, command: Command) => {
       const { state: stateDir, json } = command.optsWithGlobals<Options>();
-      const state = openState(stateDirectory(context, stateDir));
+      const state = openState(stateDirectory(context, stateDir), undefined, signingKeysOf(context.env));
       const found = await oneAlert(state, { id, nowMs: context.now() });
       const untilMs = timeOf(options.until, context.now());
       const silence = await silenceAlert(state.generations, found, { by: options.by, why: options.why, untilMs, nowMs: context.now() });
