@@ -3,8 +3,9 @@ import type { AuditItem } from '../../../models/contracts/audit.ts';
 import { readLedger } from '../../../stores/ledger.ts';
 import type { AuditInput, SectionCheck } from '../section.ts';
 
-/** Whoever writes entries that is no person. */
-const machines = new Set(['release', 'retention', 'audit', 'schedule', 'reconciler', 'bootstrap', 'understudy', 'watch', 'root-cause', 'escalation']);
+/** Whoever writes entries that is no person; runs and workflows do by their ids, which have a slash. */
+const machines = new Set(['release', 'retention', 'audit', 'schedule', 'bootstrap', 'understudy', 'watch', 'root-cause', 'escalation', 'charter']);
+const isMachine = (by: string): boolean => machines.has(by) || by.includes('/');
 
 /** Who did something since the last audit, and what would be needed to prove it. */
 export const access: SectionCheck = {
@@ -18,7 +19,7 @@ export const access: SectionCheck = {
 async function strangers({ context, surface, charter, sinceMs }: AuditInput): Promise<AuditItem> {
   const known = new Set([...charter.owners, ...charter.release.approvers.map(({ name }) => name)]);
   const entries = (await readLedger(context.state.generations, surface)).filter(({ atMs }) => sinceMs === null || atMs >= sinceMs);
-  const others = [...new Set(entries.map(({ by }) => by).filter((by) => !known.has(by) && !machines.has(by)))].sort();
+  const others = [...new Set(entries.map(({ by }) => by).filter((by) => !known.has(by) && !isMachine(by)))].sort();
   return countItem({
     id: 'access/strangers',
     claim: 'Only owners and approvers of the charter did something that is in the ledger',
