@@ -31,7 +31,7 @@ export async function objectionTo(context: Where, { surface, mend, facts }: Abou
     case 'rebuild-window':
       return (await state.generations.latest(`data/${surface}`)) === undefined ? 'the surface has no data to train on' : null;
     case 'block-items':
-      return 'items are blocked by the scope of the charter (`scope.excludeItems`): change it, and start again';
+      return 'who is to say so is a person: `understudy flags set ITEM`, where the charter has guardrails, or `scope.excludeItems` of the charter';
   }
 }
 
