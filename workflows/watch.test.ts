@@ -12,7 +12,7 @@ import { runDirectory } from '../cli/system/pid-file.ts';
 import { startWorker } from '../cli/system/start-own.ts';
 import { startTemporal } from '../cli/system/start-servers.ts';
 import type { WatchLook } from '../models/contracts/alert.ts';
-import { taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
+import { rootCauseWorkflowId, taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { readAlerts, silenceAlert } from '../stores/alerts.ts';
 import { openWorld, type World } from './testing.ts';
 
@@ -113,7 +113,14 @@ it('what breaks gives one alert, of which a receiver that was down hears once, a
     .toEqual([`${world.surface}/${id}/opened`, `${world.surface}/${id}/resolved`]);
   await expect.poll(() => alertmanager.told, { timeout: 60_000 }).toHaveLength(2);
   expect((await readAlerts(world.state.generations, world.surface)).map(({ state }) => state)).toEqual(['resolved']);
-  expect((await world.ledger()).filter(({ by }) => by === 'watch').map(({ action }) => action)).toEqual(['alert-opened', 'alert-resolved']);
+  const entries = async (begins: string) => (await world.ledger()).filter(({ action }) => action.startsWith(begins));
+  expect((await entries('alert-')).map(({ action }) => action)).toEqual(['alert-opened', 'alert-resolved']);
+  // Its cause was looked for, once.
+  const workflowId = rootCauseWorkflowId(world.surface, id);
+  expect((await readAlerts(world.state.generations, world.surface))[0]).toMatchObject({ workflowId });
+  await expect
+    .poll(async () => (await entries('root-cause-opened')).map(({ releaseId }) => releaseId?.startsWith(workflowId)), { timeout: 60_000 })
+    .toEqual([true]);
 });
 
 it('nobody is told while a silence holds, and whoever is to know is told when it ends and the trouble does not', async () => {
