@@ -87,7 +87,7 @@ export const inServing: Fault[] = [
   },
   {
     cause: 'latency',
-    what: 'answers that take a third of a second longer, as they would be logged',
+    what: 'answers that take three seconds longer, as they would be logged',
     async plant(shop) {
       const same = await copyOf(shop, `${basename(shop.stateDir)}-quick`);
       onTestFinished(() => rm(same.stateDir, { recursive: true, force: true, maxRetries: 5 }));
@@ -95,7 +95,7 @@ export const inServing: Fault[] = [
       await writeLog(
         shop,
         'slates',
-        (await hourOf<SlateRecord>(same, 'slates')).map((slate) => ({ ...slate, latencyMs: slate.latencyMs + 333 })),
+        (await hourOf<SlateRecord>(same, 'slates')).map((slate) => ({ ...slate, latencyMs: slate.latencyMs + 3_000 })),
       );
       await writeLog(shop, 'events', await hourOf(same, 'events'));
     },
