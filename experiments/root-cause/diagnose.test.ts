@@ -63,6 +63,8 @@ describe('diagnose', () => {
     expect(found.suspects).toEqual([]);
     expect([found.layer, found.mend, found.change]).toEqual([null, null, null]);
     expect(found.notLookedAt.length).toBeGreaterThan(15);
+    const model = { ...(facts.model as NonNullable<typeof facts.model>), window: [] };
+    expect(diagnose({ ...facts, model }).notLookedAt.map(({ cause }) => cause)).toEqual(['bad-window']);
   });
 
   it('with a week or less before the incident only names what tells for itself', () => {

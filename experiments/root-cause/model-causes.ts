@@ -71,7 +71,7 @@ const coldShare: Examine = (look) => {
 /** A champion that has stood for longer did no harm by its window before. */
 const badWindow: Examine = (look) => {
   const { model, units } = look.facts;
-  if (model === null) return unknown('bad-window', 'there is no champion whose window could be looked at');
+  if (model === null || model.window.length === 0) return unknown('bad-window', 'there is no champion whose window could be looked at');
   const broken = model.window.filter(
     ({ rows, usual, quarantined }) => (usual !== null && rows < 0.5 * usual) || (rows + quarantined > 0 && quarantined / (rows + quarantined) > 0.25),
   );
