@@ -52,7 +52,7 @@ it('shows how signals stand, what is open, and lets it be silenced', { timeout: 
     ['alert-opened', 'watch'],
     ['alert-silenced', 'sre'],
   ]);
-  expect(await alerts('show', `${surface}/${id}`, '--html', 'alert.html')).toContain('looked into by nobody');
+  expect(await alerts('show', `${surface}/${id}`, '--html', 'alert.html')).toContain(`looked into by root-cause/${surface}/${id}`);
   expect(await readFile(join(stateDir, 'alert.html'), 'utf8')).toMatch(/<svg[\s\S]*<polygon[\s\S]*a lower rung answered/);
   await expect(alerts('silence', id, '--by', 'sre', '--why', 'x', '--until', '2020-01-01T00:00:00Z')).rejects.toMatchObject({ code: 'UND-INPUT' });
   await expect(alerts('show', 'nothing')).rejects.toMatchObject({ code: 'UND-NOT-FOUND' });
