@@ -1,4 +1,5 @@
 import type { AuditActivities } from '../models/contracts/audit.ts';
+import type { EscalationActivities } from '../models/contracts/escalation.ts';
 import type { AmongDecision, CanaryDecision } from '../models/contracts/canary.ts';
 import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteResult } from '../models/contracts/release.ts';
 import type { TrainingStart } from '../models/contracts/recipe.ts';
@@ -244,7 +245,7 @@ export type CertifiedErasure = { done: boolean; found: string[]; surfaces: strin
 export type RetentionResult = { surface: string; certificate: string; removed: Record<string, number>; days: number; blobs: number };
 
 /** Two sets, since training and evaluation may run on machines of their own. */
-export interface ControlActivities extends PlacingActivities, AuditActivities, WatchActivities {
+export interface ControlActivities extends PlacingActivities, AuditActivities, WatchActivities, EscalationActivities {
   ingestSource(input: IngestRequest): Promise<IngestResult>;
   ingestEventLog(input: { surface: string; charter: string | null }): Promise<IngestResult>;
   replayQuarantine(input: ReplayRequest): Promise<IngestResult>;

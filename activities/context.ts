@@ -54,6 +54,8 @@ export type Context = {
   submit: (submission: CandidateSubmission) => Promise<void>;
   /** Is a workflow of this id under way? */
   isRunning: (workflowId: string) => Promise<boolean>;
+  /** Starts the workflow of a report that was filed, unless it has one. */
+  startReport: (of: { surface: string; id: string }) => Promise<void>;
   /** Keys of approvers by name: an approver with a key must sign. */
   approverKeys: Readonly<Record<string, string>>;
   /** Bearer key of the serving tier's admin routes, where it has one. */
@@ -68,6 +70,8 @@ export type Context = {
   gpu?: GpuSource;
   /** Who is told of alerts; absent where nobody is. */
   alerts?: AlertReceivers;
+  /** Takes what is said to whoever answers reports; absent where nobody is told. */
+  reportWebhook?: string | undefined;
   /** Ed25519, PKCS #8: certificates are signed by it. What goes into the ledgers is signed by the key of `state`. */
   signingKey: string | null;
   log: (line: string) => void;

@@ -7,6 +7,7 @@ import { kafkaOf, logVariables } from '../stores/kafka/kafka-environment.ts';
 import { requireLedgerKeys } from '../stores/ledger.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
+import { reportVariables } from './escalation/report-webhook.ts';
 import { temporalRequests } from './temporal-requests.ts';
 import { dataConverterOf } from './payload-codec.ts';
 import { payloadKey, temporalConnection, temporalVariables } from './temporal-connection.ts';
@@ -57,6 +58,7 @@ const environment = z.object({
   /** The key that takes over, while it does: ledgers that it was handed already are signed by it. */
   UNDERSTUDY_NEXT_SIGNING_KEY: z.string().min(1).optional(),
   ...alertVariables,
+  ...reportVariables,
 });
 
 const ledgerKeys = (env: z.output<typeof environment>): string[] =>
@@ -81,6 +83,7 @@ async function main(): Promise<void> {
     trainingThreads: env.UNDERSTUDY_TRAINING_THREADS,
     signingKey: env.UNDERSTUDY_SIGNING_KEY ?? null,
     alerts: alertReceiversOf(env),
+    reportWebhook: env.UNDERSTUDY_REPORT_WEBHOOK,
     ...(env.UNDERSTUDY_ROLES.includes('training-gpu') ? { gpu: await findGpu() } : {}),
     log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   };

@@ -8,6 +8,11 @@ import type { ControlActivities, TrainingActivities } from './api.ts';
 import type { Context } from './context.ts';
 import { followUpFindings } from './audit/follow-up.ts';
 import { runAudit } from './audit/run-audit.ts';
+import { blockItem, liftBlock } from './escalation/block-item.ts';
+import { openReport } from './escalation/open-report.ts';
+import { missDeadline, takeReportStep } from './escalation/take-step.ts';
+import { tellOwner } from './escalation/tell-owner.ts';
+import { watchInbox } from './escalation/watch-inbox.ts';
 import { ingestEventLog } from './events/ingest-event-log.ts';
 import { ingestSource } from './events/ingest-source.ts';
 import { replayQuarantine } from './events/replay-quarantine.ts';
@@ -80,6 +85,12 @@ export function controlActivities(context: Context): ControlActivities {
     compareRerun: (input) => compareRerun(context, input),
     watchSurface: (input, beat) => watchSurface(context, input, beat),
     tellReceiver: (input) => tellReceiver(context, input),
+    openReport: (input) => openReport(context, input),
+    blockItem: (input) => blockItem(context, input),
+    liftBlock: (input) => liftBlock(context, input),
+    missDeadline: (input) => missDeadline(context, input),
+    takeReportStep: (input) => takeReportStep(context, input),
+    tellOwner: (input) => tellOwner(context, input),
   });
 }
 
@@ -202,9 +213,11 @@ export async function createWorkers(input: {
   for (const role of input.roles) for (const options of optionsOf[role]()) workers.push(await Worker.create(options));
   return {
     run: async () => {
+      const inbox = input.roles.includes('control') ? watchInbox(input.context) : undefined;
       try {
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
+        await inbox?.close();
         await connection.close();
       }
     },

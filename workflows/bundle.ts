@@ -1,6 +1,7 @@
 /** Everything the worker runs. Temporal takes one module; this is its list, not a barrel to import from. */
 export { audit, auditFollowUp } from './audit.ts';
 export { erasure } from './erasure.ts';
+export { escalation } from './escalation.ts';
 export { ingest } from './ingest.ts';
 export { release } from './release/release.ts';
 export { retention } from './retention.ts';

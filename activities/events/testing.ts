@@ -45,6 +45,7 @@ export function benchContext(root: string, change: Partial<Context> = {}): Conte
     now: () => Date.UTC(2026, 2, 20, 12),
     submit: elsewhere,
     isRunning: elsewhere,
+    startReport: elsewhere,
     approverKeys: {},
     servingKey: null,
     pseudonymKey: null,

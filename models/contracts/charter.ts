@@ -6,6 +6,7 @@ import { candidate } from './charter-candidate.ts';
 import { charterAssumption } from './assumption.ts';
 import { auditRules } from './charter-audit.ts';
 import { watchRules } from './charter-watch.ts';
+import { escalationRules } from './charter-escalation.ts';
 import { dataSetRule } from './data-set-rule.ts';
 import { eventKinds } from './event.ts';
 import { fairnessRules } from './fairness.ts';
@@ -233,6 +234,8 @@ const fields = z.strictObject({
   assumptions: z.array(charterAssumption).default([]),
   /** By itself: an audit a month. */
   audit: auditRules.optional(),
+  /** Who answers reports, and until when; by itself: the owners. */
+  escalation: escalationRules.optional(),
   seed: z.number().int().min(0).max(0x7fffffff).default(1),
 });
 

@@ -21,6 +21,7 @@ export const workflowNames = {
   watch: 'watch',
   tellAlert: 'tellAlert',
   rootCause: 'rootCause',
+  escalation: 'escalation',
 } as const;
 
 export const releaseMessages = {
@@ -33,6 +34,8 @@ export const releaseMessages = {
 
 /** `decide` is an update, and a signal of the same name, as that of a release. */
 export const rootCauseMessages = { decide: 'decide', status: 'status' } as const;
+/** An update: what somebody does about a report. */
+export const reportStepUpdate = 'step';
 
 export const statusQuery = 'status';
 
@@ -57,6 +60,8 @@ export const watchWorkflowId = (surface: string) => `watch/${surface}`;
 /** Each receiver is told of each moment of an alert once. */
 export const tellWorkflowId = ({ surface, alert, moment, receiver }: { surface: string; alert: string; moment: string; receiver: string }) =>
   `tell/${surface}/${alert}/${moment}/${receiver}`;
+/** One a report. */
+export const escalationWorkflowId = (surface: string, id: string) => `escalation/${surface}/${id}`;
 export const erasureWorkflowId = (id: string) => `erasure/${id}`;
 /** `which` names the alert that asks, or the time; the same alert is looked into once at a time. */
 export const rootCauseWorkflowId = (surface: string, which: string | number) => `root-cause/${surface}/${which}`;
