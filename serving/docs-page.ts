@@ -45,7 +45,12 @@ ${codes.map((code) => `<tr><td>${problems[code].status}</td><td><code>${code}</c
 }
 
 function section(route: RouteInfo, url: string): string {
-  const access = { open: '', key: '<span class="tag">key, where the tier has keys</span>', admin: '<span class="tag">admin key</span>' }[route.access];
+  const access = {
+    open: '',
+    report: '<span class="tag">key, or one for reports alone, where the tier has keys</span>',
+    key: '<span class="tag">key, where the tier has keys</span>',
+    admin: '<span class="tag">admin key</span>',
+  }[route.access];
   const fields = route.body === undefined ? '' : table('Body', jsonSchema(route.body.schema) as Schema);
   const entry = route.entry === undefined ? '' : alternatives(route.entry.name, jsonSchema(route.entry.schema) as Schema);
   const answer = route.answer.schema === undefined ? '' : table('Answer', jsonSchema(route.answer.schema, 'output') as Schema);

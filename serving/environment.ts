@@ -4,6 +4,16 @@ import { inputError } from '../models/contracts/problem.ts';
 import { kafkaOf, logVariables } from '../stores/kafka/kafka-environment.ts';
 import type { KafkaSettings } from '../stores/kafka/kafka-settings.ts';
 
+const keyList = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((key) => key.trim())
+      .filter((key) => key !== ''),
+  );
+
 const schema = z.object({
   /** The state directory, shared with the pipeline. */
   UNDERSTUDY_STATE: z.string().min(1).default('.understudy'),
@@ -16,15 +26,9 @@ const schema = z.object({
     .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, dots and dashes, at most 63')
     .optional(),
   /** Bearer keys, with commas between. */
-  UNDERSTUDY_KEYS: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((key) => key.trim())
-        .filter((key) => key !== ''),
-    ),
+  UNDERSTUDY_KEYS: keyList,
+  /** Bearer keys that are for reports alone, such as of a form; of use where there are UNDERSTUDY_KEYS. */
+  UNDERSTUDY_REPORTER_KEYS: keyList,
   UNDERSTUDY_ADMIN_KEY: z.string().min(1).optional(),
   /** By which people are known on surfaces whose charters ask for keyed pseudonyms. */
   UNDERSTUDY_PSEUDONYM_KEY: z.string().min(32).optional(),
@@ -42,6 +46,7 @@ export type ServingEnvironment = {
   port: number;
   replica: string;
   keys: string[];
+  reporterKeys: string[];
   adminKey: string | null;
   pseudonymKey: string | null;
   workers: number;
@@ -67,6 +72,7 @@ export function readServingEnvironment(env: Readonly<Record<string, string | und
         .replaceAll(/[^a-z0-9.-]/g, '-')
         .slice(0, 40)}`,
     keys: value.UNDERSTUDY_KEYS,
+    reporterKeys: value.UNDERSTUDY_REPORTER_KEYS,
     adminKey: value.UNDERSTUDY_ADMIN_KEY ?? null,
     pseudonymKey: value.UNDERSTUDY_PSEUDONYM_KEY ?? null,
     workers: value.UNDERSTUDY_MODEL_THREADS,

@@ -29,6 +29,7 @@ export function openApiDocument({ version, url, locks }: { version: string; url:
     components: {
       securitySchemes: {
         key: { type: 'http', scheme: 'bearer', description: 'One of the keys of the tier, where it has some' },
+        reporter: { type: 'http', scheme: 'bearer', description: 'A key for reports alone, where the tier has some' },
         admin: { type: 'http', scheme: 'bearer', description: 'The admin key' },
       },
       schemas: {
@@ -58,7 +59,7 @@ function operation(name: string, route: RouteInfo, locks: Locks): JsonObject {
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: bodySchema(route), example: route.body.example } } } }),
     responses: {
-      200: { description: route.answer.description, content },
+      [route.answer.status ?? 200]: { description: route.answer.description, content },
       ...Object.fromEntries(also),
       ...problemResponses(route.problems.filter((code) => code !== 'UND-UNAUTHORIZED' || securityOf(route.access, locks).length > 0)),
       default: { description: 'Anything else, as a problem', content: problemContent },
@@ -69,7 +70,8 @@ function operation(name: string, route: RouteInfo, locks: Locks): JsonObject {
 /** Any one of the list will do; an empty list: nobody is asked for a key. */
 function securityOf(access: RouteInfo['access'], locks: Locks): JsonObject[] {
   if (access === 'admin') return locks.admin ? [{ admin: [] }] : [];
-  return access === 'key' && locks.key ? [{ key: [] }, { admin: [] }] : [];
+  if (access === 'open' || !locks.key) return [];
+  return [...(access === 'report' ? [{ reporter: [] }] : []), { key: [] }, { admin: [] }];
 }
 
 function bodySchema({ body, entry }: RouteInfo): JsonObject {

@@ -27,6 +27,7 @@ import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
 import { flagsRoute } from './routes/flags.ts';
 import { drainRoute, forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
+import { reportRoute, reportsRoute } from './routes/reports.ts';
 import { type RouteInfo, type RouteName, routeList, routes } from './routes/table.ts';
 import { openSurface } from './surface.ts';
 import { watchDeployments } from './watch-deployments.ts';
@@ -42,6 +43,8 @@ export type ServingOptions = {
   workers?: number;
   /** Bearer keys of the /v1 routes; none: open, which only a server on this machine's own addresses may be. */
   keys: readonly string[];
+  /** Bearer keys that are for reports alone. */
+  reporterKeys?: readonly string[];
   adminKey: string | null;
   /** By which people are known on surfaces whose charters ask for keyed pseudonyms; without it such a surface is refused. */
   pseudonymKey?: string | null;
@@ -134,6 +137,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     schemas: schemasRoute,
     schema: schemaRoute,
     surface: surfaceRoute({ surfaces, standings }),
+    reports: reportsRoute({ surfaces, stateDir, generations, clock }),
+    report: reportRoute({ surfaces, stateDir, generations, clock }),
     seal: sealRoute({ surfaces }),
     forget: forgetRoute({ surfaces }),
     alerts: alertsRoute({ surfaces, generations, clock }),
@@ -146,7 +151,13 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     ),
     docs: answerText('text/html', () => docsPage({ url })),
   };
-  const guards = { open: [], key: [needsKey({ keys, adminKey })], admin: [needsAdmin({ adminKey, keys, localOnly })] };
+  const reporting = keys.length === 0 ? [] : [...keys, ...(options.reporterKeys ?? [])];
+  const guards = {
+    open: [],
+    report: [needsKey({ keys: reporting, adminKey })],
+    key: [needsKey({ keys, adminKey })],
+    admin: [needsAdmin({ adminKey, keys, localOnly })],
+  };
   app.use(prelude({ metrics, newRequestId, draining: () => draining }));
   app.use(noOptions({ allowed: methodsAt }));
   const router = Router();

@@ -39,7 +39,8 @@ export async function fileReport(
   const folder = folderOf(root, surface);
   await makeDirectory(folder);
   await chmod(join(root, 'reports'), 0o700);
-  if ((await readdir(folder)).length >= waitingAtMost) throw new UnderstudyError('UND-OVERLOADED', `${waitingAtMost} reports of ${surface} wait to be taken up`);
+  if ((await readdir(folder)).length >= waitingAtMost)
+    throw new UnderstudyError('UND-OVERLOADED', `${waitingAtMost} reports of ${surface} wait to be taken up`);
   const filed: FiledReport = filedReport.parse({ ...asked, id, severity, filedAtMs: nowMs });
   await createExclusive(pathOf(root, { surface, id }), JSON.stringify(filed));
   return { id };

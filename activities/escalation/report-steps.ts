@@ -26,7 +26,21 @@ export function openedReport({ filed, rules, text, caseId, primary, atMs }: Open
   const duplicate = primary !== id;
   const [owner = machine] = rules.ownersOf(severity);
   const common = {
-    ...{ kind: 'report' as const, id, surface, generation: 1, reportKind: kind, severity, text, caseId, owner, level: 0, filedAtMs, openedAtMs: atMs, missed: 0 },
+    ...{
+      kind: 'report' as const,
+      id,
+      surface,
+      generation: 1,
+      reportKind: kind,
+      severity,
+      text,
+      caseId,
+      owner,
+      level: 0,
+      filedAtMs,
+      openedAtMs: atMs,
+      missed: 0,
+    },
     about: about.of === 'pattern' ? { of: about.of } : about,
     ...{ acknowledgedAtMs: null, count: null, outcome: null },
   };

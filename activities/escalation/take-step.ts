@@ -16,7 +16,10 @@ export async function takeReportStep(context: ReportContext, { step, operation, 
   const parsed = reportStep.safeParse(step);
   const refusal: Refusal | null = parsed.success
     ? (refusePerson(context, of, rules, parsed.data) ?? refuseStep(report, { step: parsed.data, rules }))
-    : { code: 'UND-INPUT', message: `What is to be done is malformed: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}` };
+    : {
+        code: 'UND-INPUT',
+        message: `What is to be done is malformed: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`,
+      };
   if (refusal !== null || !parsed.success) return refused(context, report, { step, operation, refusal: refusal as Refusal });
   const isEnd = parsed.data.do === 'resolve' || parsed.data.do === 'reject';
   const { caseId } = report;

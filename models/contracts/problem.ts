@@ -194,13 +194,7 @@ export const problems = {
       'Take in what it holds (`understudy ingest SURFACE --log`), stop the serving replicas, delete the topics that are named and their `.segments`, start the replicas and do this again: what was taken in is erased from the data.',
   },
   'UND-OVERLOADED': { status: 503, exit: 7, retryable: true, title: 'Too much at once', remedy: 'Send it again after the time in Retry-After.' },
-  'UND-TOO-OFTEN': {
-    status: 429,
-    exit: 7,
-    retryable: true,
-    title: 'Too many from one sender',
-    remedy: 'Send it again after the time in Retry-After.',
-  },
+  'UND-TOO-OFTEN': { status: 429, exit: 7, retryable: true, title: 'Too many from one sender', remedy: 'Send it again after the time in Retry-After.' },
   'UND-TEMPORAL': {
     status: 503,
     exit: 7,

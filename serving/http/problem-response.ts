@@ -25,7 +25,7 @@ export function problemResponse({ log }: { log: (line: string) => void }): Error
     const known = fromExpress(error);
     const problem: ProblemDetails = { ...sendable(toProblemDetails(known)), requestId: response.getHeader('x-request-id') };
     if (known.code === 'UND-INTERNAL') log(`${problem.requestId}: ${stackOf(known)}`);
-    if (problem.status === 503) response.setHeader('retry-after', String(retryAfterSeconds));
+    if (problem.status === 503 || problem.status === 429) response.setHeader('retry-after', String(retryAfterSeconds));
     if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer');
     const body = JSON.stringify(problem);
     response.writeHead(problem.status, { 'content-type': problemType, 'content-length': Buffer.byteLength(body) });

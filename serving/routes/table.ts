@@ -16,6 +16,8 @@ import {
   surfaceAnswer,
 } from './answers.ts';
 import { eventBatch } from './events.ts';
+import { reportAnswer, reportRequest } from '../../models/contracts/escalation.ts';
+import { filedAnswer, reportMaxBytes } from './reports.ts';
 import { drainRequest, forgetRequest, sealRequest } from './operations.ts';
 
 /** Everything the tier answers to: routing, 405, OpenAPI and the docs page all read this one table. */
@@ -24,11 +26,13 @@ export type RouteInfo = {
   path: string;
   summary: string;
   description: string;
-  access: 'open' | 'key' | 'admin';
+  /** `report`: keys that are for reports alone will do. */
+  access: 'open' | 'report' | 'key' | 'admin';
   body?: { schema: z.ZodType; example: unknown; maxBytes: number };
   /** Schema of one entry where the body holds a list that is checked entry by entry. */
   entry?: { name: string; schema: z.ZodType };
-  answer: { description: string; schema?: z.ZodType; type?: string };
+  /** `status`: 200 where none is named. */
+  answer: { description: string; schema?: z.ZodType; type?: string; status?: 202 };
   /** Answers of the same schema under other statuses. */
   also?: Record<number, string>;
   problems: readonly string[];
@@ -113,6 +117,30 @@ export const routes = {
     },
     answer: { description: 'Number of the change', schema: flagsAnswer },
     problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+  },
+  reports: {
+    method: 'post',
+    path: '/v1/reports',
+    summary: 'Report an item, a slate or a pattern',
+    description:
+      "Takes a report that something is harmful, wrong, unfair, broken or else not as it should be: of an item, of a slate by its `requestId`, or of a pattern in words. It answers when the report is on disk; seconds later it is somebody's, until a time that the charter sets. `reporter.userId` is the person's id as in events, so that an erasure finds the report. The same request, sent again with the same `operationId`, is the same report. Keys that are for reports alone (UNDERSTUDY_REPORTER_KEYS) will do.",
+    access: 'report',
+    body: {
+      schema: reportRequest,
+      example: { surface: 'home', about: { of: 'item', itemId: '22423' }, kind: 'harmful', words: 'It comes with a broken blade.' },
+      maxBytes: reportMaxBytes,
+    },
+    answer: { description: 'Its id, and where to ask what became of it', schema: filedAnswer, status: 202 },
+    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-TOO-OFTEN', 'UND-OVERLOADED'],
+  },
+  report: {
+    method: 'get',
+    path: '/v1/reports/:id',
+    summary: 'What became of a report',
+    description: 'For whoever reported: how it stands, and what came of it. Of one that is about what was reported before, what came of that.',
+    access: 'report',
+    answer: { description: 'State and outcome', schema: reportAnswer },
+    problems: ['UND-NOT-FOUND', 'UND-UNAUTHORIZED'],
   },
   schemas: {
     method: 'get',
