@@ -240,7 +240,6 @@ export type CloseRequest = {
 
 /** `found`: files that still hold something. */
 export type CertifiedErasure = { done: boolean; found: string[]; surfaces: string[]; retrain: boolean };
-
 /** `removed`: records by where they stood; `days` that have another version now, or none. */
 export type RetentionResult = { surface: string; certificate: string; removed: Record<string, number>; days: number; blobs: number };
 

@@ -7,12 +7,11 @@ import { kafkaOf, logVariables } from '../stores/kafka/kafka-environment.ts';
 import { requireLedgerKeys } from '../stores/ledger.ts';
 import { createMlflow } from '../stores/mlflow/mlflow-client.ts';
 import { type Context, openState } from './context.ts';
-import { reportVariables } from './escalation/report-webhook.ts';
 import { temporalRequests } from './temporal-requests.ts';
 import { dataConverterOf } from './payload-codec.ts';
 import { payloadKey, temporalConnection, temporalVariables } from './temporal-connection.ts';
 import { findGpu } from './training/open-gpu.ts';
-import { alertReceiversOf, alertVariables } from './watch/alert-receivers.ts';
+import { alertReceiversOf, alertVariables, receiverUrl } from './watch/alert-receivers.ts';
 import { createWorkers, roles } from './worker.ts';
 
 /** The worker's composition root: the only place of the pipeline that reads the environment. */
@@ -58,7 +57,8 @@ const environment = z.object({
   /** The key that takes over, while it does: ledgers that it was handed already are signed by it. */
   UNDERSTUDY_NEXT_SIGNING_KEY: z.string().min(1).optional(),
   ...alertVariables,
-  ...reportVariables,
+  /** Told of reports; takes `{text}` as Slack's incoming webhooks do. */
+  UNDERSTUDY_REPORT_WEBHOOK: receiverUrl.optional(),
 });
 
 const ledgerKeys = (env: z.output<typeof environment>): string[] =>

@@ -1,7 +1,9 @@
 import type { Report, ReportStanding } from '../../models/contracts/escalation.ts';
+import { byHand } from '../../models/contracts/guardrail.ts';
 import { asUnderstudyError, problems, UnderstudyError } from '../../models/contracts/problem.ts';
+import { putMarks } from '../../stores/flags.ts';
 import { canTell, changeReport, type ReportContext } from './change-report.ts';
-import { blockLifted, blockTried, standingOf } from './report-steps.ts';
+import { blockLifted, blockTried, machine, standingOf } from './report-steps.ts';
 
 type Of = { surface: string; id: string };
 
@@ -11,7 +13,7 @@ type Of = { surface: string; id: string };
 export async function blockItem(context: ReportContext, of: Of): Promise<ReportStanding> {
   const next = await changeReport(context, of, async (report) => {
     if (report.block.state !== 'due') return undefined;
-    return blockTried(report, { atMs: context.now(), failure: await tried(() => flag(context, report)) });
+    return blockTried(report, { atMs: context.now(), failure: await tried(() => mark(context, report, 'add')) });
   });
   return standingOf(next, canTell(context));
 }
@@ -20,13 +22,13 @@ export async function blockItem(context: ReportContext, of: Of): Promise<ReportS
 export async function liftBlock(context: ReportContext, of: Of): Promise<ReportStanding> {
   const next = await changeReport(context, of, async (report) => {
     if (report.block.state !== 'blocked') return undefined;
-    await unflag(context, report);
+    await unmark(context, report, 'add');
     return blockLifted(report, { atMs: context.now() });
   });
   return standingOf(next, { canTell: false });
 }
 
-/** Undefined what comes again however often it is tried; anything else is tried again. */
+/** Why it cannot be done, where that is known and stays so; anything else is tried again. */
 async function tried(work: () => Promise<void>): Promise<string | null> {
   try {
     await work();
@@ -38,9 +40,16 @@ async function tried(work: () => Promise<void>): Promise<string | null> {
   }
 }
 
-/** Nothing says of a single item yet that it is not to be shown. */
-async function flag(_context: ReportContext, { about }: Report): Promise<void> {
-  throw new UnderstudyError('UND-NOT-FOUND', `There are no flags by which ${about.of === 'item' ? about.itemId : about.of} could be blocked`);
-}
+/** Of this case alone: what others said of the item stays when it is lifted. */
+const flagOf = ({ reportKind, severity }: Report) => `reported-${reportKind}-${severity}`;
 
-async function unflag(_context: ReportContext, _report: Report): Promise<void> {}
+/** On every rung of every replica within a second, until it is cleared. */
+async function mark({ state, now }: ReportContext, report: Report, mode: 'add' | 'clear'): Promise<void> {
+  const { id, surface, about } = report;
+  if (about.of !== 'item') throw new UnderstudyError('UND-INPUT', `A ${about.of} is no item`);
+  await putMarks(state, {
+    ...{ surface, source: byHand, by: machine, mode, operationId: `report/${id}/${mode}`, nowMs: now() },
+    why: mode === 'add' ? `the report ${id}, at once as the charter says` : `the report ${id} was rejected`,
+    marks: [{ itemId: about.itemId, scores: {}, flags: [flagOf(report)] }],
+  });
+}

@@ -7,7 +7,7 @@ export type AlertReceivers = Readonly<Record<ReceiverName, string | null>>;
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** What is told goes over TLS, or stays on this machine. */
-const receiverUrl = z.url({ protocol: /^https?$/ }).refine((text) => {
+export const receiverUrl = z.url({ protocol: /^https?$/ }).refine((text) => {
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || loopback.has(hostname);
 }, 'must be https, or http on this machine');
