@@ -31,6 +31,7 @@ import { quarantineCommand } from './quarantine/command.ts';
 import { agreementCommand } from './report/agreement.ts';
 import { reportCommand } from './report/command.ts';
 import { rootCauseCommand } from './root-cause/command.ts';
+import { escalationsCommand } from './escalations/command.ts';
 import { sessionsCommand } from './sessions/command.ts';
 import { rulesCommand } from './rules/command.ts';
 import { alertsCommand } from './watch/alerts-command.ts';
@@ -62,6 +63,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     flagsCommand(context),
     watchCommand(context),
     alertsCommand(context),
+    escalationsCommand(context),
     retrainCommand(context),
     tuneCommand(context),
     ...decisionCommands(context),

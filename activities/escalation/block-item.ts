@@ -22,7 +22,7 @@ export async function blockItem(context: ReportContext, of: Of): Promise<ReportS
 export async function liftBlock(context: ReportContext, of: Of): Promise<ReportStanding> {
   const next = await changeReport(context, of, async (report) => {
     if (report.block.state !== 'blocked') return undefined;
-    await unmark(context, report, 'add');
+    await mark(context, report, 'clear');
     return blockLifted(report, { atMs: context.now() });
   });
   return standingOf(next, { canTell: false });
