@@ -23,6 +23,7 @@ import {
 } from '../models/contracts/messages.ts';
 import { factorsInterface, trainJob, type TrainOrder } from '../models/contracts/train-job.ts';
 import { findServers } from '../test/servers.ts';
+import { recordEscalations } from './record-escalations.ts';
 import { recordWatched } from './record-watched.ts';
 import { recordCauses } from './record-causes.ts';
 import { openWorld, quickRelease, type World } from './testing.ts';
@@ -57,6 +58,7 @@ const happenings: Record<string, (options: Options) => Promise<void>> = {
   gpu: recordGpu,
   watched: (options) => recordWatched(options, record),
   causes: (options) => recordCauses(options, record),
+  escalations: (options) => recordEscalations(options, record),
 };
 
 async function recordStory(options: Options): Promise<void> {
