@@ -5,7 +5,9 @@ import { alerts } from './sections/alerts.ts';
 import { assumptions } from './sections/assumptions.ts';
 import { guardrails } from './sections/guardrails.ts';
 import { releases } from './sections/releases.ts';
+import { reports } from './sections/reports.ts';
 import { retention } from './sections/retention.ts';
 
 /** All sections of an audit, in the order of its report. */
 export const sections: readonly SectionCheck[] = [assumptions, agreement, guardrails, alerts, retention, releases, access];
+export const sections: readonly SectionCheck[] = [assumptions, agreement, retention, releases, access, reports];

@@ -3,6 +3,7 @@ import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { appendLedger } from '../../stores/ledger.ts';
 import { latestReport, reportSeries } from '../../stores/reports.ts';
 import type { Context } from '../context.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 type Of = { surface: string; id: string };
 export type ReportContext = Pick<Context, 'state' | 'now' | 'log' | 'approverKeys' | 'reportWebhook'>;
@@ -52,18 +53,4 @@ export async function recorded(context: ReportContext, report: Report): Promise<
   );
   context.log(`${surface} report ${id} (${severity}, ${reportKind}) ${what}, ${owner}'s: ${why}`);
   return report;
-}
-
-const turns = new Map<string, Promise<unknown>>();
-
-/** Many reports at once would race for the ledger's next number, and all but one lose each time. Between processes they do. */
-async function oneAtATime<T>(what: string, work: () => Promise<T>): Promise<T> {
-  const turn = (turns.get(what) ?? Promise.resolve()).then(work);
-  const settled = turn.catch(() => undefined);
-  turns.set(what, settled);
-  try {
-    return await turn;
-  } finally {
-    if (turns.get(what) === settled) turns.delete(what);
-  }
 }

@@ -7,6 +7,7 @@ import { canTell, recorded, type ReportContext } from './change-report.ts';
 import { openedReport, severityOf, standingOf } from './report-steps.ts';
 import { currentRules, type ReportRules } from './rules.ts';
 import { joinCase } from './report-case.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 type Of = { surface: string; id: string };
 
@@ -32,7 +33,8 @@ async function opened(context: ReportContext, of: Of): Promise<Report> {
   const text: ReportText = { kind: 'report-text', id, words, pattern: about.of === 'pattern' ? about.pattern : null, ...reporter };
   const digest = await blobs.put(canonicalJson(reportText.parse(text)));
   const caseId = caseOf(filed, rules);
-  const primary = caseId === null ? id : await joinCase(generations, { surface: of.surface, caseId, id });
+  const join = (inCase: string) => oneAtATime(`${root}/${of.surface}/${inCase}`, () => joinCase(generations, { surface: of.surface, caseId: inCase, id }));
+  const primary = caseId === null ? id : await join(caseId);
   const next = openedReport({ filed, rules, text: digest, caseId, primary, atMs: context.now() });
   try {
     await generations.create(reportSeries(of), 1, reportSchema.parse(next));

@@ -106,15 +106,17 @@ export const blockLifted = (report: Report, { atMs }: { atMs: number }): Report 
 export type Refusal = { code: ProblemCode; message: string };
 type Doing = { step: ReportStep; operation: string; rules: ReportRules; atMs: number };
 
-/** Why somebody who may act cannot do this now; null where they can. */
+/** Why somebody cannot do this now; null where they can. */
 export function refuseStep(report: Report, { step, rules }: Pick<Doing, 'step' | 'rules'>): Refusal | null {
+  const { people } = rules;
+  if (!people.has(step.by)) return { code: 'UND-NOT-APPROVER', message: `${step.by} is not one of ${[...people].join(', ')}` };
   const is = report.state === 'duplicate' ? `a duplicate of ${report.duplicateOf}` : report.state;
   if (isOver(report)) return { code: 'UND-NO-REQUEST', message: `The report ${report.id} is ${is}` };
   if (step.do === 'acknowledge' && report.state === 'acknowledged')
     return { code: 'UND-NO-REQUEST', message: `${report.owner} has acknowledged the report ${report.id}` };
   if (step.do !== 'reassign') return null;
   if (step.to === undefined) return { code: 'UND-INPUT', message: 'Say whose it is from now on' };
-  if (!rules.people.has(step.to)) return { code: 'UND-INPUT', message: `${step.to} could do nothing about it: ${[...rules.people].join(', ')} can` };
+  if (!people.has(step.to)) return { code: 'UND-INPUT', message: `${step.to} could do nothing about it: ${[...people].join(', ')} can` };
   return null;
 }
 

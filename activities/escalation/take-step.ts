@@ -4,7 +4,7 @@ import { appendLedger } from '../../stores/ledger.ts';
 import { canTell, changeReport, openedOf, type ReportContext } from './change-report.ts';
 import { closeCase } from './report-case.ts';
 import { afterStep, missedDeadline, type Refusal, refuseStep, standingOf } from './report-steps.ts';
-import { currentRules, type ReportRules } from './rules.ts';
+import { currentRules } from './rules.ts';
 
 type Of = { surface: string; id: string };
 
@@ -15,7 +15,7 @@ export async function takeReportStep(context: ReportContext, { step, operation, 
   const rules = await currentRules(context.state, of.surface);
   const parsed = reportStep.safeParse(step);
   const refusal: Refusal | null = parsed.success
-    ? (refusePerson(context, of, rules, parsed.data) ?? refuseStep(report, { step: parsed.data, rules }))
+    ? (refuseStep(report, { step: parsed.data, rules }) ?? refuseProof(context, of, parsed.data))
     : {
         code: 'UND-INPUT',
         message: `What is to be done is malformed: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`,
@@ -38,10 +38,9 @@ function taken(context: ReportContext, report: Report, step: ReportStep): StepRe
   return { accepted: true, code: null, message: `${id} is ${state}, ${owner}'s (${step.by}${proof})`, standing: standingOf(report, canTell(context)) };
 }
 
-/** By the rules of a release: who is named, and signs where there are keys. */
-function refusePerson({ approverKeys }: ReportContext, of: Of, { people }: ReportRules, step: ReportStep): Refusal | null {
+/** As votes on a release: signed where there are keys. */
+function refuseProof({ approverKeys }: ReportContext, of: Of, step: ReportStep): Refusal | null {
   const { by, proof } = step;
-  if (!people.has(by)) return { code: 'UND-NOT-APPROVER', message: `${by} is not one of ${[...people].join(', ')}` };
   const key = approverKeys[by];
   if (key !== undefined && !(proof.kind === 'hmac-sha256' && isSigned(key, { ...of, ...step }, proof.signature)))
     return { code: 'UND-UNAUTHORIZED', message: `${by} has a key, and this is not signed with it` };

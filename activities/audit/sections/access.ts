@@ -17,7 +17,8 @@ export const access: SectionCheck = {
 };
 
 async function strangers({ context, surface, charter, sinceMs }: AuditInput): Promise<AuditItem> {
-  const known = new Set([...charter.owners, ...charter.release.approvers.map(({ name }) => name)]);
+  const answering = Object.values(charter.escalation?.owners ?? {}).flat();
+  const known = new Set([...charter.owners, ...charter.release.approvers.map(({ name }) => name), ...answering]);
   const entries = (await readLedger(context.state.generations, surface)).filter(({ atMs }) => sinceMs === null || atMs >= sinceMs);
   const others = [...new Set(entries.map(({ by }) => by).filter((by) => !known.has(by) && !isMachine(by)))].sort();
   return countItem({
