@@ -9,5 +9,4 @@ import { reports } from './sections/reports.ts';
 import { retention } from './sections/retention.ts';
 
 /** All sections of an audit, in the order of its report. */
-export const sections: readonly SectionCheck[] = [assumptions, agreement, guardrails, alerts, retention, releases, access];
-export const sections: readonly SectionCheck[] = [assumptions, agreement, retention, releases, access, reports];
+export const sections: readonly SectionCheck[] = [assumptions, agreement, guardrails, alerts, reports, retention, releases, access];

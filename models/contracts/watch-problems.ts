@@ -12,6 +12,7 @@ export const watchProblems = {
     exit: 7,
     retryable: true,
     title: 'Who is to be told cannot be reached',
-    remedy: 'Look at UNDERSTUDY_ALERT_WEBHOOK, UNDERSTUDY_ALERTMANAGER_URL and UNDERSTUDY_REPORT_WEBHOOK of the workers, and at what answers there. It is tried again until it takes it.',
+    remedy:
+      'Look at UNDERSTUDY_ALERT_WEBHOOK, UNDERSTUDY_ALERTMANAGER_URL and UNDERSTUDY_REPORT_WEBHOOK of the workers, and at what answers there. It is tried again until it takes it.',
   },
 } as const;
