@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { filedReport, reportAnswer } from '../models/contracts/escalation.ts';
+import { filedReport, type Report, reportAnswer } from '../models/contracts/escalation.ts';
 import { createPseudonyms } from '../models/contracts/pseudonyms.ts';
+import { reportSeries } from '../stores/reports.ts';
 import { readServingEnvironment } from './environment.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { makeServedState, openReplicas, call, type ServedState } from './testing.ts';
@@ -90,6 +91,32 @@ it('an id that nobody has, or that is none, is not there', async () => {
   const { url } = await replicas.start();
   for (const id of [`r-${'0'.repeat(32)}`, 'r-1', '..%2F..%2Fdeployment', '%00'])
     expect((await call(`${url}/v1/reports/${id}`)).body).toMatchObject({ status: 404, code: 'UND-NOT-FOUND' });
+});
+
+it('whoever has the admin key sees what waits for an answer, without what was said', async () => {
+  await served();
+  const { url } = await replicas.start({ keys: ['a-key'], reporterKeys: ['of-a-form'], adminKey: 'the-admin' });
+  const id = `r-${'1'.repeat(32)}`;
+  const times = { filedAtMs: 1, openedAtMs: 2, acknowledgedAtMs: null, closedAtMs: null, acknowledgeByMs: 3, resolveByMs: 4 };
+  const open: Report = {
+    ...{
+      kind: 'report',
+      id,
+      surface: 'home',
+      generation: 1,
+      about: { of: 'pattern' },
+      reportKind: 'unfair',
+      severity: 'medium',
+      text: `sha256:${'0'.repeat(64)}`,
+    },
+    ...{ state: 'open', duplicateOf: null, caseId: null, count: null, block: { state: 'none' }, owner: 'ann', level: 0, ...times, missed: 0, outcome: null },
+    steps: [{ atMs: 2, by: 'escalation', what: 'opened', why: 'w', operation: null }],
+  };
+  const over: Report = { ...open, id: `r-${'2'.repeat(32)}`, state: 'resolved', closedAtMs: 9, outcome: 'done' };
+  for (const one of [open, over]) await state.generations.create(reportSeries(one), 1, one);
+  expect((await call(`${url}/v1/admin/reports`, undefined, bearer('the-admin'))).body).toEqual({ reports: [open] });
+  for (const key of ['a-key', 'of-a-form']) expect((await call(`${url}/v1/admin/reports`, undefined, bearer(key))).status).toBe(401);
+  expect((await call(`${url}/v1/reports/${over.id}`, undefined, bearer('of-a-form'))).body).toEqual({ id: over.id, state: 'resolved', outcome: 'done' });
 });
 
 it('one person cannot flood, nor one key; others go on', async () => {

@@ -27,7 +27,7 @@ import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
 import { flagsRoute } from './routes/flags.ts';
 import { drainRoute, forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
-import { reportRoute, reportsRoute } from './routes/reports.ts';
+import { openReportsRoute, reportRoute, reportsRoute } from './routes/reports.ts';
 import { type RouteInfo, type RouteName, routeList, routes } from './routes/table.ts';
 import { openSurface } from './surface.ts';
 import { watchDeployments } from './watch-deployments.ts';
@@ -139,6 +139,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     surface: surfaceRoute({ surfaces, standings }),
     reports: reportsRoute({ surfaces, stateDir, generations, clock }),
     report: reportRoute({ surfaces, stateDir, generations, clock }),
+    openReports: openReportsRoute({ surfaces, generations }),
     seal: sealRoute({ surfaces }),
     forget: forgetRoute({ surfaces }),
     alerts: alertsRoute({ surfaces, generations, clock }),

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { escalationRules } from '../../models/contracts/charter-escalation.ts';
 import type { CharterInput } from '../../models/contracts/charter.ts';
 import { type FiledReport, type Report, type ReportRequest, report as reportSchema, reportStep, stepKinds } from '../../models/contracts/escalation.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { GenerationStore } from '../../stores/generations.ts';
 import { readLedger } from '../../stores/ledger.ts';
 import { fileReport, waitingReports } from '../../stores/report-inbox.ts';
@@ -146,6 +147,23 @@ it('an audit finds what is overdue, what could not be blocked and what waits to 
     const examined = await reportsSection.examine({ context: at(30_000), surface, sinceMs: null } as never);
     expect(examined.items.map(({ value }) => value)).toEqual([0, 1, 1, 1]);
     expect(examined.items[2]?.says).toBe(ofSlate.id);
+  });
+});
+
+it('an item that cannot be blocked is said not to be, and why; what may come right is tried again', async () => {
+  await withWorld({ blockAtOnce: { kinds: ['harmful'] } }, async ({ context, file }) => {
+    const of = { surface, id: await file() };
+    await openReport(context, of);
+    const failing = (error: Error): Context => ({
+      ...context,
+      state: { ...context.state, blobs: { ...context.state.blobs, put: () => Promise.reject(error) } },
+    });
+    await expect(blockItem(failing(new Error('a disk that is slow')), of)).rejects.toThrow('slow');
+    expect(await latestReport(context.state.generations, of)).toMatchObject({ generation: 1, block: { state: 'due' } });
+    await blockItem(failing(new UnderstudyError('UND-STATE', 'no room')), of);
+    expect(await latestReport(context.state.generations, of)).toMatchObject({ state: 'open', block: { state: 'not-blocked', why: 'UND-STATE: no room' } });
+    const [, last] = (await readLedger(context.state.generations, surface)).filter(({ detail }) => detail.report === of.id);
+    expect(last).toMatchObject({ action: 'report-not-blocked', detail: { message: `${of.id}: UND-STATE: no room` } });
   });
 });
 

@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
 import { z } from 'zod';
-import { type ReportAnswer, reportId, reportRequest } from '../../models/contracts/escalation.ts';
+import { report, type ReportAnswer, reportId, reportRequest } from '../../models/contracts/escalation.ts';
 import { inputError, UnderstudyError } from '../../models/contracts/problem.ts';
 import { underPseudonym } from '../../models/contracts/pseudonyms.ts';
 import type { GenerationStore } from '../../stores/generations.ts';
 import { fileReport, readFiled } from '../../stores/report-inbox.ts';
-import { answerOf } from '../../stores/reports.ts';
+import { answerOf, readReports } from '../../stores/reports.ts';
 import { unknownSurface } from '../accept-events.ts';
 import { createRateLimit } from '../rate-limit.ts';
 import type { LiveSurface } from '../surface.ts';
 
 export const reportMaxBytes = 16_384;
 export const filedAnswer = z.strictObject({ id: reportId, link: z.string() });
+
+export const openReportsAnswer = z.strictObject({ reports: z.array(report) });
 
 type Options = { surfaces: ReadonlyMap<string, LiveSurface>; stateDir: string; generations: GenerationStore; clock: () => number };
 
@@ -59,6 +61,16 @@ export function reportRoute({ surfaces, stateDir, generations }: Options): Reque
         if (found !== undefined) return void response.json(found);
       }
     throw new UnderstudyError('UND-NOT-FOUND', 'There is no such report');
+  };
+}
+
+/** GET /v1/admin/reports: those that wait for an answer, without what was said in them. */
+export function openReportsRoute({ surfaces, generations }: Pick<Options, 'surfaces' | 'generations'>): RequestHandler {
+  return async (_request, response) => {
+    const reports = [];
+    for (const name of surfaces.keys())
+      reports.push(...(await readReports(generations, name)).filter(({ state }) => state === 'open' || state === 'acknowledged'));
+    response.json({ reports } satisfies z.infer<typeof openReportsAnswer>);
   };
 }
 

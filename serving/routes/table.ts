@@ -17,7 +17,7 @@ import {
 } from './answers.ts';
 import { eventBatch } from './events.ts';
 import { reportAnswer, reportRequest } from '../../models/contracts/escalation.ts';
-import { filedAnswer, reportMaxBytes } from './reports.ts';
+import { filedAnswer, openReportsAnswer, reportMaxBytes } from './reports.ts';
 import { drainRequest, forgetRequest, sealRequest } from './operations.ts';
 
 /** Everything the tier answers to: routing, 405, OpenAPI and the docs page all read this one table. */
@@ -189,6 +189,15 @@ export const routes = {
     body: { schema: forgetRequest, example: { surface: 'home', userIds: ['u-1'], sessionIds: [], deviceIds: [] }, maxBytes: 1_048_576 },
     answer: { description: 'How many ids it was told', schema: forgetAnswer },
     problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
+  },
+  openReports: {
+    method: 'get',
+    path: '/v1/admin/reports',
+    summary: 'Reports that wait for an answer',
+    description: 'Of all surfaces: whose they are, until when, and all that was done about them; without what was said in them.',
+    access: 'admin',
+    answer: { description: 'Oldest first, surface by surface', schema: openReportsAnswer },
+    problems: ['UND-UNAUTHORIZED'],
   },
   alerts: {
     method: 'get',

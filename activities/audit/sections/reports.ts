@@ -23,9 +23,9 @@ export const reports: SectionCheck = {
     const left = open.filter((one) => (dueAt(one) ?? 0) <= now());
     const unblocked = open.filter((one) => one.block.state === 'not-blocked' || one.block.state === 'due');
     const waiting = [];
-    for (const of of (await waitingReports(state.root)).filter((one) => one.surface === surface)) {
-      const filed = await readFiled(state.root, of);
-      if (filed !== undefined && now() - filed.filedAtMs > takenUpWithinMinutes * minuteMs) waiting.push(of);
+    for (const one of (await waitingReports(state.root)).filter((waits) => waits.surface === surface)) {
+      const filed = await readFiled(state.root, one);
+      if (filed !== undefined && now() - filed.filedAtMs > takenUpWithinMinutes * minuteMs) waiting.push(one);
     }
     const named = (some: readonly Pick<Report, 'id'>[], none: string) =>
       some.length === 0
