@@ -204,8 +204,8 @@ it('a worker that is killed between two steps loses nothing and does nothing twi
   expect(said.toSorted()).toEqual(['report-attached', 'report-escalated', 'report-escalated', 'report-opened', 'report-overdue', 'report-rejected']);
 });
 
-// Half a minute of both cores; what else runs there is no matter of it.
-it('a thousand reports are open at once, each with a handful of events', { timeout: 300_000 }, async () => {
+// A minute of one core, Temporal's part included; on a machine that has much else to do that takes its time.
+it('a thousand reports are open at once, each with a handful of events', { timeout: 600_000 }, async () => {
   const world = await openWorld({ ...servers, serving: false, charter: { escalation: { acknowledgeWithinMinutes: { medium: soon } } } });
   onTestFinished(() => world.close());
   await world.changeCharter((charter) => charter);
@@ -216,7 +216,7 @@ it('a thousand reports are open at once, each with a handful of events', { timeo
   for (let from = 0; from < 1_000; from += 50)
     ids.push(...(await Promise.all(Array.from({ length: 50 }, (_, nth) => fileReport(stores, reportOf(surface, `i${from + nth}`))))).map(({ id }) => id));
   const filedMs = performance.now();
-  await expect.poll(async () => (await waitingReports(stateDir)).length, { timeout: 240_000, interval: 200 }).toBe(0);
+  await expect.poll(async () => (await waitingReports(stateDir)).length, { timeout: 500_000, interval: 200 }).toBe(0);
   const openMs = performance.now();
   process.stdout.write(`1000 reports: filed in ${Math.round(filedMs - begunMs)} ms, open ${Math.round(openMs - filedMs)} ms later\n`);
   const reports: Report[] = await readReports(state.generations, surface);
