@@ -1,7 +1,7 @@
 import { allHandlersFinished, CancellationScope, condition, defineQuery, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ReportStanding, ReportStep, StepResult } from '../models/contracts/escalation.ts';
 import { reportStepUpdate, statusQuery } from '../models/contracts/messages.ts';
-import { control, outward } from './proxies.ts';
+import { atOnce, control, outward } from './proxies.ts';
 
 /**
  * One report, from when it is taken up until somebody has answered it. Its history says which report it is and how it went, and nothing of what it says: a handful of
@@ -28,7 +28,7 @@ export async function escalation(of: { surface: string; id: string }): Promise<R
   }
 
   const opening = inTurn(async () => {
-    const now = stands(await control.openReport(of));
+    const now = stands(await atOnce.openReport(of).catch(() => control.openReport(of)));
     return now.block ? stands(await control.blockItem(of)) : now;
   });
   setHandler(defineQuery<ReportStanding | undefined>(statusQuery), () => standing);

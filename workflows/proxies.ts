@@ -1,4 +1,4 @@
-import { ActivityCancellationType, type ActivityInterfaceFor, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityInterfaceFor, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { GpuActivities } from '../models/contracts/gpu-job.ts';
 import type { ControlActivities, PreparedRetrain, TrainingActivities } from '../activities/api.ts';
 import type { RootCauseActivities } from '../activities/root-cause/api.ts';
@@ -12,6 +12,12 @@ const heartbeatTimeout = '10 s';
 
 /** Short effects. The retries go on for as long as a dependency may be down. */
 export const control = proxyActivities<ControlActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '5 minutes', heartbeatTimeout, retry });
+
+/**
+ * Tried once, within the workflow's own task: where a thousand begin at once that takes two thirds of the time. No heartbeat and no retry: whoever fails is asked again
+ * by `control`.
+ */
+export const atOnce = proxyLocalActivities<ControlActivities>({ startToCloseTimeout: '10 s', retry: { maximumAttempts: 1 } });
 
 /** Who is to be told may not be there for hours. */
 export const outward = proxyActivities<ControlActivities>({
