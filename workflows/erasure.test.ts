@@ -13,6 +13,7 @@ import { createPseudonyms } from '../models/contracts/pseudonyms.ts';
 import { dataState } from '../models/contracts/window.ts';
 import { openFeatures } from '../stores/features/open-features.ts';
 import { readLedger } from '../stores/ledger.ts';
+import { latestReport } from '../stores/reports.ts';
 import { openWorld, type World } from './testing.ts';
 
 const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed: Number(process.env.UNDERSTUDY_TEST_SEED) };
@@ -89,6 +90,12 @@ describe.each(['none', 'keyed'] as const)('a person on a surface with %s pseudon
     });
     expect(posted).toMatchObject({ accepted: 6 });
     await post('/v1/recommend', { surface, userId: person.userId, sessionId: person.sessionId });
+    const { id: report } = await post('/v1/reports', {
+      ...{ surface, about: { of: 'item', itemId: 'i001' }, kind: 'wrong', words: 'It is not what it says.' },
+      reporter: { userId: person.userId },
+    });
+    const reported = async () => latestReport(world.state.generations, { surface, id: String(report) });
+    await expect.poll(reported, { timeout: 20_000 }).toBeDefined();
     await world.ingestLog();
     const [run] = await world.retrain('item-knn');
 
@@ -139,6 +146,9 @@ describe.each(['none', 'keyed'] as const)('a person on a surface with %s pseudon
     expect(certificate.removed).toEqual({ events: 7, changes: 3, quarantined: 1, loggedEvents: 5, slates: 1, featureRows: 1 });
     expect(certificate.runs.map(({ runId }) => runId)).toContain(run?.runId);
     const after = await readLatest(world.state.generations, `data/${surface}`, dataState);
+    // What they reported is still somebody's; what they said is gone.
+    expect(await reported()).toMatchObject({ state: 'open', about: { itemId: 'i001' } });
+    await expect(world.state.blobs.get((await reported())?.text ?? '')).rejects.toMatchObject({ code: 'UND-ERASED' });
     expect(rowsOf(before) - rowsOf(after)).toBe(7);
     expect(after?.document).toMatchObject({ erasedBy: certificate.id, quarantine: [{ reasons: { 'missing-item': 1 } }] });
     expect(certificate.windows.every(({ is }) => is !== null)).toBe(true);

@@ -14,7 +14,13 @@ type Kept = NonNullable<Charter['retention']>;
 export function cutoffsOf({ retention, timeZone, nowMs }: { retention: Kept; timeZone: string; nowMs: number }) {
   const from = (days: number) => dayStartMs(timeZone, addDays(dayIn(timeZone, nowMs), 1 - days));
   const events = Object.fromEntries(eventKinds.map((kind) => [kind, from(retention.daysOf[kind] ?? retention.days)])) as Record<EventKind, number>;
-  return { events, changes: from(retention.days), slates: from(retention.slateDays), quarantine: from(retention.quarantineDays) };
+  return {
+    events,
+    changes: from(retention.days),
+    slates: from(retention.slateDays),
+    quarantine: from(retention.quarantineDays),
+    reports: from(retention.reportDays),
+  };
 }
 export type Cutoffs = ReturnType<typeof cutoffsOf>;
 

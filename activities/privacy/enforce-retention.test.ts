@@ -5,11 +5,15 @@ import { dataState, type DataState } from '../../models/contracts/window.ts';
 import { putDocument } from '../../stores/blobs.ts';
 import { openLogReader, openLogWriter } from '../../stores/event-log-files.ts';
 import { readLedger } from '../../stores/ledger.ts';
+import { fileReport } from '../../stores/report-inbox.ts';
+import { latestReport, readReports } from '../../stores/reports.ts';
 import { type Context, readLatest } from '../context.ts';
 import { ingestEventLog } from '../events/ingest-event-log.ts';
 import { publishData } from '../events/publish-data.ts';
 import { ingestLog } from '../events/ingest-log.ts';
 import { benchContext, parquetRows, quietBeat, testCharter, withBench } from '../events/testing.ts';
+import { openReport } from '../escalation/open-report.ts';
+import { takeReportStep } from '../escalation/take-step.ts';
 import { registerCharter } from '../registry/charters.ts';
 import { cutoffsOf } from './cutoffs.ts';
 import { enforceRetention } from './enforce-retention.ts';
@@ -29,7 +33,7 @@ const event = (kind: string, daysAgo: number, own: Record<string, unknown> = {})
   atMs: at(daysAgo),
   ...own,
 });
-const retention = { days: 10, daysOf: { purchase: 15, view: 3 }, slateDays: 5, quarantineDays: 4 };
+const retention = { days: 10, daysOf: { purchase: 15, view: 3 }, slateDays: 5, quarantineDays: 4, reportDays: 365 };
 
 async function withData(events: readonly unknown[], use: (context: Context) => Promise<void>, ingestedDaysAgo = 0): Promise<void> {
   await withBench(async ({ folder }) => {
@@ -164,6 +168,33 @@ describe('retention', () => {
       },
       5,
     ));
+
+  it('drops what reporters said a while after their reports were closed, and not how those went', () =>
+    withData([event('click', 1)], async (context) => {
+      const { state } = context;
+      await registerCharter(state, testCharter({ owners: ['ann'], retention: { ...retention, reportDays: 7 } }), 3);
+      const file = async (itemId: string, daysAgo: number, isClosed: boolean) => {
+        const then = { ...context, now: () => at(daysAgo) };
+        const report = {
+          surface: 'home',
+          about: { of: 'item' as const, itemId },
+          kind: 'wrong' as const,
+          words: `words on ${itemId}`,
+          reporter: { userId: 'u' },
+        };
+        const { id } = await fileReport({ root: state.root, generations: state.generations }, { ...report, nowMs: at(daysAgo) });
+        const of = { surface: 'home', id };
+        await openReport(then, of);
+        const step = { do: 'reject' as const, by: 'ann', why: 'as it was', proof: { kind: 'unauthenticated' as const } };
+        if (isClosed) expect(await takeReportStep(then, { ...of, step, operation: `close/${itemId}` })).toMatchObject({ accepted: true });
+        return async () => state.blobs.has((await latestReport(state.generations, of))?.text ?? '');
+      };
+      const [old, open, young] = [await file('a', 8, true), await file('b', 8, false), await file('c', 6, true)];
+      expect(await enforceRetention(context, { surface: 'home' }, quietBeat)).toMatchObject({ removed: { reports: 1 }, blobs: 1 });
+      expect([await old(), await open(), await young()]).toEqual([false, true, true]);
+      expect((await readReports(state.generations, 'home')).map(({ state: is }) => is)).toEqual(['rejected', 'open', 'rejected']);
+      expect(await enforceRetention(context, { surface: 'home' }, quietBeat)).toMatchObject({ removed: {} });
+    }));
 
   it('is asked for only where the charter has some', () =>
     withBench(async ({ folder }) => {

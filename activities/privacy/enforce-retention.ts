@@ -14,12 +14,13 @@ import { publishProfiles } from '../windows/publish-profiles.ts';
 import type { Beat } from '../worker.ts';
 import { type Cutoffs, cutoffsOf, doomedBy, isOldRecord } from './cutoffs.ts';
 import { eraseData } from './erase-data.ts';
+import { eraseOldReports } from './erase-old-reports.ts';
 import { refuseWhatIsKept } from './kept-in-kafka.ts';
 import { type Doomed, filesWith, type ParquetKind } from './person-sql.ts';
 
 /**
- * Erases what is older than the charter keeps: rows of data by their kind, records of both logs, quarantine by its age, and the versions of before that held
- * them. Windows that held them can be read no more. Running it again the same day changes nothing.
+ * Erases what is older than the charter keeps: rows of data by their kind, records of both logs, quarantine by its age, what reporters said, and the versions of
+ * before that held them. Windows that held them can be read no more. Running it again the same day changes nothing.
  * @throws UND-CHARTER when the charter keeps everything; UND-LOG-KEPT when the log is in a Kafka and holds something older.
  */
 export async function enforceRetention(context: Context, { surface }: { surface: string }, beat: Beat): Promise<RetentionResult> {
@@ -43,7 +44,11 @@ export async function enforceRetention(context: Context, { surface }: { surface:
     const blobs = await sweepGenerations({ state, surface, doomed, entryGoes, certificate, workDir, signal: beat.signal });
     return { ...result, blobs };
   });
-  const result: RetentionResult = { surface, certificate, removed: { ...erased.removed, ...removed }, days: erased.slices.length, blobs: erased.blobs };
+  const reports = await eraseOldReports(state, { surface, beforeMs: cutoffs.reports, certificate });
+  const result: RetentionResult = {
+    ...{ surface, certificate, days: erased.slices.length, blobs: erased.blobs + reports },
+    removed: { ...erased.removed, ...removed, ...(reports === 0 ? {} : { reports }) },
+  };
   if (Object.keys(result.removed).length > 0)
     await appendLedger(state.generations, {
       operationId: `${certificate}/${context.now()}`,

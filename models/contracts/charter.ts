@@ -5,6 +5,7 @@ import { inconsistencies } from './charter-consistency.ts';
 import { candidate } from './charter-candidate.ts';
 import { charterAssumption } from './assumption.ts';
 import { auditRules } from './charter-audit.ts';
+import { retentionRules } from './charter-retention.ts';
 import { watchRules } from './charter-watch.ts';
 import { escalationRules } from './charter-escalation.ts';
 import { dataSetRule } from './data-set-rule.ts';
@@ -89,18 +90,7 @@ const fields = z.strictObject({
       pseudonyms: z.enum(['none', 'keyed']).default('none'),
     })
     .optional(),
-  /** How many days what happened is kept, today included; older is erased, a day at a time. */
-  retention: z
-    .strictObject({
-      days: z.number().int().min(1).max(36_500),
-      /** Kinds that are kept for less long, or for longer. */
-      daysOf: z.partialRecord(z.enum(eventKinds), z.number().int().min(1).max(36_500)).default({}),
-      /** Records of slates. */
-      slateDays: z.number().int().min(1).max(36_500).default(90),
-      /** Rows that are put aside, from when they were. */
-      quarantineDays: z.number().int().min(1).max(36_500).default(30),
-    })
-    .optional(),
+  retention: retentionRules.optional(),
   /** What of those who never said what they allow. */
   consent: z.strictObject({ whenUnknown: z.enum(['allow', 'deny']).default('allow') }).optional(),
   /** How one person's events fall into sessions. */
