@@ -1,7 +1,7 @@
 import { type Alert, alert, alertSeries, type Silence, silence } from '../models/contracts/alert.ts';
 import { UnderstudyError } from '../models/contracts/problem.ts';
 import { type GenerationStore, parseGeneration } from './generations.ts';
-import { appendLedger } from './ledger.ts';
+import { appendLedgerIfPossible, type NewEntry } from './ledger.ts';
 
 /** Every alert of a surface as it stands, the newest first. */
 export async function readAlerts(generations: GenerationStore, surface: string): Promise<Alert[]> {
@@ -18,7 +18,7 @@ type Of = Pick<Alert, 'surface' | 'signal' | 'part' | 'direction'>;
 export async function silenceOf(generations: GenerationStore, { surface, signal, part, direction }: Of, atMs: number): Promise<Silence | undefined> {
   const series = seriesOf(surface);
   for (let number = (await generations.latest(series))?.generation ?? 0; number > 0; number -= 1) {
-    const found = parseGeneration(silence, { series, generation: number, document: await generations.read(series, number) });
+    const found = await readSilence(generations, surface, number);
     if (found.signal !== signal || found.part !== part || found.direction !== direction) continue;
     return found.fromMs <= atMs && atMs < found.untilMs ? found : undefined;
   }
@@ -28,7 +28,7 @@ export async function silenceOf(generations: GenerationStore, { surface, signal,
 type Asked = Pick<Silence, 'by' | 'why' | 'untilMs'> & { nowMs: number };
 
 /** Nobody is told of what the alert is about until then. A later silence of the same takes the place of an earlier one. @throws UND-INPUT */
-export async function silenceAlert(generations: GenerationStore, about: Of & Pick<Alert, 'id'>, { by, why, untilMs, nowMs }: Asked): Promise<Silence> {
+export async function silenceAlert(generations: GenerationStore, about: Of, { by, why, untilMs, nowMs }: Asked): Promise<Silence> {
   if (untilMs <= nowMs) throw new UnderstudyError('UND-INPUT', 'A silence must end later than now');
   const { surface, signal, part, direction } = about;
   for (;;) {
@@ -40,8 +40,19 @@ export async function silenceAlert(generations: GenerationStore, about: Of & Pic
       if (error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN') continue;
       throw error;
     }
-    const detail = { alert: about.id, signal, part, direction, why, untilMs };
-    await appendLedger(generations, { operationId: `silence/${generation}`, atMs: nowMs, surface, action: 'alert-silenced', by, releaseId: null, detail });
+    await appendLedgerIfPossible(generations, silenceEntry(next));
     return next;
   }
+}
+
+/** The ledger's word on a silence. */
+export const silenceEntry = ({ surface, generation, signal, part, direction, by, why, fromMs, untilMs }: Silence): NewEntry => ({
+  ...{ operationId: `silence/${generation}`, atMs: fromMs, surface, action: 'alert-silenced', by, releaseId: null },
+  detail: { signal, part, direction, why, untilMs },
+});
+
+/** @throws UND-NOT-FOUND */
+export async function readSilence(generations: GenerationStore, surface: string, generation: number): Promise<Silence> {
+  const series = seriesOf(surface);
+  return parseGeneration(silence, { series, generation, document: await generations.read(series, generation) });
 }

@@ -37,6 +37,17 @@ export async function appendLedger(generations: GenerationStore, entry: NewEntry
   });
 }
 
+/** The same of what stands already, and is recorded by whoever has the key where this process has none. @returns whether it is recorded */
+export async function appendLedgerIfPossible(generations: GenerationStore, entry: NewEntry): Promise<boolean> {
+  try {
+    await appendLedger(generations, entry);
+    return true;
+  } catch (error) {
+    if (error instanceof UnderstudyError && error.code === 'UND-SIGNING-KEY') return false;
+    throw error;
+  }
+}
+
 type Rotation = { surface: string; next: Signer; by: string; why: string; nowMs: number /** The key before cannot sign any more. */; isLost?: boolean };
 
 /**

@@ -1,9 +1,10 @@
 import { escalateOverdue } from '../../experiments/audit/follow-findings.ts';
 import { auditReport, type Finding, type FindingList, type FollowUp, findingList } from '../../models/contracts/audit.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { appendLedger } from '../../stores/ledger.ts';
+import { appendLedger, appendLedgerIfPossible } from '../../stores/ledger.ts';
 import { type Context, readCharter, readLatest } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
+import { followedEntries } from './followed-entries.ts';
 import { findingRulesOf } from './run-audit.ts';
 
 const dayMs = 86_400_000;
@@ -94,14 +95,8 @@ export async function followFinding(
           },
     );
   });
-  await appendLedger(context.state.generations, {
-    operationId: `finding/${surface}/${id}/${atMs}`,
-    atMs,
-    surface,
-    action: acceptUntilMs === undefined ? 'finding-followed' : 'finding-accepted',
-    by,
-    releaseId: null,
-    detail: { message: `${id}: ${what}`, finding: id, owner: owner ?? null, acceptUntilMs: acceptUntilMs ?? null },
-  });
-  return findings?.find((one) => one.id === id) as Finding;
+  const after = findings?.find((one) => one.id === id) as Finding;
+  for (const entry of followedEntries(surface, [], [{ ...after, followUp: after.followUp.slice(-1) }]))
+    await appendLedgerIfPossible(context.state.generations, entry);
+  return after;
 }

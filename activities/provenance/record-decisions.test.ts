@@ -3,6 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import type { Finding } from '../../models/contracts/audit.ts';
+import { silenceAlert } from '../../stores/alerts.ts';
+import { putMarks } from '../../stores/flags.ts';
+import { followFinding } from '../audit/follow-up.ts';
 import { createDeployment, overrideDeployment } from '../../stores/deployments.ts';
 import { readLedger, requireLedgerKeys } from '../../stores/ledger.ts';
 import { ledgerInState } from '../../stores/ledger-copies.ts';
@@ -14,6 +18,12 @@ import { recordDecisions, recordDecisionsIfPossible } from './record-decisions.t
 
 const newKey = () => generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
 const digestOf = (letter: string) => `sha256:${letter.repeat(64)}`;
+
+const audited = { atMs: 2, by: 'audit', what: 'it could not be measured: no rows' };
+const finding: Finding = {
+  ...{ id: 'density', claim: 'as dense as it was', status: 'broken', says: 'it is not', state: 'open', owner: 'ann', openedAtMs: 1, dueAtMs: 80 },
+  ...{ escalations: 0, followUp: [], acceptedUntilMs: null },
+};
 
 async function open() {
   const root = await mkdtemp(join(tmpdir(), 'understudy-decisions-'));
@@ -56,6 +66,35 @@ it('gives what was decided without a key its line once somebody has one, each on
   ]);
   expect(verifyLedger(await ledgerInState({ stateDir: root, surface: 'home' }))).toMatchObject({ ok: true, signedFrom: 1, records: 5 });
   expect(await recordDecisionsIfPossible(keyless, 'home')).toBe(true);
+});
+
+it('does the same for silences, for what is done about findings, and for flags', async () => {
+  const { root, keyed, keyless, ledger } = await open();
+  const began = (await ledger()).length;
+  await silenceAlert(
+    keyless.generations,
+    { surface: 'home', signal: 'reward', part: 'all', direction: 'down' },
+    { by: 'sre', why: 'a test', untilMs: 9, nowMs: 3 },
+  );
+  await keyless.generations.create('findings/home', 1, { kind: 'findings', surface: 'home', generation: 1, findings: [{ ...finding, followUp: [audited] }] });
+  const context = { state: keyless, now: () => 5, log: () => undefined };
+  await followFinding(context, { surface: 'home', id: finding.id, by: 'ann', what: 'the mapping is mended', owner: 'ben' });
+  await followFinding({ ...context, now: () => 6 }, { surface: 'home', id: finding.id, by: 'ben', what: 'as it is', acceptUntilMs: 90 });
+  const mark = { itemId: 'i1', scores: {}, flags: ['recall'] };
+  const said = { surface: 'home', source: 'hand', by: 'kim', why: 'a broken blade', mode: 'add' as const, marks: [mark], operationId: 'f1', nowMs: 7 };
+  await putMarks(keyless, said);
+  expect(await recordDecisionsIfPossible(keyless, 'home')).toBe(false);
+  expect(await ledger()).toHaveLength(began);
+
+  await recordDecisions(keyed, 'home');
+  await recordDecisions(keyed, 'home');
+  expect((await ledger()).slice(began)).toMatchObject([
+    { action: 'alert-silenced', by: 'sre', atMs: 3, detail: { signal: 'reward', why: 'a test', untilMs: 9 } },
+    { action: 'items-flagged', by: 'kim', atMs: 7, detail: { message: 'hand: add 1 item: a broken blade', generation: 1 } },
+    { action: 'finding-followed', by: 'ann', atMs: 5, detail: { owner: 'ben', acceptUntilMs: null } },
+    { action: 'finding-accepted', by: 'ben', atMs: 6, detail: { acceptUntilMs: 90 } },
+  ]);
+  expect(verifyLedger(await ledgerInState({ stateDir: root, surface: 'home' }))).toMatchObject({ ok: true, signedFrom: 1 });
 });
 
 it('tells a process at its start that it lacks the key of a ledger', async () => {

@@ -1,19 +1,52 @@
 import { diffCharters } from '../../experiments/gates/charter-diff.ts';
 import { charterGeneration } from '../../models/contracts/charter-generation.ts';
+import { type Finding, findingList } from '../../models/contracts/audit.ts';
+import type { FlagChange } from '../../models/contracts/flag.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { latestDeployment, readDeployment } from '../../stores/deployments.ts';
+import { readSilence, silenceEntry } from '../../stores/alerts.ts';
+import { readFlagChange } from '../../stores/flags.ts';
 import { parseGeneration } from '../../stores/generations.ts';
 import { appendLedger, hasEntry, type NewEntry } from '../../stores/ledger.ts';
+import { followedEntries } from '../audit/followed-entries.ts';
 import { readCharter, type State } from '../context.ts';
 
 /**
- * Charters and overrides stand as generations of their own before they stand in the ledger. Whatever has no line there yet, since its process died between
+ * Charters, overrides, silences, flags and what people do about findings stand as generations of their own before they stand in the ledger. Whatever has no line there yet, since its process died between
  * the two or had no key to sign with, gets one now; each once.
  * @throws UND-SIGNING-KEY where this process cannot sign what is signed
  */
 export async function recordDecisions(state: State, surface: string): Promise<void> {
   await recordCharters(state, surface);
   await recordOverrides(state, surface);
+  await recordEach(state, `silence/${surface}`, async (generation) => silenceEntry(await readSilence(state.generations, surface, generation)));
+  await recordEach(state, `flags/${surface}`, async (generation) => flagEntry(await readFlagChange(state.generations, surface, generation)));
+  await recordFindings(state, surface);
+}
+
+/** @param make the line of a generation, whose operation is `<series' first word>/<generation>` */
+async function recordEach(state: State, series: string, make: (generation: number) => Promise<NewEntry>): Promise<void> {
+  const [name, surface = ''] = series.split('/');
+  const last = (await state.generations.latest(series))?.generation ?? 0;
+  for (let generation = 1; generation <= last; generation += 1)
+    await appendOnce(state, { surface, operationId: `${name}/${generation}` }, () => make(generation));
+}
+
+/** How many items, and not which: those are in the generation that it names. */
+const flagEntry = ({ surface, generation, by, why, source, mode, count, marks, atMs, operationId }: FlagChange): NewEntry => ({
+  ...{ operationId: `flags/${generation}`, atMs, surface, action: 'items-flagged', by, releaseId: null },
+  detail: { message: `${source}: ${mode} ${count} ${count === 1 ? 'item' : 'items'}: ${why}`, source, mode, count, marks, generation, operation: operationId },
+});
+
+async function recordFindings(state: State, surface: string): Promise<void> {
+  const series = `findings/${surface}`;
+  const last = (await state.generations.latest(series))?.generation ?? 0;
+  let before: readonly Finding[] = [];
+  for (let generation = 1; generation <= last; generation += 1) {
+    const { findings } = parseGeneration(findingList, { series, generation, document: await state.generations.read(series, generation) });
+    for (const { operationId, ...entry } of followedEntries(surface, before, findings)) await appendOnce(state, { surface, operationId }, async () => entry);
+    before = findings;
+  }
 }
 
 /** The same where another process may have to do it: a ledger that is signed is left to those who have the key. @returns whether all is recorded */

@@ -5,6 +5,7 @@ import type { WatchState } from '../../models/contracts/watch-state.ts';
 import { putDocument } from '../../stores/blobs.ts';
 import { appendLedger } from '../../stores/ledger.ts';
 import { type Context, readCharter, readLatest, type State } from '../context.ts';
+import { recordDecisionsIfPossible } from '../provenance/record-decisions.ts';
 import { configuredReceivers } from './alert-receivers.ts';
 import { lookAtSurface } from './watch-surface.ts';
 import { latestWatch, watchSeries } from './watch-history.ts';
@@ -18,6 +19,8 @@ export async function watchSurface(context: Context, { surface, look }: WatchReq
   const last = await latestWatch(state.generations, surface);
   // Alerts follow from the generation that names them: whoever died between the two is made up for here.
   if (last !== undefined) await recordAlerts(context, last);
+  // What was ordered without a key has its line within the hour.
+  await recordDecisionsIfPossible(state, surface);
   if (last?.look === look) return lookOf(context, last);
   const looked = await lookAtSurface(state, { surface, look, atMs: context.now(), ...hooks });
   if (looked === undefined) return { generation: last?.generation ?? 0, measuredToMs: last?.measuredToMs ?? 0, opened: [], closed: [], receivers: [] };
