@@ -48,7 +48,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     isTerminal: process.stderr.isTTY,
     nowMs: () => performance.now(),
   };
-  const program = new Command('understudy').description('Durable retraining for recommender systems.');
+  const program = new Command('understudy').enablePositionalOptions().description('Durable retraining for recommender systems.');
   const commands = [
     upCommand(context),
     initCommandIn(context),

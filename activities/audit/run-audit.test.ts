@@ -118,7 +118,15 @@ describe('an audit', () => {
         expect(JSON.stringify(late)).not.toContain('u1"');
         const entry = { surface: 'home', by: 'mallory', releaseId: null, detail: {} };
         await appendLedger(context.state.generations, { ...entry, operationId: 'a', atMs: startMs + 36 * dayMs, action: 'pause' });
-        expect(itemOf(await audit(37), 'access/strangers')).toMatchObject({ status: 'broken', says: expect.stringContaining('mallory') });
+        await appendLedger(context.state.generations, {
+          ...entry,
+          by: 'r1',
+          releaseId: 'r1',
+          operationId: 'b',
+          atMs: startMs + 36 * dayMs,
+          action: 'spec-published',
+        });
+        expect(itemOf(await audit(37), 'access/strangers')).toMatchObject({ status: 'broken', says: 'also mallory, whom the charter does not name' });
         const path = join(folder, 'series/ledger/home/00000001.json');
         await writeFile(path, JSON.stringify({ ...((await context.state.generations.read('ledger/home', 1)) as object), by: 'nobody' }));
         const broken = benchContext(folder, { now: () => startMs + 38 * dayMs });

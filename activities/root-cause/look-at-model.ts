@@ -55,7 +55,11 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
       artifact: spec.champion,
       sinceMs,
       trainedAtMs: run?.createdAtMs ?? sinceMs,
-      window: await tried('the window that the champion was trained on', () => windowDays(state, { artifact: spec.champion, data }), []),
+      window: await tried(
+        'the window that the champion was trained on',
+        () => windowDays(state, { artifact: spec.champion, before: spec.previousChampion, data }),
+        [],
+      ),
       features: await tried('online features', () => lookAtFeatures(input), null),
       replayed: await tried('slates made again', () => replaySlates(input, spec), null),
       drift: [],
@@ -71,19 +75,35 @@ function championSince(deployments: readonly DeploymentSpec[]): number {
   return deployments[before + 1]?.createdAtMs ?? 0;
 }
 
-async function windowDays(state: State, { artifact, data }: { artifact: string; data: readonly DataState[] }): Promise<ModelFact['window']> {
-  const { window: digest } = await getDocument(state.blobs, artifact, artifactManifest);
-  const window = await getDocument(state.blobs, digest, windowManifest);
+async function windowOf({ blobs }: State, artifact: string): Promise<WindowManifest> {
+  const { window } = await getDocument(blobs, artifact, artifactManifest);
+  return getDocument(blobs, window, windowManifest);
+}
+
+function rowsByDay({ trainSlices }: WindowManifest): Map<string, number> {
+  const rowsOf = new Map<string, number>();
+  for (const { day, rows } of trainSlices) rowsOf.set(day, (rowsOf.get(day) ?? 0) + rows);
+  return rowsOf;
+}
+
+type Windows = { artifact: string; before: string | null; data: readonly DataState[] };
+
+async function windowDays(state: State, { artifact, before, data }: Windows): Promise<ModelFact['window']> {
+  const window = await windowOf(state, artifact);
+  // What cannot be read any more excuses nothing.
+  const earlier = before === null ? undefined : await windowOf(state, before).catch(() => undefined);
+  const earlierDays = new Set(earlier === undefined ? [] : daysOf(earlier));
+  const earlierRows = earlier === undefined ? new Map<string, number>() : rowsByDay(earlier);
   const known = new Map<string, number>();
   for (const { day, rows } of data.at(-1)?.slices ?? []) known.set(day, (known.get(day) ?? 0) + rows);
-  const trained = new Map<string, number>();
-  for (const { day, rows } of window.trainSlices) trained.set(day, (trained.get(day) ?? 0) + rows);
+  const trained = rowsByDay(window);
   const quarantined = await quarantinedByDay(state, data);
   return daysOf(window).map((day) => ({
     day,
     rows: trained.get(day) ?? 0,
     usual: usualOf(new Map([...known, ...trained]), day),
     quarantined: quarantined.get(day) ?? 0,
+    before: earlierDays.has(day) ? (earlierRows.get(day) ?? 0) : null,
   }));
 }
 

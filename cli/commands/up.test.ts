@@ -6,20 +6,23 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import type { ReleaseOutcome, RunRecord } from '../../models/contracts/release.ts';
 import { acts } from '../demo/acts.ts';
 import type { ActResult } from '../demo/story.ts';
+import type { Told } from '../demo/story-ending.ts';
 import { readEnvironment } from '../environment.ts';
 import { runDirectory } from '../system/pid-file.ts';
 import type { SystemOptions } from '../system/start-system.ts';
 import { type Steps, upCommand } from './up.ts';
 
-const results = (outcomes: readonly ReleaseOutcome[]): ActResult[] =>
-  outcomes.map((outcome, index) => ({
+const results = (outcomes: readonly ReleaseOutcome[]): Told => ({
+  afterwards: [],
+  acts: outcomes.map((outcome, index) => ({
     act: acts[index] as ActResult['act'],
     run: { runId: `run-${index}`, artifact: 'sha256:0' } as RunRecord,
     outcome,
     why: 'because',
     seconds: 1,
     evidence: 'sha256:1',
-  }));
+  })),
+});
 
 /** `up --json` with steps of the test's own: what it writes on stdout, and how it ends. */
 async function up(args: readonly string[], steps: Partial<Steps> = {}) {

@@ -7,11 +7,13 @@ import { dataState } from '../../models/contracts/window.ts';
 import { readLatest } from '../../activities/context.ts';
 import { registerCharter } from '../../activities/registry/charters.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { type ActResult, type Ask, playStory } from '../demo/story.ts';
+import { playAfterwards } from '../demo/afterwards.ts';
+import { checkStory, storyDocument, storyText, type Told } from '../demo/story-ending.ts';
+import { type Ask, playStory } from '../demo/story.ts';
 import { openAsker } from '../ask.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { calendarDay, portNumber, someText } from '../option-values.ts';
-import { emit, progress, say, table } from '../output.ts';
+import { emit, progress, say } from '../output.ts';
 import { openShop } from '../shoppers/shop.ts';
 import { loadSurfaceConfig, type SurfaceConfig } from '../surface-config.ts';
 import { type SystemFile, writeSystemFile } from '../system-file.ts';
@@ -28,7 +30,7 @@ type Running = { config: SurfaceConfig; stateDir: string; addresses: SystemFile;
 /** What a start does, one after the other: each takes servers, and a test puts its own in the place. */
 export type Steps = {
   start: typeof startSystem;
-  playExample: (context: CommandContext, options: UpOptions, running: Running) => Promise<ActResult[]>;
+  playExample: (context: CommandContext, options: UpOptions, running: Running) => Promise<Told>;
   firstRun: typeof firstRun;
 };
 
@@ -120,11 +122,11 @@ async function run(context: CommandContext, options: UpOptions, { steps, running
       check: () => undefined,
     };
   }
-  const results = await steps.playExample(context, options, running);
+  const told = await steps.playExample(context, options, running);
   return {
-    document: { surface, acts: results.map(actDocument) },
-    text: (seconds) => `\n${storyTable(results)}\n\nThe loop took ${seconds.toFixed(0)} s.`,
-    check: () => checkStory(results),
+    document: { surface, ...storyDocument(told) },
+    text: (seconds) => `\n${storyText(told)}\n\nThe loop took ${seconds.toFixed(0)} s.`,
+    check: () => checkStory(told),
   };
 }
 
@@ -158,7 +160,7 @@ async function firstRun(context: CommandContext, config: SurfaceConfig, stateDir
   }
 }
 
-async function loop(context: CommandContext, options: UpOptions, running: Running): Promise<ActResult[]> {
+async function loop(context: CommandContext, options: UpOptions, running: Running): Promise<Told> {
   const { config, stateDir, addresses, signal } = running;
   const { surface } = config.charter;
   const state = openState(stateDir, context.env.kafka);
@@ -173,7 +175,12 @@ async function loop(context: CommandContext, options: UpOptions, running: Runnin
   }
   const shop = openShop({ state, surface, servingUrl: addresses.servingUrl, charter: config.charter });
   try {
-    return await withTemporal(context, stateDir, (client) => playStory({ context, stateDir, surface, client, shop, ask: askOnTerminal(options), say, signal }));
+    return await withTemporal(context, stateDir, async (client) => {
+      const input = { context, stateDir, surface, client, shop, ask: askOnTerminal(options), say, signal };
+      const acts = await playStory(input);
+      const isTold = acts.every(({ act, outcome }) => outcome === act.expected);
+      return { acts, afterwards: isTold ? await playAfterwards({ ...input, charter: config.charter, servingUrl: addresses.servingUrl }) : [] };
+    });
   } finally {
     shop.close();
   }
@@ -182,12 +189,12 @@ async function loop(context: CommandContext, options: UpOptions, running: Runnin
 /** A person on a terminal decides; with `--yes`, `--once` under a script or no terminal, the demo does and says so. */
 function askOnTerminal(options: UpOptions): Ask {
   if (options.yes === true || !process.stdin.isTTY || !process.stderr.isTTY) return undefined;
-  return async (status, summary) => {
-    say(`\n   ${summary}\n   evidence ${status.evidence}`);
+  return async (question, shown) => {
+    say(`\n   ${shown}`);
     const asker = openAsker();
     try {
       for (;;) {
-        const answer = (await asker.ask('   Give it traffic? [yes/no] ')).trim().toLowerCase();
+        const answer = (await asker.ask(`   ${question} [yes/no] `)).trim().toLowerCase();
         if (['y', 'yes'].includes(answer)) return 'approve';
         if (['n', 'no'].includes(answer)) return 'reject';
       }
@@ -199,17 +206,6 @@ function askOnTerminal(options: UpOptions): Ask {
 
 function yesterday(nowMs: number): string {
   return new Date(nowMs - 86_400_000).toISOString().slice(0, 10);
-}
-
-function actDocument({ act, run, outcome, why, seconds, evidence }: ActResult) {
-  return { candidate: act.candidate, title: act.title, outcome, expected: act.expected, why, seconds, evidence, run: run.runId, artifact: run.artifact };
-}
-
-function storyTable(results: readonly ActResult[]): string {
-  return table(
-    ['candidate', 'outcome', 's', 'what decided'],
-    results.map(({ act, outcome, why, seconds }) => [act.candidate, outcome, seconds.toFixed(0), why.length > 150 ? `${why.slice(0, 147)}...` : why]),
-  );
 }
 
 function whatNext(addresses: SystemFile, { surface, stateDir, standard }: { surface: string; stateDir: string; standard: string }): string {
@@ -227,12 +223,4 @@ Try, in another terminal:
   curl -s ${addresses.servingUrl}/v1/recommend -H 'content-type: application/json' -d '{"surface":"${surface}","sessionId":"me"}'
 
 Ctrl-C stops everything in order; the next start goes on from here.`;
-}
-
-/** The story's promise: each act ends as it should. @throws UND-GATE naming the first that did not. */
-export function checkStory(results: readonly ActResult[]): void {
-  // Only a person who was asked says no: that is an answer, not a failure.
-  const wrong = results.find(({ outcome, act }) => outcome !== act.expected && outcome !== 'rejected');
-  if (wrong !== undefined)
-    throw new UnderstudyError('UND-GATE', `${wrong.act.candidate} ended ${wrong.outcome} (${wrong.why}), expected ${wrong.act.expected}`);
 }

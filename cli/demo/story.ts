@@ -18,7 +18,7 @@ import { writeMisalignedGuest } from './planted-defect.ts';
 /** `evidence`: digest of the report that was decided on. */
 export type ActResult = { act: Act; run: RunRecord; outcome: ReleaseOutcome; why: string; seconds: number; evidence: string };
 /** Asks the user; undefined where nobody is there to be asked. */
-export type Ask = ((status: ReleaseStatus, summary: string) => Promise<'approve' | 'reject'>) | undefined;
+export type Ask = ((question: string, shown: string) => Promise<'approve' | 'reject'>) | undefined;
 export type StoryInput = {
   context: CommandContext;
   stateDir: string;
@@ -154,7 +154,7 @@ function describe(status: ReleaseStatus): string {
 }
 
 async function answer(input: StoryInput, status: ReleaseStatus, evidence: string): Promise<void> {
-  const decision = input.ask === undefined ? 'approve' : await input.ask(status, evidence);
+  const decision = input.ask === undefined ? 'approve' : await input.ask('Give it traffic?', `${evidence}\n   evidence ${status.evidence}`);
   const result = await castVote(input.client, {
     surface: input.surface,
     decision,

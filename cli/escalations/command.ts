@@ -18,6 +18,7 @@ const listable = ['open', 'acknowledged', 'resolved', 'rejected', 'duplicate'] a
 /** `understudy escalations`: what was reported of a surface, whose it is, and until when. */
 export function escalationsCommand(context: CommandContext): Command {
   const command = common(new Command('escalations'))
+    .enablePositionalOptions()
     .description('reports of items, slates and patterns that wait for an answer: whose they are, and until when')
     .argument('[surface]', 'name of the surface; all where none is named', surfaceArgument)
     .addOption(new Option('--only <state>', 'those in this state, also where they are over').choices(listable))
@@ -50,8 +51,7 @@ function showCommand(context: CommandContext): Command {
   return common(new Command('show'))
     .description('one report: what was said, whose it is, and all that was done about it')
     .argument('<report>', 'its id', someText)
-    .action(async (id: string, _options: Common, command: Command) => {
-      const { state: stateDir, json } = command.optsWithGlobals<Common>();
+    .action(async (id: string, { state: stateDir, json }: Common) => {
       const state = openState(stateDirectory(context, stateDir));
       const report = await find(state, id);
       const text = await readText(state.blobs, report);
@@ -72,8 +72,7 @@ function fileCommand(context: CommandContext): Command {
     .option('--words <text>', 'what there is to say of it', someText)
     .requiredOption('--by <name>', 'who reports', someText)
     .addOption(new Option('--severity <severity>', 'instead of what the charter says of the kind').choices(severities))
-    .action(async (surface: string, _options: FileOptions, command: Command) => {
-      const options = command.optsWithGlobals<FileOptions>();
+    .action(async (surface: string, options: FileOptions) => {
       const state = openState(stateDirectory(context, options.state));
       await currentCharter(state, surface);
       const { kind, words = '', by, severity = null } = options;
@@ -111,8 +110,7 @@ function stepCommand(context: CommandContext, kind: keyof typeof stepHelp): Comm
     .requiredOption('--why <words>', 'what was done, or why; kept in the ledger', someText);
   if (kind === 'reassign') command.requiredOption('--to <name>', 'whose it is from now on', someText);
   if (kind === 'resolve' || kind === 'reject') command.option('--tell <words>', 'what the reporter is told', sayable);
-  return command.action(async (id: string, _options: StepOptions, own: Command) => {
-    const { state, json, ...said } = own.optsWithGlobals<StepOptions>();
+  return command.action(async (id: string, { state, json, ...said }: StepOptions) => {
     const stateDir = stateDirectory(context, state);
     const { surface } = await find(openState(stateDir), id);
     const { by, why, to, tell } = said;

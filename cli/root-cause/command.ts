@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { openState, type State } from '../../activities/context.ts';
+import { currentCharter } from '../../activities/registry/charters.ts';
 import { lookForCause } from '../../activities/root-cause/find-cause.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Diagnosis, diagnosis as diagnosisSchema, type RootCauseFacts, type RootCauseStatus, rootCauseFacts } from '../../models/contracts/root-cause.ts';
@@ -34,6 +35,7 @@ type Where = { state?: string; json?: boolean };
 export function rootCauseCommand(context: CommandContext): Command {
   const common = (command: Command) => command.option('--state <dir>', 'state directory', someText).option('--json', 'one JSON document on stdout');
   const look = common(new Command('root-cause'))
+    .enablePositionalOptions()
     .description('what is wrong with a surface: the layer, suspects with evidence, and one mend')
     .argument('<surface>', 'name of the surface', surfaceArgument)
     .option('--from <moment>', 'when it began (ISO 8601)', moment)
@@ -159,7 +161,9 @@ export async function looksOf({ generations }: State, surface: string): Promise<
 }
 
 async function list(context: CommandContext, surface: string, options: Where): Promise<void> {
-  const looks = await looksOf(openState(stateDirectory(context, options.state)), surface);
+  const state = openState(stateDirectory(context, options.state));
+  await currentCharter(state, surface);
+  const looks = await looksOf(state, surface);
   const rows = looks.map(({ id, openedMs, cause, mend, last }) => [new Date(openedMs).toISOString().slice(0, 16), id, cause, mend, last]);
   emit({
     json: options.json === true,

@@ -19,6 +19,7 @@ type Options = { state?: string; json?: boolean };
 /** `understudy alerts`: what is not as it should be, on one surface or on all. */
 export function alertsCommand(context: CommandContext): Command {
   const command = new Command('alerts')
+    .enablePositionalOptions()
     .description('alerts that are open, with what was expected and a small picture')
     .argument('[surface]', 'name of the surface; all where none is named', surfaceArgument)
     .option('--all', 'those that are over, too')
@@ -40,8 +41,7 @@ function showCommand(context: CommandContext): Command {
     .option('--html <file>', 'the picture as a page', someText)
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
-    .action(async (id: string, options: Options & { html?: string }, command: Command) => {
-      const { state: stateDir, json } = command.optsWithGlobals<Options>();
+    .action(async (id: string, { state: stateDir, json, ...options }: Options & { html?: string }) => {
       const found = await oneAlert(openState(stateDirectory(context, stateDir)), { id, nowMs: context.now() });
       if (options.html !== undefined) await writeFile(resolve(context.cwd, options.html), pageOf(found));
       emit({ json: json === true, document: found, text: inFull(found) });
@@ -57,8 +57,7 @@ function silenceCommand(context: CommandContext): Command {
     .requiredOption('--until <time>', 'its end, such as 2026-03-01T08:00:00Z, or a span such as 4h or 2d', someText)
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
-    .action(async (id: string, options: Options & { by: string; why: string; until: string }, command: Command) => {
-      const { state: stateDir, json } = command.optsWithGlobals<Options>();
+    .action(async (id: string, { state: stateDir, json, ...options }: Options & { by: string; why: string; until: string }) => {
       const state = openState(stateDirectory(context, stateDir), undefined, signingKeysOf(context.env));
       const found = await oneAlert(state, { id, nowMs: context.now() });
       const untilMs = timeOf(options.until, context.now());

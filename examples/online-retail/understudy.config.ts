@@ -81,6 +81,8 @@ export default defineSurface({
       maxP99Ms: 250,
     },
   },
+  // What a shopper reports as harmful is shown to nobody until somebody has looked.
+  escalation: { acknowledgeWithinMinutes: { high: 15 }, blockAtOnce: { kinds: ['harmful'] } },
   slo: { p99Ms: 100, fallbackShare: 0.02 },
   assumptions: [
     { claim: 'Known customers buy again what they bought before', measure: 'repeat-purchase-share', min: 0.3 },

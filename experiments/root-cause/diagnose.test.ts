@@ -67,6 +67,36 @@ describe('diagnose', () => {
     expect(diagnose({ ...facts, model }).notLookedAt.map(({ cause }) => cause)).toEqual(['bad-window']);
   });
 
+  it('blames no window for days of which the champion before it had no more', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const facts = factsWith(seed, 'bad-window');
+        const model = facts.model as NonNullable<typeof facts.model>;
+        const as = (earlier: (rows: number) => number | null) =>
+          diagnose({ ...facts, model: { ...model, window: model.window.map((day) => ({ ...day, before: earlier(day.rows) })) } });
+        const causesOf = ({ suspects }: ReturnType<typeof diagnose>) => suspects.map(({ cause }) => cause);
+        expect(causesOf(as(() => null))).toContain('bad-window');
+        expect(causesOf(as((rows) => 2 * rows + 10))).toContain('bad-window');
+        expect(as((rows) => rows).ruledOut.map(({ cause }) => cause)).toContain('bad-window');
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it('finds a worse artifact also where no client says what was seen', () => {
+    const from = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;
+    let [seen, unseen] = [0, 0];
+    for (let seed = from; seed < from + 30; seed += 1) {
+      const facts = factsWith(seed, 'new-artifact');
+      const isFirst = (one: typeof facts) => (diagnose(one).suspects[0]?.cause === 'new-artifact' ? 1 : 0);
+      const traffic = facts.traffic.map((row) => ({ ...row, seen: 0 }));
+      seen += isFirst(facts);
+      unseen += isFirst({ ...facts, traffic, events: facts.events.filter(({ kind }) => kind !== 'impression') });
+    }
+    expect(unseen).toBeGreaterThanOrEqual(seen - 6);
+    expect(unseen).toBeGreaterThan(10);
+  });
+
   it('with a week or less before the incident only names what tells for itself', () => {
     const facts = factsWith(2, 'fallback', 'stale-deployment');
     const from = facts.units.length - 5;

@@ -90,7 +90,11 @@ export function lookAt(facts: RootCauseFacts) {
   };
   const values = (member: 'country' | 'device' | 'segment' | 'replica'): string[] => [...new Set(trafficNow.map((row) => row[member]))].sort();
 
-  return { facts, units, traffic, trafficNow, isNow, byUnit, count, slateRate, adjustedRate, usualOf, eventRate, values };
+  const hasImpressions = traffic.some(({ seen }) => seen > 0);
+  /** Slates that a reward may be expected of: those that were seen, or all where nobody says what was. */
+  const shown = (row: TrafficRow): number => (hasImpressions ? row.seen : row.slates);
+
+  return { facts, units, traffic, trafficNow, shown, isNow, byUnit, count, slateRate, adjustedRate, usualOf, eventRate, values };
 }
 export type Look = ReturnType<typeof lookAt>;
 

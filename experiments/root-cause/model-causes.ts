@@ -2,7 +2,6 @@ import type { TrafficRow } from '../../models/contracts/root-cause.ts';
 import { byModel, certain, type Examine, found, hasFallen, hasRisen, type Look, none, percent, sign, slates, suspicious, unknown, unusual } from './look.ts';
 
 const reward = (row: TrafficRow): number => row.reward;
-const seen = (row: TrafficRow): number => row.seen;
 
 /** Artifacts that answer now and did not before the incident. */
 export function newArtifacts(look: Look): Set<string> {
@@ -16,7 +15,7 @@ const newArtifact: Examine = (look) => {
   if (fresh.size === 0) return none('new-artifact', 'the artifacts that answer are those of before');
   const isFresh = (row: TrafficRow) => row.artifact !== null && fresh.has(row.artifact);
   const share = look.count(slates, isFresh) / Math.max(1, look.count(slates));
-  const worth = look.adjustedRate(reward, seen, (row) => byModel(row) && isFresh(row), byModel);
+  const worth = look.adjustedRate(reward, look.shown, (row) => byModel(row) && isFresh(row), byModel);
   if (worth === undefined) return unknown('new-artifact', 'there are too few comparable stretches with slates');
   const { ratio } = worth;
   if (!hasFallen(worth, 0.85, suspicious))
@@ -31,7 +30,7 @@ const newArtifact: Examine = (look) => {
       worth,
     ),
   ];
-  const others = look.adjustedRate(reward, seen, (row) => byModel(row) && !isFresh(row), byModel);
+  const others = look.adjustedRate(reward, look.shown, (row) => byModel(row) && !isFresh(row), byModel);
   if (others !== undefined && look.count(slates, (row) => byModel(row) && !isFresh(row)) >= 500)
     evidence.push(sign(hasFallen(others, 0.85) ? 'against' : 'for', `other artifacts are worth ${percent(others.ratio)} of it at the same time`, others));
   const isAlike = evidence.some(({ speaks }) => speaks === 'against');
@@ -73,9 +72,13 @@ const badWindow: Examine = (look) => {
   const { model, units } = look.facts;
   if (model === null || model.window.length === 0) return unknown('bad-window', 'there is no champion whose window could be looked at');
   const broken = model.window.filter(
-    ({ rows, usual, quarantined }) => (usual !== null && rows < 0.5 * usual) || (rows + quarantined > 0 && quarantined / (rows + quarantined) > 0.25),
+    ({ rows, usual, quarantined, before }) =>
+      ((usual !== null && rows < 0.5 * usual) || (rows + quarantined > 0 && quarantined / (rows + quarantined) > 0.25)) &&
+      // The champion before it has learned from no more, and did well.
+      (before == null || before > 1.1 * rows),
   );
-  if (broken.length === 0) return none('bad-window', `all ${model.window.length} days of the champion's window are as such days are`);
+  if (broken.length === 0)
+    return none('bad-window', `all ${model.window.length} days of the champion's window are as such days are, or as they were to the champion before it`);
   const now = units.find((unit) => unit.now);
   const isNew = now !== undefined && model.sinceMs >= now.fromMs - (now.toMs - now.fromMs);
   const evidence = [

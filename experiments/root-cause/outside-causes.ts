@@ -3,7 +3,6 @@ import { compare } from './expectation.ts';
 import { type Examine, found, type Look, none, percent, sign, slates, unknown, unusual } from './look.ts';
 
 const reward = (row: TrafficRow): number => row.reward;
-const seen = (row: TrafficRow): number => row.seen;
 
 const season: Examine = (look) => {
   const volume = compare({ units: look.units, numerator: look.byUnit(look.traffic, slates) });
@@ -17,7 +16,7 @@ const season: Examine = (look) => {
       ? sign('for', 'by the same visitors as always')
       : sign('against', `not by the same visitors: ${shares.map(({ name }) => name).join(', ')}`),
   );
-  const worth = look.adjustedRate(reward, seen);
+  const worth = look.adjustedRate(reward, look.shown);
   if (worth !== undefined)
     evidence.push(sign(Math.abs(worth.deviations) < unusual ? 'for' : 'against', `each is worth ${percent(worth.ratio)} of what such visitors give`, worth));
   if (shares.length > 0) return none('season', `the ${volume.ratio > 1 ? 'more' : 'fewer'} slates are not asked for by the same visitors as always`);
@@ -25,7 +24,7 @@ const season: Examine = (look) => {
 };
 
 const promotion: Examine = (look) => {
-  const worth = look.adjustedRate(reward, seen);
+  const worth = look.adjustedRate(reward, look.shown);
   const named = look.units.find(({ now, promotion: name }) => now && name !== null)?.promotion;
   if (worth === undefined) return unknown('promotion', 'there are too few comparable stretches with slates');
   const isMore = worth.deviations >= unusual && worth.ratio >= 1.2;

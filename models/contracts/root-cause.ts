@@ -159,8 +159,8 @@ export const rootCauseFacts = z.strictObject({
       /** Since when it has been champion. */
       sinceMs: epochMs,
       trainedAtMs: epochMs,
-      /** The days that it was trained on; `usual` is what such a weekday has. */
-      window: z.array(z.strictObject({ day: z.string(), rows: count, usual: count.nullable(), quarantined: count })),
+      /** The days that it was trained on; `usual` is what such a weekday has, `before` what the champion before it had of the day, null where it had not looked at it. */
+      window: z.array(z.strictObject({ day: z.string(), rows: count, usual: count.nullable(), quarantined: count, before: count.nullable().optional() })),
       features: z.strictObject({ checked: count, different: count }).nullable(),
       /** Logged slates that were made again by the stored artifact, and those that came out otherwise. */
       replayed: z.strictObject({ slates: count, different: count }).nullable(),

@@ -5,7 +5,8 @@ import type { AuditInput, SectionCheck } from '../section.ts';
 
 /** Whoever writes entries that is no person; runs and workflows do by their ids, which have a slash. */
 const machines = new Set(['release', 'retention', 'audit', 'schedule', 'bootstrap', 'understudy', 'watch', 'root-cause', 'escalation', 'charter']);
-const isMachine = (by: string): boolean => machines.has(by) || by.includes('/');
+/** A release publishes under its own id. */
+const isMachine = ({ by, releaseId }: { by: string; releaseId: string | null }): boolean => machines.has(by) || by.includes('/') || by === releaseId;
 
 /** Who did something since the last audit, and what would be needed to prove it. */
 export const access: SectionCheck = {
@@ -20,7 +21,7 @@ async function strangers({ context, surface, charter, sinceMs }: AuditInput): Pr
   const answering = Object.values(charter.escalation?.owners ?? {}).flat();
   const known = new Set([...charter.owners, ...charter.release.approvers.map(({ name }) => name), ...answering]);
   const entries = (await readLedger(context.state.generations, surface)).filter(({ atMs }) => sinceMs === null || atMs >= sinceMs);
-  const others = [...new Set(entries.map(({ by }) => by).filter((by) => !known.has(by) && !isMachine(by)))].sort();
+  const others = [...new Set(entries.filter((entry) => !isMachine(entry)).map(({ by }) => by))].filter((by) => !known.has(by)).sort();
   return countItem({
     id: 'access/strangers',
     claim: 'Only owners and approvers of the charter did something that is in the ledger',
