@@ -56,6 +56,12 @@ export type Context = {
   isRunning: (workflowId: string) => Promise<boolean>;
   /** Starts the workflow of a report that was filed, unless it has one. */
   startReport: (of: { surface: string; id: string }) => Promise<void>;
+  /** Asks a workflow to do something, as one update however often it is asked. @throws the code of the refusal; UND-NO-REQUEST where it does not run */
+  update: <T = unknown>(asked: { workflowId: string; update: string; updateId: string; input: unknown }) => Promise<T>;
+  /** Starts a workflow on the control queue, or finds the one of that id that is under way. */
+  begin: (asked: { workflow: string; workflowId: string; input: unknown }) => Promise<{ workflowId: string; runId: string }>;
+  /** Tells a workflow something, where it runs. */
+  signal: (told: { workflowId: string; signal: string; input: unknown }) => Promise<void>;
   /** Keys of approvers by name: an approver with a key must sign. */
   approverKeys: Readonly<Record<string, string>>;
   /** Bearer key of the serving tier's admin routes, where it has one. */

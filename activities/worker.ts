@@ -13,6 +13,7 @@ import { openReport } from './escalation/open-report.ts';
 import { missDeadline, takeReportStep } from './escalation/take-step.ts';
 import { tellOwner } from './escalation/tell-owner.ts';
 import { watchInbox } from './escalation/watch-inbox.ts';
+import { watchOrders } from './orders/watch-orders.ts';
 import { ingestEventLog } from './events/ingest-event-log.ts';
 import { ingestSource } from './events/ingest-source.ts';
 import { replayQuarantine } from './events/replay-quarantine.ts';
@@ -213,11 +214,11 @@ export async function createWorkers(input: {
   for (const role of input.roles) for (const options of optionsOf[role]()) workers.push(await Worker.create(options));
   return {
     run: async () => {
-      const inbox = input.roles.includes('control') ? watchInbox(input.context) : undefined;
+      const watching = input.roles.includes('control') ? [watchInbox(input.context), watchOrders(input.context)] : [];
       try {
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
-        await inbox?.close();
+        for (const one of watching) await one.close();
         await connection.close();
       }
     },

@@ -1,8 +1,8 @@
 import { dataConverterOf } from '../activities/payload-codec.ts';
 import { temporalConnection } from '../activities/temporal-connection.ts';
-import { Client, Connection, WorkflowNotFoundError, WorkflowFailedError, WorkflowUpdateFailedError, ServiceError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
-import { type ProblemCode, UnderstudyError, problems } from '../models/contracts/problem.ts';
+import { fromTemporal } from '../activities/from-temporal.ts';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { UnderstudyError } from '../models/contracts/problem.ts';
 import type { ReleaseStatus } from '../models/contracts/release.ts';
 import { releaseMessages, releaseWorkflowId } from '../models/contracts/messages.ts';
 import type { CommandContext } from './environment.ts';
@@ -32,26 +32,6 @@ export async function withTemporal<T>(context: CommandContext, stateDir: string,
   } finally {
     await connection.close();
   }
-}
-
-/** Finds the coded failure under Temporal's wrappers. */
-export function fromTemporal(error: unknown): unknown {
-  let inner: unknown = error;
-  while (inner instanceof Error) {
-    if (inner instanceof ApplicationFailure && inner.type && inner.type in problems) {
-      const details = inner.details?.[0];
-      return new UnderstudyError(inner.type as ProblemCode, inner.message, {
-        cause: error,
-        ...(typeof details === 'object' && details !== null ? { details: details as Record<string, unknown> } : {}),
-      });
-    }
-    inner = inner.cause;
-  }
-  if (error instanceof WorkflowNotFoundError) return new UnderstudyError('UND-NO-REQUEST', 'No such workflow runs', { cause: error });
-  if (error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)
-    return new UnderstudyError('UND-INTERNAL', `${error.message}: ${error.cause?.message ?? ''}`, { cause: error });
-  if (error instanceof ServiceError) return new UnderstudyError('UND-TEMPORAL', error.message, { cause: error });
-  return error;
 }
 
 export async function releaseStatus(client: Client, surface: string): Promise<ReleaseStatus | undefined> {

@@ -1,6 +1,7 @@
 import { type ProblemCode, problems } from '../models/contracts/problem.ts';
 import { jsonSchema } from './openapi.ts';
-import { type RouteInfo, routeList } from './routes/table.ts';
+import { routeList } from './routes/table.ts';
+import type { RouteInfo } from './routes/route-info.ts';
 
 type Schema = {
   type?: string | string[];

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { surfaceName } from '../models/contracts/ids.ts';
 import { type ProblemCode, problems } from '../models/contracts/problem.ts';
 import { problemDetails } from './routes/answers.ts';
-import { type RouteInfo, routeList, routes } from './routes/table.ts';
+import { routeList, routes } from './routes/table.ts';
+import type { RouteInfo } from './routes/route-info.ts';
 
 type JsonObject = Record<string, unknown>;
 

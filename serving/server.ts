@@ -24,11 +24,14 @@ import { refuseTwins, startReplicaReport } from './replica-report.ts';
 import { embeddingsRoute, similarRoute } from './routes/embeddings.ts';
 import { alertsRoute } from './routes/alerts.ts';
 import { eventsRoute, schemaRoute, schemasRoute } from './routes/events.ts';
+import { auditsRoute, rootCausesRoute } from './routes/decisions.ts';
+import { orderRoute, ordersRoute } from './routes/orders.ts';
 import { flagsRoute } from './routes/flags.ts';
 import { drainRoute, forgetRoute, liveRoute, metricsRoute, readyRoute, sealRoute, surfaceRoute } from './routes/operations.ts';
 import { recommendRoute } from './routes/recommend.ts';
 import { openReportsRoute, reportRoute, reportsRoute } from './routes/reports.ts';
-import { type RouteInfo, type RouteName, routeList, routes } from './routes/table.ts';
+import { type RouteName, routeList, routes } from './routes/table.ts';
+import type { RouteInfo } from './routes/route-info.ts';
 import { openSurface } from './surface.ts';
 import { watchDeployments } from './watch-deployments.ts';
 
@@ -140,6 +143,10 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     reports: reportsRoute({ surfaces, stateDir, generations, clock }),
     report: reportRoute({ surfaces, stateDir, generations, clock }),
     openReports: openReportsRoute({ surfaces, generations }),
+    orders: ordersRoute({ stateDir, clock }),
+    order: orderRoute({ stateDir, clock }),
+    audits: auditsRoute({ surfaces, generations }),
+    rootCauses: rootCausesRoute({ surfaces, generations }),
     seal: sealRoute({ surfaces }),
     forget: forgetRoute({ surfaces }),
     alerts: alertsRoute({ surfaces, generations, clock }),

@@ -5,7 +5,7 @@ import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { readLatest } from '../activities/context.ts';
 import { withDuck } from '../activities/events/duckdb.ts';
 import { eraseCommand } from '../cli/erase/command.ts';
-import { fromTemporal } from '../cli/temporal.ts';
+import { fromTemporal } from '../activities/from-temporal.ts';
 import { digestJson } from '../models/contracts/digest.ts';
 import type { SignedCertificate } from '../models/contracts/erasure.ts';
 import { rerunWorkflowId, taskQueues, workflowNames } from '../models/contracts/messages.ts';

@@ -1,6 +1,6 @@
 import { afterEach, expect, inject, it } from 'vitest';
 import { takeInOrders } from '../activities/root-cause/testing.ts';
-import { fromTemporal } from '../cli/temporal.ts';
+import { fromTemporal } from '../activities/from-temporal.ts';
 import { type CauseWorld, openCauseWorld } from './testing-root-cause.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;

@@ -70,11 +70,12 @@ type Followed = { surface: string; id: string; by: string; what: string };
 
 /**
  * Somebody did something about a finding: says so, gives it to another owner, or accepts that it does not hold until a day.
+ * @param sinceMs the same, said since then, is said already
  * @throws UND-NOT-FOUND; UND-INPUT for one that is closed, or a day that has passed
  */
 export async function followFinding(
   context: FollowContext,
-  { surface, id, by, what, owner, acceptUntilMs }: Followed & { owner?: string | undefined; acceptUntilMs?: number | undefined },
+  { surface, id, by, what, owner, acceptUntilMs, sinceMs }: Followed & { owner?: string | undefined; acceptUntilMs?: number | undefined; sinceMs?: number },
 ): Promise<Finding> {
   const atMs = context.now();
   if (acceptUntilMs !== undefined && acceptUntilMs <= atMs) throw new UnderstudyError('UND-INPUT', 'What is accepted is accepted until a day to come');
@@ -83,6 +84,7 @@ export async function followFinding(
     const others = before.filter(({ state }) => state !== 'closed').map((one) => one.id);
     if (found === undefined)
       throw new UnderstudyError('UND-NOT-FOUND', `${surface} has no finding ${id}${others.length === 0 ? '' : `; there are ${others.join(', ')}`}`);
+    if (sinceMs !== undefined && found.followUp.some((one) => one.by === by && one.what === what && one.atMs >= sinceMs)) return undefined;
     if (found.state === 'closed') throw new UnderstudyError('UND-INPUT', `The finding ${id} is closed: the next audit opens it again if it does not hold`);
     return before.map((one) =>
       one !== found
@@ -95,7 +97,8 @@ export async function followFinding(
           },
     );
   });
-  const after = findings?.find((one) => one.id === id) as Finding;
+  const known = async () => (await readLatest(context.state.generations, `findings/${surface}`, findingList))?.document.findings;
+  const after = (findings ?? (await known()))?.find((one) => one.id === id) as Finding;
   for (const entry of followedEntries(surface, [], [{ ...after, followUp: after.followUp.slice(-1) }]))
     await appendLedgerIfPossible(context.state.generations, entry);
   return after;

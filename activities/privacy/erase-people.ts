@@ -11,6 +11,7 @@ import { type DataState, dataState, type SliceReference, type WindowManifest, wi
 import { type BlobStore, getDocument, putDocument } from '../../stores/blobs.ts';
 import { latestDeployment } from '../../stores/deployments.ts';
 import { appendLedger } from '../../stores/ledger.ts';
+import { forgetAnswers } from '../../stores/orders.ts';
 import { signingKey } from '../../stores/signatures.ts';
 import { clearScratch, type Context, inScratch, readCharter, readLatest } from '../context.ts';
 import { withDuck } from '../events/duckdb.ts';
@@ -110,6 +111,8 @@ export async function eraseEverywhere(context: Context, { id }: Step, beat: Beat
 /** Every blob with something of theirs, of whatever generation or window, is gone behind this. */
 export async function sweepErased(context: Context, { id }: Step, beat: Beat): Promise<void> {
   const { people } = await requestOf(context, id);
+  // An answer may say what they were shown.
+  await forgetAnswers(context.state.root, Number.POSITIVE_INFINITY);
   // What an ingest has stored and not published yet looks like what a failed one left behind.
   if ((await clearScratch(context.state)).includes('ingest'))
     throw new UnderstudyError('UND-OVERLOADED', 'An ingest is under way: the sweep waits for its end');

@@ -13,11 +13,11 @@ import { diagnosis as diagnosisSchema, type RootCauseStatus } from '../../models
 import { readAlerts } from '../../stores/alerts.ts';
 import { loadArtifact, putArtifact } from '../../stores/artifacts.ts';
 import { getDocument } from '../../stores/blobs.ts';
+import { causeLooks } from '../../stores/cause-looks.ts';
 import { createDeployment, latestDeployment } from '../../stores/deployments.ts';
 import { latestReport, readReports } from '../../stores/reports.ts';
 import { castStep } from '../escalations/steps.ts';
 import { decideMend, rootCauseStatus } from '../root-cause/follow.ts';
-import { looksOf } from '../root-cause/command.ts';
 import { openShop } from '../shoppers/shop.ts';
 import { retellWeeks } from './retell-weeks.ts';
 import type { StoryInput } from './story.ts';
@@ -199,10 +199,14 @@ async function forSurface({ blobs, generations }: State, digest: string, surface
 /** The workflow that the alert has started names a cause and one mend; it is decided on as a release is, done, and looked at. */
 async function findAndMend(input: Input, state: State): Promise<Told> {
   const surface = watched(input.surface);
-  const before = (await looksOf(state, surface)).find(({ last }) => last.includes(': '));
+  const before = (await causeLooks(state.generations, surface)).find(({ last }) => last.includes(': '));
   if (before !== undefined) return ended(before.last, `done before: ${before.cause}`);
   const workflowId = (await openAlert(state, surface))?.workflowId ?? '';
-  const id = await until(input, 'nobody looks for the cause', async () => (await looksOf(state, surface)).find((one) => one.id.startsWith(workflowId))?.id);
+  const id = await until(
+    input,
+    'nobody looks for the cause',
+    async () => (await causeLooks(state.generations, surface)).find((one) => one.id.startsWith(workflowId))?.id,
+  );
   const status = () => rootCauseStatus(input.client, id);
   const waiting = await until(input, 'there is no diagnosis', async () => {
     const now = await status();

@@ -7,7 +7,7 @@ import { lookForCause } from '../../activities/root-cause/find-cause.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { type Diagnosis, diagnosis as diagnosisSchema, type RootCauseFacts, type RootCauseStatus, rootCauseFacts } from '../../models/contracts/root-cause.ts';
 import { getDocument } from '../../stores/blobs.ts';
-import { readLedger } from '../../stores/ledger.ts';
+import { causeLooks } from '../../stores/cause-looks.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { digest, moment, someText, surface as surfaceArgument } from '../option-values.ts';
 import { emit, progress, say, table } from '../output.ts';
@@ -141,29 +141,10 @@ async function answer(context: CommandContext, { facts, diagnosis, status }: Fou
   });
 }
 
-type Looked = { id: string; openedMs: number; cause: string; mend: string; last: string; diagnosis: string | null };
-
-/** Each look once, with the last that the ledger says of it. */
-export async function looksOf({ generations }: State, surface: string): Promise<Looked[]> {
-  const looks = new Map<string, Looked>();
-  for (const { action, releaseId, atMs, detail } of await readLedger(generations, surface)) {
-    if (releaseId === null || !action.startsWith('root-cause-')) continue;
-    const word = (name: string) => (typeof detail[name] === 'string' ? detail[name] : '');
-    const known = looks.get(releaseId) ?? { id: releaseId, openedMs: atMs, cause: '', mend: '', last: '', diagnosis: null };
-    const isFound = action === 'root-cause-opened' || action === 'root-cause-reopened';
-    looks.set(releaseId, {
-      ...known,
-      ...(isFound ? { cause: word('cause') || 'none', mend: word('mend') || 'none', diagnosis: word('diagnosis') } : {}),
-      last: action === 'root-cause-closed' ? `${word('outcome')}: ${word('why')}` : action.slice('root-cause-'.length),
-    });
-  }
-  return [...looks.values()];
-}
-
 async function list(context: CommandContext, surface: string, options: Where): Promise<void> {
   const state = openState(stateDirectory(context, options.state));
   await currentCharter(state, surface);
-  const looks = await looksOf(state, surface);
+  const looks = await causeLooks(state.generations, surface);
   const rows = looks.map(({ id, openedMs, cause, mend, last }) => [new Date(openedMs).toISOString().slice(0, 16), id, cause, mend, last]);
   emit({
     json: options.json === true,
@@ -178,7 +159,7 @@ async function show(context: CommandContext, id: string, options: Where & { html
   const state = openState(stateDir);
   const status = await withTemporal(context, stateDir, (client) => rootCauseStatus(client, id)).catch(() => null);
   if (status !== null) return answer(context, { ...(await read(state, status)), status }, options);
-  const kept = (await looksOf(state, id.split('/')[1] ?? '')).find((one) => one.id === id)?.diagnosis;
+  const kept = (await causeLooks(state.generations, id.split('/')[1] ?? '')).find((one) => one.id === id)?.diagnosis;
   if (kept == null) throw new UnderstudyError('UND-NOT-FOUND', `No look at a root cause has the id ${id}`);
   const diagnosis = await getDocument(state.blobs, kept, diagnosisSchema);
   await answer(context, { diagnosis, facts: await getDocument(state.blobs, diagnosis.facts ?? '', rootCauseFacts), status: null }, options);

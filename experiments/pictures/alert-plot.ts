@@ -2,7 +2,8 @@ import type { Alert, AlertPoint } from '../../models/contracts/alert.ts';
 import { signalText, signalTitle } from '../watch/describe-alert.ts';
 import { colours, escaped, svgPage } from './svg.ts';
 
-const [width, height] = [820, 340];
+const [width, height] = [820, 376];
+const captionWidth = 112;
 const [left, right, top, bottom] = [90, 800, 60, 270];
 
 /**
@@ -40,8 +41,19 @@ export function alertPlot({ surface, signal, part, sinceMs, says, picture }: Ale
     ),
     label({ x: left, y: bottom + 20 }, shortTime(first.atMs)),
     label({ x: right, y: bottom + 20, anchor: 'end' }, `${shortTime(last.atMs)} UTC`),
-    label({ x: 16, y: height - 16 }, says),
+    label({ x: 16, y: bottom + 48 }, 'black: as it was; grey: as expected, and where 95 of 100 hours are; red: since it is thought to have begun'),
+    ...wrapped(says).map((line, at) => label({ x: 16, y: bottom + 70 + 18 * at }, line)),
   ]);
+}
+
+function wrapped(text: string): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1) ?? '';
+    if (last !== '' && last.length + word.length >= captionWidth) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines;
 }
 
 /** Stretches in which there is a value. */

@@ -3,40 +3,12 @@ import { recommendRequest, recommendResponse } from '../../models/contracts/slat
 import { embeddingsRequest, embeddingsResponse, similarRequest, similarResponse } from '../../models/contracts/embedding-set.ts';
 import { flagsRequest } from '../../models/contracts/flag.ts';
 import { anyEvent } from '../../models/contracts/event-schemas.ts';
-import {
-  alertsAnswer,
-  aliveAnswer,
-  drainAnswer,
-  eventsAnswer,
-  flagsAnswer,
-  forgetAnswer,
-  readinessAnswer,
-  schemasAnswer,
-  sealAnswer,
-  surfaceAnswer,
-} from './answers.ts';
+import { aliveAnswer, eventsAnswer, flagsAnswer, readinessAnswer, schemasAnswer, surfaceAnswer } from './answers.ts';
 import { eventBatch } from './events.ts';
 import { reportAnswer, reportRequest } from '../../models/contracts/escalation.ts';
-import { filedAnswer, openReportsAnswer, reportMaxBytes } from './reports.ts';
-import { drainRequest, forgetRequest, sealRequest } from './operations.ts';
-
-/** Everything the tier answers to: routing, 405, OpenAPI and the docs page all read this one table. */
-export type RouteInfo = {
-  method: 'get' | 'post';
-  path: string;
-  summary: string;
-  description: string;
-  /** `report`: keys that are for reports alone will do. */
-  access: 'open' | 'report' | 'key' | 'admin';
-  body?: { schema: z.ZodType; example: unknown; maxBytes: number };
-  /** Schema of one entry where the body holds a list that is checked entry by entry. */
-  entry?: { name: string; schema: z.ZodType };
-  /** `status`: 200 where none is named. */
-  answer: { description: string; schema?: z.ZodType; type?: string; status?: 202 };
-  /** Answers of the same schema under other statuses. */
-  also?: Record<number, string>;
-  problems: readonly string[];
-};
+import { adminRoutes } from './admin-table.ts';
+import { filedAnswer, reportMaxBytes } from './reports.ts';
+import type { RouteInfo } from './route-info.ts';
 
 /** Of what is asked about an embedding set. */
 const setProblems = [
@@ -51,7 +23,9 @@ const setProblems = [
   'UND-TIMEOUT',
 ];
 
+/** Everything the tier answers to: routing, 405, OpenAPI and the docs page all read this one table. */
 export const routes = {
+  ...adminRoutes,
   recommend: {
     method: 'post',
     path: '/v1/recommend',
@@ -168,56 +142,6 @@ export const routes = {
     access: 'key',
     answer: { description: 'The surface as this replica serves it', schema: surfaceAnswer },
     problems: ['UND-INPUT', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
-  },
-  seal: {
-    method: 'post',
-    path: '/v1/admin/seal',
-    summary: 'Seal the logs of a surface',
-    description: 'Ends the open segments of the event log and of the slate log, so that the pipeline can read them as immutable.',
-    access: 'admin',
-    body: { schema: sealRequest, example: { surface: 'home' }, maxBytes: 4_096 },
-    answer: { description: 'The sealed segments; null where nothing was open', schema: sealAnswer },
-    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED', 'UND-LOG-UNAVAILABLE'],
-  },
-  forget: {
-    method: 'post',
-    path: '/v1/admin/forget',
-    summary: 'Forget people',
-    description:
-      'Ids as the surface keeps them. What this replica remembers of these users, sessions and devices is gone; its logs are erased by the pipeline.',
-    access: 'admin',
-    body: { schema: forgetRequest, example: { surface: 'home', userIds: ['u-1'], sessionIds: [], deviceIds: [] }, maxBytes: 1_048_576 },
-    answer: { description: 'How many ids it was told', schema: forgetAnswer },
-    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNKNOWN-SURFACE', 'UND-UNAUTHORIZED'],
-  },
-  openReports: {
-    method: 'get',
-    path: '/v1/admin/reports',
-    summary: 'Reports that wait for an answer',
-    description: 'Of all surfaces: whose they are, until when, and all that was done about them; without what was said in them.',
-    access: 'admin',
-    answer: { description: 'Oldest first, surface by surface', schema: openReportsAnswer },
-    problems: ['UND-UNAUTHORIZED'],
-  },
-  alerts: {
-    method: 'get',
-    path: '/v1/admin/alerts',
-    summary: 'Alerts that are open',
-    description: 'What `understudy watch` found unlike the weeks before, on all surfaces, with value, expectation, picture and silence.',
-    access: 'admin',
-    answer: { description: 'Newest first, surface by surface', schema: alertsAnswer },
-    problems: ['UND-UNAUTHORIZED'],
-  },
-  drain: {
-    method: 'post',
-    path: '/v1/admin/drain',
-    summary: 'Take this replica out of traffic',
-    description:
-      'As SIGTERM does: from now on /readyz says draining and no new connection is taken; what is under way is answered, the logs are sealed, and the process ends. Whoever watches over it may start it again.',
-    access: 'admin',
-    body: { schema: drainRequest, example: {}, maxBytes: 4_096 },
-    answer: { description: 'It drains', schema: drainAnswer },
-    problems: ['UND-INPUT', 'UND-JSON', 'UND-TOO-LARGE', 'UND-UNAUTHORIZED'],
   },
   live: {
     method: 'get',

@@ -9,7 +9,10 @@ const entry = fileURLToPath(new URL('../../cli/understudy.ts', import.meta.url))
 
 type Ended = {
   code: number | null;
-  document: { acts: { candidate: string; outcome: string; expected: string; evidence: string; seconds: number }[] };
+  document: {
+    afterwards: { what: string; outcome: string; why: string }[];
+    acts: { candidate: string; outcome: string; expected: string; evidence: string; seconds: number }[];
+  };
   stderr: string;
 };
 
@@ -25,8 +28,8 @@ async function start(stateDir: string): Promise<Ended> {
   return { code, document: JSON.parse(out.join('') || '{}') as Ended['document'], stderr: err.join('') };
 }
 
-it('the example: popularity goes up, ials is promoted, a gate refuses the broken one, the canary rolls back the worse one; a second start knows', {
-  timeout: 480_000,
+it('the example: popularity goes up, ials is promoted, a gate refuses the broken one, the canary rolls back the worse one; a report, an alert, its cause and an audit come behind; a second start knows', {
+  timeout: 600_000,
 }, async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'understudy-story-'));
   onTestFinished(() => rm(stateDir, { recursive: true, force: true, maxRetries: 5 }));
@@ -38,6 +41,16 @@ it('the example: popularity goes up, ials is promoted, a gate refuses the broken
     ['off-by-one', 'refused'],
     ['buy-again', 'rolled-back'],
   ]);
+  const came = ({ document }: Ended) => document.afterwards.map(({ what, outcome }) => [what, outcome]);
+  const alert = expect.stringMatching(/^reward-.*down-\d{10}$/);
+  expect(came(first)).toEqual([
+    ['report', 'rejected'],
+    ['alert', alert],
+    ['root-cause', 'recovered'],
+    ['audit', 'audited'],
+  ]);
+  expect(first.stderr).toMatch(/item \S+ is in no slate any more/);
+  expect(first.stderr).toMatch(/suspects: new-artifact \(model, [\d.]+\)[\s\S]*mend: rollback/);
   expect(first.stderr).toContain('541909 rows: 531170 accepted, 5480 quarantined, 5259 duplicates');
   expect(first.stderr).toContain('demo (ml-lead, unauthenticated) approved');
 
@@ -46,4 +59,5 @@ it('the example: popularity goes up, ials is promoted, a gate refuses the broken
   expect(second.document.acts.map(({ candidate, outcome, evidence, seconds }) => [candidate, outcome, evidence, seconds])).toEqual(
     first.document.acts.map(({ candidate, outcome, evidence }) => [candidate, outcome, evidence, 0]),
   );
+  expect(came(second)).toEqual(came(first));
 });
