@@ -1,0 +1,78 @@
+import { alignVectors } from './align-vectors.ts';
+import { distance, type Vectors } from './vectors.ts';
+
+/** How far each item lies from where it lay, [count], behind the best turn over `rows` (absent: all items), in units of the root mean square length of `onto`. */
+export function displacements(
+  vectors: Vectors,
+  onto: Vectors,
+  rows: ArrayLike<number> = Uint32Array.from({ length: onto.count }, (_, row) => row),
+): Float64Array {
+  const aligned = alignVectors(vectors, { onto, rows });
+  const scale = Math.sqrt(onto.values.reduce((sum, value) => sum + value * value, 0) / onto.count) || 1;
+  return Float64Array.from({ length: onto.count }, (_, row) => distance(aligned, row, onto, row) / scale);
+}
+
+/**
+ * 1 − Jaccard of each asked item's `k` nearest by cosine in two models, [asked]. Asks nothing of how their spaces lie: for networks, whose trainings differ by more than a
+ * turn. Of `asked` items, among all.
+ */
+export function neighbourChanges(one: Vectors, other: Vectors, { asked, k }: { asked: ArrayLike<number>; k: number }): Float64Array {
+  const [before, after] = [unitLengths(one), unitLengths(other)];
+  return Float64Array.from({ length: asked.length }, (_, at) => {
+    const item = asked[at] as number;
+    const known = new Set(nearest(before, item, k));
+    const shared = nearest(after, item, k).filter((neighbour) => known.has(neighbour)).length;
+    return 1 - shared / (2 * known.size - shared || 1);
+  });
+}
+
+/** Share of the best `k` answers that two rankings of one request do not have in common (1 − Jaccard). */
+export function answersChange(one: readonly string[], other: readonly string[]): number {
+  const known = new Set(one);
+  const shared = other.filter((item) => known.has(item)).length;
+  const all = known.size + other.length - shared;
+  return all === 0 ? 0 : 1 - shared / all;
+}
+
+function unitLengths({ count, dimensions, values }: Vectors): Vectors {
+  const scaled = new Float64Array(values);
+  for (let row = 0; row < count; row += 1) {
+    const part = scaled.subarray(row * dimensions, (row + 1) * dimensions);
+    const length = Math.hypot(...part);
+    if (length > 0) for (let at = 0; at < dimensions; at += 1) part[at] = (part[at] as number) / length;
+  }
+  return { count, dimensions, values: scaled };
+}
+
+/** The `k` rows of the largest product with `item`, ties to the lower row, without itself. */
+function nearest({ count, dimensions, values }: Vectors, item: number, k: number): number[] {
+  const best: { row: number; product: number }[] = [];
+  const own = item * dimensions;
+  for (let row = 0; row < count; row += 1) {
+    if (row === item) continue;
+    let product = 0;
+    for (let at = 0; at < dimensions; at += 1) product += (values[own + at] as number) * (values[row * dimensions + at] as number);
+    const last = best.at(-1);
+    if (best.length === k && last !== undefined && product <= last.product) continue;
+    let place = best.length;
+    while (place > 0 && (best[place - 1] as { product: number }).product < product) place -= 1;
+    best.splice(place, 0, { row, product });
+    if (best.length > k) best.pop();
+  }
+  return best.map(({ row }) => row);
+}
+
+/** [models][models] mean of what `between` says of each pair. */
+export function pairwise<Model>(models: readonly Model[], between: (one: Model, other: Model) => ArrayLike<number>): number[][] {
+  const distances = models.map(() => new Array<number>(models.length).fill(0));
+  for (const [a, one] of models.entries())
+    for (let b = 0; b < a; b += 1) {
+      const values = between(one, models[b] as Model);
+      let sum = 0;
+      for (let at = 0; at < values.length; at += 1) sum += values[at] as number;
+      const mean = values.length === 0 ? 0 : sum / values.length;
+      (distances[a] as number[])[b] = mean;
+      (distances[b] as number[])[a] = mean;
+    }
+  return distances;
+}

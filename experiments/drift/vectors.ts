@@ -1,0 +1,50 @@
+/** [count, dimensions], one row behind the other. */
+export type Vectors = { count: number; dimensions: number; values: Float64Array };
+
+export function vectorsOf(rows: readonly (readonly number[])[]): Vectors {
+  return { count: rows.length, dimensions: rows[0]?.length ?? 0, values: Float64Array.from(rows.flat()) };
+}
+
+/** @param rows places in `vectors` */
+export function pick({ dimensions, values }: Vectors, rows: ArrayLike<number>): Vectors {
+  const picked = new Float64Array(rows.length * dimensions);
+  for (let at = 0; at < rows.length; at += 1) {
+    const row = rows[at] as number;
+    picked.set(values.subarray(row * dimensions, (row + 1) * dimensions), at * dimensions);
+  }
+  return { count: rows.length, dimensions, values: picked };
+}
+
+/** The rows of both, `from` first. */
+export function pooled(from: Vectors, to: Vectors): Vectors {
+  if (from.dimensions !== to.dimensions) throw new RangeError(`vectors of ${from.dimensions} and of ${to.dimensions} dimensions cannot be compared`);
+  const values = new Float64Array(from.values.length + to.values.length);
+  values.set(from.values);
+  values.set(to.values, from.values.length);
+  return { count: from.count + to.count, dimensions: from.dimensions, values };
+}
+
+/** Each dimension to mean 0 and deviation 1; one that never changes is 0. */
+export function standardized({ count, dimensions, values }: Vectors): Vectors {
+  const scaled = new Float64Array(values.length);
+  for (let dimension = 0; dimension < dimensions; dimension += 1) {
+    let [mean, squares] = [0, 0];
+    for (let at = dimension; at < values.length; at += dimensions) mean += (values[at] as number) / count;
+    for (let at = dimension; at < values.length; at += dimensions) squares += ((values[at] as number) - mean) ** 2;
+    const scale = Math.sqrt(squares / count);
+    if (scale <= 1e-12 * Math.abs(mean)) continue;
+    for (let at = dimension; at < values.length; at += dimensions) scaled[at] = ((values[at] as number) - mean) / scale;
+  }
+  return { count, dimensions, values: scaled };
+}
+
+/** Euclidean, between row `a` of one and row `b` of the other. */
+export function distance(one: Vectors, a: number, other: Vectors, b: number): number {
+  let squares = 0;
+  const [from, to] = [a * one.dimensions, b * other.dimensions];
+  for (let place = 0; place < one.dimensions; place += 1) {
+    const difference = (one.values[from + place] as number) - (other.values[to + place] as number);
+    squares += difference * difference;
+  }
+  return Math.sqrt(squares);
+}
