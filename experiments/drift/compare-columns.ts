@@ -22,16 +22,17 @@ export function compareColumns(
 ): ColumnTests {
   const all = pooled(from, to);
   const columns = Array.from({ length: all.dimensions }, (_, column) => sorted(all, column));
-  const isFirst = Uint8Array.from({ length: all.count }, (_, row) => (row < from.count ? 1 : 0));
   const counts: ColumnTests['rows'] = [from.count, to.count];
   if (from.count === 0 || to.count === 0 || columns.length === 0) return { p: 1, columns: [], rows: counts };
-  const observed = columns.map((column) => apart(column, isFirst, counts));
+  // Whole numbers, so that what is equal is equal to the last bit: a row's step of the difference of the two functions, times from x to.
+  const steps = Float64Array.from({ length: all.count }, (_, row) => (row < from.count ? to.count : -from.count));
+  const observed = columns.map((column) => apart(column, steps));
   const largest = Float64Array.from({ length: permutations }, () => {
-    shuffle(isFirst, random);
-    return columns.reduce((most, column) => Math.max(most, apart(column, isFirst, counts).ordered), 0);
+    shuffle(steps, random);
+    return columns.reduce((most, column) => Math.max(most, apart(column, steps).ordered), 0);
   });
-  const tests = observed.map(({ distance, ordered }, column) => ({
-    ...{ column, distance, p: permutationP(ordered, largest) },
+  const tests = observed.map(({ most, ordered }, column) => ({
+    ...{ column, distance: most / (from.count * to.count), p: permutationP(ordered, largest) },
     means: [meanOf(from, column), meanOf(to, column)] satisfies ColumnTest['means'] as ColumnTest['means'],
   }));
   return { p: Math.min(...tests.map(({ p }) => p)), columns: tests, rows: counts };
@@ -41,23 +42,23 @@ export function compareColumns(
 type Sorted = { rows: Uint32Array; isLast: Uint8Array };
 
 function sorted({ count, dimensions, values }: Vectors, column: number): Sorted {
-  const valueOf = (row: number) => values[row * dimensions + column] as number;
-  const rows = placesTo(count).sort((a, b) => valueOf(a) - valueOf(b));
-  const isLast = Uint8Array.from(rows, (row, at) => (at === count - 1 || valueOf(rows[at + 1] as number) !== valueOf(row) ? 1 : 0));
+  const valueIn = (row: number) => values[row * dimensions + column] as number;
+  const rows = placesTo(count).sort((a, b) => valueIn(a) - valueIn(b));
+  const isLast = Uint8Array.from(rows, (row, at) => (at === count - 1 || valueIn(rows[at + 1] as number) !== valueIn(row) ? 1 : 0));
   return { rows, isLast };
 }
 
-function apart({ rows, isLast }: Sorted, isFirst: Uint8Array, [from, to]: readonly [number, number]): { distance: number; ordered: number } {
-  let [first, most, sum] = [0, 0, 0];
+function apart({ rows, isLast }: Sorted, steps: Float64Array): { most: number; ordered: number } {
+  let [away, most, sum] = [0, 0, 0];
   for (let at = 0; at < rows.length; at += 1) {
-    first += isFirst[rows[at] as number] as number;
+    away += steps[rows[at] as number] as number;
     if (isLast[at] === 0) continue;
-    const away = Math.abs(first / from - (at + 1 - first) / to);
-    sum += away;
-    if (away > most) most = away;
+    const size = away < 0 ? -away : away;
+    sum += size;
+    if (size > most) most = size;
   }
-  // Two distances that differ do so by at least 1 / (from x to).
-  return { distance: most, ordered: most + (1e-3 * sum) / rows.length / (from * to) };
+  // The second part is below a half, and two of `most` that differ do so by 1 at least.
+  return { most, ordered: most === 0 ? 0 : most + (0.5 * sum) / rows.length / (rows.length * rows.length) };
 }
 
 function meanOf({ count, dimensions, values }: Vectors, column: number): number {

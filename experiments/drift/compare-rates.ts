@@ -18,36 +18,49 @@ export function compareRates(
   { random, permutations = usualPermutations }: { random: Random; permutations?: number },
 ): RateTest {
   const units = [...from, ...to];
+  const [counts, ofs] = [Float64Array.from(units, ({ count }) => count), Float64Array.from(units, ({ of }) => of)];
   const isFrom = Uint8Array.from(units, (_, place) => (place < from.length ? 1 : 0));
-  const observed = studentized(units, isFrom);
-  const strata = [...Map.groupBy(placesTo(units.length), (place) => units[place]?.stratum ?? 0).values()];
+  const strata = [...Map.groupBy(placesTo(units.length), (place) => units[place]?.stratum ?? 0).values()].map((places) => Uint32Array.from(places));
+  const { rates, z } = studentized(counts, ofs, isFrom);
+  const sides = new Uint8Array(units.length);
   const drawn = Float64Array.from({ length: permutations }, () => {
-    const sides = new Uint8Array(units.length);
     for (const places of strata) {
-      const shuffled = shuffle(Uint32Array.from(places), random);
-      for (const [at, place] of places.entries()) sides[place] = isFrom[shuffled[at] as number] as number;
+      const shuffled = new Uint8Array(places.length);
+      for (let at = 0; at < places.length; at += 1) shuffled[at] = isFrom[places[at] as number] as number;
+      shuffle(shuffled, random);
+      for (let at = 0; at < places.length; at += 1) sides[places[at] as number] = shuffled[at] as number;
     }
-    return Math.abs(studentized(units, sides).z);
+    return Math.abs(studentized(counts, ofs, sides).z);
   });
-  const { rates, z } = observed;
   return { rates, ratio: rates[0] > 0 ? rates[1] / rates[0] : null, p: z === 0 ? 1 : permutationP(Math.abs(z), drawn), units: [from.length, to.length] };
 }
 
-function studentized(units: readonly RateUnit[], isFrom: Uint8Array): { rates: [number, number]; z: number } {
-  const sums = [0, 1].map(() => ({ count: 0, of: 0, units: 0, squares: 0 }));
-  const sideOf = (place: number) => sums[isFrom[place] === 1 ? 0 : 1] as (typeof sums)[0];
-  for (const [place, { count, of }] of units.entries()) {
-    const side = sideOf(place);
-    side.count += count;
-    side.of += of;
-    side.units += 1;
-  }
-  for (const [place, { count, of }] of units.entries()) {
-    const side = sideOf(place);
-    side.squares += side.of === 0 ? 0 : (count - (side.count / side.of) * of) ** 2;
-  }
-  const [a, b] = sums.map(({ count, of }) => (of === 0 ? 0 : count / of)) as [number, number];
-  const variance = sums.reduce((sum, side) => sum + (side.of === 0 || side.units < 2 ? 0 : (side.squares / side.of ** 2) * (side.units / (side.units - 1))), 0);
+/** Units, and sums over them, of one side. */
+type Sums = { units: number; count: number; of: number; countCount: number; countOf: number; ofOf: number };
+
+function studentized(counts: Float64Array, ofs: Float64Array, isFrom: Uint8Array): { rates: [number, number]; z: number } {
+  const [one, other] = [sumsOf(counts, ofs, { isFrom, side: 1 }), sumsOf(counts, ofs, { isFrom, side: 0 })];
+  const [a, b] = [one, other].map(({ count, of }) => (of === 0 ? 0 : count / of)) as [number, number];
   if (Math.abs(a - b) <= 1e-13 * Math.max(Math.abs(a), Math.abs(b))) return { rates: [a, b], z: 0 };
-  return { rates: [a, b], z: (b - a) / Math.sqrt(Math.max(variance, 1e-300)) };
+  return { rates: [a, b], z: (b - a) / Math.sqrt(Math.max(varianceOf(one, a) + varianceOf(other, b), 1e-300)) };
+}
+
+function sumsOf(counts: Float64Array, ofs: Float64Array, { isFrom, side }: { isFrom: Uint8Array; side: number }): Sums {
+  let [units, sum, sumOf, countCount, countOf, ofOf] = [0, 0, 0, 0, 0, 0];
+  for (let at = 0; at < counts.length; at += 1) {
+    if (isFrom[at] !== side) continue;
+    const [count, of] = [counts[at] as number, ofs[at] as number];
+    units += 1;
+    sum += count;
+    sumOf += of;
+    countCount += count * count;
+    countOf += count * of;
+    ofOf += of * of;
+  }
+  return { units, count: sum, of: sumOf, countCount, countOf, ofOf };
+}
+
+function varianceOf({ units, of, countCount, countOf, ofOf }: Sums, rate: number): number {
+  if (of === 0 || units < 2) return 0;
+  return (Math.max(0, countCount - 2 * rate * countOf + rate * rate * ofOf) / (of * of)) * (units / (units - 1));
 }
