@@ -1,16 +1,18 @@
 import { alignVectors } from './align-vectors.ts';
+import { placesTo } from './permutations.ts';
 import { distance, type Vectors } from './vectors.ts';
 
-/** How far each item lies from where it lay, [count], behind the best turn over `rows` (absent: all items), in units of the root mean square length of `onto`. */
-export function displacements(
-  vectors: Vectors,
-  onto: Vectors,
-  rows: ArrayLike<number> = Uint32Array.from({ length: onto.count }, (_, row) => row),
-): Float64Array {
-  const aligned = alignVectors(vectors, { onto, rows });
-  const scale = Math.sqrt(onto.values.reduce((sum, value) => sum + value * value, 0) / onto.count) || 1;
-  return Float64Array.from({ length: onto.count }, (_, row) => distance(aligned, row, onto, row) / scale);
+/**
+ * How far each item of one model lies from where it lies in the other, [count], behind the turn that brings the items of the two closest, in units of the geometric mean of
+ * the two clouds' root mean square lengths: the same whichever of the two comes first.
+ */
+export function displacements(one: Vectors, other: Vectors): Float64Array {
+  const aligned = alignVectors(one, { onto: other, rows: placesTo(other.count) });
+  const scale = Math.sqrt(lengthOf(one) * lengthOf(other)) || 1;
+  return Float64Array.from({ length: other.count }, (_, row) => distance(aligned, row, other, row) / scale);
 }
+
+const lengthOf = ({ count, values }: Vectors): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / count);
 
 /**
  * 1 − Jaccard of each asked item's `k` nearest by cosine in two models, [asked]. Asks nothing of how their spaces lie: for networks, whose trainings differ by more than a
