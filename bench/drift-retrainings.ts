@@ -1,9 +1,11 @@
 import { alignVectors } from '../experiments/drift/align-vectors.ts';
 import { compareClouds } from '../experiments/drift/compare-clouds.ts';
-import { displacements, neighbourChanges, pairwise } from '../experiments/drift/compare-items.ts';
+import { displacements, neighbourChanges } from '../experiments/drift/compare-items.ts';
 import { placesTo, shuffle } from '../experiments/drift/permutations.ts';
 import { beyondRetraining } from '../experiments/drift/retraining-noise.ts';
+import { alpha } from '../experiments/drift/study.ts';
 import { pick, type Vectors } from '../experiments/drift/vectors.ts';
+import { twoSided } from '../experiments/normal.ts';
 import { ials } from '../models/algorithms/ials/ials.ts';
 import type { Interactions } from '../models/algorithms/algorithm.ts';
 import { createRandom } from '../models/random.ts';
@@ -55,27 +57,44 @@ export async function trainItems(interactions: Interactions, seed: number): Prom
   return { count: interactions.itemCount, dimensions: 8, values: Float64Array.from(vectors.subarray(0, interactions.itemCount * 8)) };
 }
 
-export type RetrainingAlarms = { displaced: number; neighbours: number; cloud: number; unaligned: number };
+/** What is measured between two models, means over items. `entities`: mean and standard error of the displacement's difference, as if items were independent. */
+export type Apart = { displaced: number; neighbours: number; moves: Float64Array };
 
-/** p-values of one model against three others. `cloud`: one half of the items of each of two models, aligned on a third part; `unaligned`: the same, not aligned. */
-export function retrainingTests(others: readonly Vectors[], model: Vectors, seed: number): RetrainingAlarms {
-  const random = createRandom(seed);
-  const models = [...others, model];
-  const who = { model: others.length, others: others.map((_, place) => place) };
-  const asked = shuffle(placesTo(model.count), random).subarray(0, 100);
-  const displaced = beyondRetraining(
-    pairwise(models, (one, other) => displacements(one, other)),
-    who,
-  ).p;
-  const neighbours = beyondRetraining(
-    pairwise(models, (one, other) => neighbourChanges(one, other, { asked, k: 10 })),
-    who,
-  ).p;
-  const order = shuffle(placesTo(model.count), random);
-  const third = Math.floor(model.count / 3);
-  const [first] = others as [Vectors];
-  const aligned = alignVectors(model, { onto: first, rows: order.subarray(0, third) });
-  const one = pick(first, order.subarray(third, 2 * third));
-  const p = (vectors: Vectors) => compareClouds(one, pick(vectors, order.subarray(2 * third)), { random, permutations: 99 }).p;
-  return { displaced, neighbours, cloud: p(aligned), unaligned: p(model) };
+export function apartOf(one: Vectors, other: Vectors, asked: ArrayLike<number>): Apart {
+  const moves = displacements(one, other);
+  return { displaced: meanOf(moves), neighbours: meanOf(neighbourChanges(one, other, { asked, k: 10 })), moves };
 }
+
+export type RetrainingAlarms = Record<'displaced' | 'neighbours' | 'items-as-units', boolean>;
+
+/**
+ * Is the last of four models farther from the others than these are from one another? `items-as-units`: what is often done instead, items as independent witnesses of
+ * whether the last lies farther from the first than the second does.
+ */
+export function retrainingAlarms(apart: readonly (readonly Apart[])[]): RetrainingAlarms {
+  const who = { model: apart.length - 1, others: apart.slice(0, -1).map((_, place) => place) };
+  const by = (what: 'displaced' | 'neighbours') =>
+    beyondRetraining(
+      apart.map((row) => row.map((one) => one?.[what] ?? 0)),
+      who,
+    ).p <= alpha;
+  const [within, between] = [apart[0]?.[1]?.moves as Float64Array, apart[0]?.at(-1)?.moves as Float64Array];
+  const differences = between.map((move, item) => move - (within[item] as number));
+  const mean = meanOf(differences);
+  const error = Math.sqrt(differences.reduce((sum, one) => sum + (one - mean) ** 2, 0)) / differences.length;
+  return { displaced: by('displaced'), neighbours: by('neighbours'), 'items-as-units': twoSided(mean / error) <= alpha };
+}
+
+export type HalvesAlarms = Record<'halves' | 'unaligned', boolean>;
+
+/** A third of the items as one model has them against another third as another does, that one turned by what the last third says; `unaligned`: not turned. */
+export function halvesAlarms(one: Vectors, other: Vectors, seed: number): HalvesAlarms {
+  const random = createRandom(seed);
+  const order = shuffle(placesTo(one.count), random);
+  const third = Math.floor(one.count / 3);
+  const first = pick(one, order.subarray(third, 2 * third));
+  const isAlarm = (vectors: Vectors) => compareClouds(first, pick(vectors, order.subarray(2 * third)), { random, permutations: 19 }).p <= alpha;
+  return { halves: isAlarm(alignVectors(other, { onto: one, rows: order.subarray(0, third) })), unaligned: isAlarm(other) };
+}
+
+const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -4,6 +4,7 @@ import { findMlflow } from '../bootstrap/mlflow.mjs';
 import { cacheDirectory } from '../bootstrap/paths.mjs';
 import { benchAttribution } from './attribution.ts';
 import { benchData, printDataBench } from './data.ts';
+import { benchDrift } from './drift.ts';
 import { benchGpu, printGpuBench } from './gpu.ts';
 import { benchLoop, printLoopBench } from './loop.ts';
 import { benchOpe, printOpeBench } from './ope.ts';
@@ -23,6 +24,7 @@ import { writeQuality } from './write-quality.ts';
  * `npm run bench -- attribution [--check] [--quick]`: causes found by ours and by published methods, as docs/attribution.md; only where it is named.
  * `npm run bench -- root-cause [--check] [--quick]`: how often root-cause analysis is right, as docs/root-cause.md; only where it is named.
  * `npm run bench -- watch [--quick] [--only false-alarms|detection]`: false alarms of quiet surfaces and time to detection of planted faults, as docs/watch.md; only where it is named.
+ * `npm run bench -- drift [--check] [--quick]`: false alarms and power of what tells drift, as docs/drift.md; only where it is named.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -36,7 +38,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause', 'watch'] as const;
+const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause', 'watch', 'drift'] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
@@ -95,4 +97,9 @@ if (positionals.includes('root-cause')) {
   if (stale.length > 0) process.exitCode = 1;
 }
 if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores (${machine.cpu})`, quick: values.quick, only: values.only, say });
+if (positionals.includes('drift')) {
+  const stale = await benchDrift({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
+  say(stale.length > 0 ? `docs/drift.md is stale: ${stale.join(', ')}` : 'drift: done');
+  if (stale.length > 0) process.exitCode = 1;
+}
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

@@ -2,63 +2,63 @@ import { createRandom } from '../../models/random.ts';
 import { twoSided } from '../normal.ts';
 import { compareClouds } from './compare-clouds.ts';
 import { compareColumns } from './compare-columns.ts';
-import { compareRates } from './compare-rates.ts';
+import { compareRates, type RateUnit } from './compare-rates.ts';
 import { drawRows, drawUnits, type Shift } from './draw-samples.ts';
+import { stabilityIndex } from './stability-index.ts';
 import { tellApart } from './tell-apart.ts';
 import type { Vectors } from './vectors.ts';
 
 export const alpha = 0.05;
-const permutations = 99;
+/** As few as give an alarm at 5 % where the observed is beyond all: the level is the same for any number, and power a little less. */
+const permutations = 19;
+const powerPermutations = 99;
 
-type Test = (from: Vectors, to: Vectors, seed: number) => number;
+/** Does each test raise an alarm at 5 %? The last two are what is often done instead. */
+export type RowAlarms = Record<'cloud' | 'classifier' | 'columns' | 'each-column' | 'psi', boolean>;
 
-/** p-values of each test of rows. */
-export const rowTests: Readonly<Record<'cloud' | 'classifier' | 'columns', Test>> = {
-  cloud: (from, to, seed) => compareClouds(from, to, { random: createRandom(seed), permutations }).p,
-  classifier: (from, to, seed) => tellApart(from, to, { random: createRandom(seed), permutations }).p,
-  columns: (from, to, seed) => compareColumns(from, to, { random: createRandom(seed), permutations }).p,
-};
-export type RowTest = keyof typeof rowTests;
-
-/** Alarms at 5 % of so many pairs of samples of `n` rows a side. */
-export function countAlarms({
-  test,
-  shift,
-  n,
-  replications,
-  firstSeed,
-}: {
-  test: RowTest;
-  shift: Shift;
-  n: number;
-  replications: number;
-  firstSeed: number;
-}): number {
-  let alarms = 0;
-  for (let replication = 0; replication < replications; replication += 1) {
-    const seed = firstSeed + 7 * replication;
-    const from = drawRows(n, { random: createRandom(seed), shift: 'none' });
-    const to = drawRows(n, { random: createRandom(seed + 1), shift });
-    if (rowTests[test](from, to, seed + 2) <= alpha) alarms += 1;
-  }
-  return alarms;
+/** One replication: two samples of `n` rows, of which the second is shifted. */
+export function tryRows({ shift, n, seed }: { shift: Shift; n: number; seed: number }): RowAlarms {
+  const from = drawRows(n, { random: createRandom(seed), shift: 'none' });
+  return alarmsOf(from, drawRows(n, { random: createRandom(seed + 1), shift }), { seed: seed + 2, isPower: shift !== 'none' });
 }
 
-/** The same of rates; `naive`: as if each event were a coin of its own. `lift`: of the rate in the second sample. */
-export function countRateAlarms({ lift, n, replications, firstSeed }: { lift: number; n: number; replications: number; firstSeed: number }): {
-  ours: number;
-  naive: number;
-} {
-  const counts = { ours: 0, naive: 0 };
-  for (let replication = 0; replication < replications; replication += 1) {
-    const seed = firstSeed + 7 * replication;
-    const from = drawUnits(n, { random: createRandom(seed), rate: 0.1 });
-    const to = drawUnits(n, { random: createRandom(seed + 1), rate: 0.1 * (1 + lift) });
-    if (compareRates(from, to, { random: createRandom(seed + 2), permutations }).p <= alpha) counts.ours += 1;
-    const [a, b] = [from, to].map((units) => ({ count: units.reduce((sum, { count }) => sum + count, 0), of: units.reduce((sum, { of }) => sum + of, 0) }));
-    if (a === undefined || b === undefined) continue;
-    const share = (a.count + b.count) / (a.of + b.of);
-    if (twoSided((a.count / a.of - b.count / b.of) / Math.sqrt(share * (1 - share) * (1 / a.of + 1 / b.of))) <= alpha) counts.naive += 1;
-  }
-  return counts;
+export function alarmsOf(from: Vectors, to: Vectors, { seed, isPower }: { seed: number; isPower: boolean }): RowAlarms {
+  const options = () => ({ random: createRandom(seed), permutations: isPower ? powerPermutations : permutations });
+  const columns = compareColumns(from, to, options());
+  return {
+    cloud: compareClouds(from, to, options()).p <= alpha,
+    classifier: tellApart(from, to, options()).p <= alpha,
+    columns: columns.p <= alpha,
+    'each-column': columns.columns.some(({ distance }) => asymptoticP(distance, from.count, to.count) <= alpha),
+    psi: columns.columns.some(({ column }) => stabilityIndex(columnOf(from, column), columnOf(to, column)).psi > 0.1),
+  };
+}
+
+export type RateAlarms = Record<'rates' | 'coins', boolean>;
+
+/** The same of rates. `coins`: as if each event were independent of all others, as is often done. `lift`: of the rate in the second sample. */
+export function tryRates({ lift, n, seed }: { lift: number; n: number; seed: number }): RateAlarms {
+  const from = drawUnits(n, { random: createRandom(seed), rate: 0.1 });
+  const to = drawUnits(n, { random: createRandom(seed + 1), rate: 0.1 * (1 + lift) });
+  const used = lift === 0 ? permutations : powerPermutations;
+  const [a, b] = [sumOf(from), sumOf(to)];
+  const share = (a.count + b.count) / (a.of + b.of);
+  const z = (a.count / a.of - b.count / b.of) / Math.sqrt(share * (1 - share) * (1 / a.of + 1 / b.of));
+  return { rates: compareRates(from, to, { random: createRandom(seed + 2), permutations: used }).p <= alpha, coins: twoSided(z) <= alpha };
+}
+
+const sumOf = (units: readonly RateUnit[]) => ({
+  count: units.reduce((sum, { count }) => sum + count, 0),
+  of: units.reduce((sum, { of }) => sum + of, 0),
+});
+
+export const columnOf = ({ dimensions, values }: Vectors, column: number): Float64Array => values.filter((_, place) => place % dimensions === column);
+
+/** Kolmogorov's limit, for continuous columns. */
+function asymptoticP(distance: number, from: number, to: number): number {
+  const lambda = distance * Math.sqrt((from * to) / (from + to));
+  if (lambda < 0.3) return 1;
+  let sum = 0;
+  for (let k = 1; k <= 50; k += 1) sum += (k % 2 === 1 ? 2 : -2) * Math.exp(-2 * (k * lambda) ** 2);
+  return Math.min(1, Math.max(0, sum));
 }

@@ -12,7 +12,8 @@ const ridge = 1;
  * Can a classifier tell the rows of `from` from those of `to`? Classifier two-sample test (Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR
  * 2017): a logistic model of each dimension and its square learns from one half, and is held to the other. The statistic is the difference of its mean logit
  * between the sides (Cheng and Cloninger, "Classification logit two-sample testing by neural networks", 2022) instead of the accuracy, which has few values in
- * small samples; its p-value is by permuting the sides of the held-out half, exact whatever was learned.
+ * small samples; its p-value is by permuting the sides of the held-out half, exact whatever was learned. One-sided: a model that is wrong more
+ * often than by chance has seen rows that stand on both sides.
  */
 export function tellApart(from: Vectors, to: Vectors, { random, permutations = usualPermutations }: { random: Random; permutations?: number }): ClassifierTest {
   const inputs = withSquares(standardized(pooled(from, to)));
@@ -29,11 +30,11 @@ export function tellApart(from: Vectors, to: Vectors, { random, permutations = u
   const coefficients = learn(pick(inputs, joined(a.learned, b.learned)), { first: a.learned.length });
   const logits = logitsOf(pick(inputs, joined(a.heldOut, b.heldOut)), coefficients);
   const order = placesTo(logits.length);
-  const observed = Math.abs(difference(logits, order, a.heldOut.length));
-  const drawn = Float64Array.from({ length: permutations }, () => Math.abs(difference(logits, shuffle(order, random), a.heldOut.length)));
+  const observed = difference(logits, order, a.heldOut.length);
+  const drawn = Float64Array.from({ length: permutations }, () => difference(logits, shuffle(order, random), a.heldOut.length));
   const told = (side: Float64Array, isOf: (logit: number) => boolean) => side.filter(isOf).length / side.length;
   const accuracy = (told(logits.subarray(0, a.heldOut.length), (logit) => logit > 0) + told(logits.subarray(a.heldOut.length), (logit) => logit < 0)) / 2;
-  return { accuracy, p: permutationP(observed, drawn), rows: counts };
+  return { accuracy, p: observed > 0 ? permutationP(observed, drawn) : 1, rows: counts };
 }
 
 function difference(logits: Float64Array, order: Uint32Array, first: number): number {

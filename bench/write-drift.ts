@@ -1,0 +1,4 @@
+import type { DriftResults } from './drift.ts';
+export function renderDrift({ machine }: DriftResults): string {
+  return machine;
+}
