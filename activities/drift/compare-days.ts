@@ -1,0 +1,107 @@
+import { compareClouds } from '../../experiments/drift/compare-clouds.ts';
+import { compareColumns } from '../../experiments/drift/compare-columns.ts';
+import { compareRates } from '../../experiments/drift/compare-rates.ts';
+import { stabilityIndex } from '../../experiments/drift/stability-index.ts';
+import { tellApart } from '../../experiments/drift/tell-apart.ts';
+import { featureNames, userFeatures } from '../../experiments/drift/user-features.ts';
+import { pick, pooled, standardized, type Vectors } from '../../experiments/drift/vectors.ts';
+import { percent } from '../../experiments/percent.ts';
+import type { DriftColumn } from '../../models/contracts/drift.ts';
+import { createRandom } from '../../models/random.ts';
+import type { Asked, Unasked } from './compare-models.ts';
+import type { DayRate, PeriodData } from './read-periods.ts';
+
+export type DayDrift = { asked: Asked[]; notMeasured: Unasked[]; columns: DriftColumn[] };
+
+/** So many, that a single small p-value among all that are asked can be told from chance. */
+const permutations = 1999;
+/** Of a side, below which nothing is asked. */
+const unitsAtLeast = 20;
+const categoriesAtMost = 5;
+
+/** What is known of users' periods, before and after, nobody on both sides. */
+export function compareFeatures(
+  { from, to, popularity }: PeriodData,
+  { categoryOf, seed }: { categoryOf: ReadonlyMap<string, string>; seed: number },
+): DayDrift {
+  const few = Math.min(from.length, to.length);
+  if (few < unitsAtLeast) {
+    const why = `a side has ${few} users, and ${unitsAtLeast} are needed`;
+    return { asked: [], columns: [], notMeasured: (['features', 'features-together', 'features-told-apart'] as const).map((what) => ({ what, why })) };
+  }
+  const counts = new Map<string, number>();
+  for (const [itemId, events] of popularity) {
+    const category = categoryOf.get(itemId);
+    if (category !== undefined) counts.set(category, (counts.get(category) ?? 0) + events);
+  }
+  const categories = [...counts]
+    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+    .slice(0, categoriesAtMost)
+    .map(([category]) => category);
+  const known = { popularity, categoryOf, categories };
+  const [before, after] = [userFeatures(from, known), userFeatures(to, known)];
+  const single = askColumns(before, after, { what: 'features', names: featureNames(known), seed });
+  const scaled = standardized(pooled(before, after));
+  const sides = [0, before.count].map((first, side) =>
+    pick(
+      scaled,
+      Uint32Array.from({ length: side === 0 ? before.count : after.count }, (_, at) => first + at),
+    ),
+  );
+  const [a, b] = sides as [Vectors, Vectors];
+  const together = compareClouds(a, b, { random: createRandom(seed + 1), permutations });
+  const told = tellApart(before, after, { random: createRandom(seed + 2), permutations });
+  return {
+    ...single,
+    asked: [
+      ...single.asked,
+      {
+        what: 'features-together',
+        p: together.p,
+        says: `all features together, by ${together.method === 'mmd' ? 'maximum mean discrepancy' : 'energy distance'}`,
+        units: together.rows,
+      },
+      {
+        what: 'features-told-apart',
+        p: told.p,
+        says: `a classifier tells users of the newer days from those of the older in ${percent(told.accuracy)} of cases (50 %: by chance)`,
+        units: told.rows,
+      },
+    ],
+  };
+}
+
+/** Columns with names, one question for all of them. */
+export function askColumns(
+  before: Vectors,
+  after: Vectors,
+  { what, names, seed }: { what: 'features' | 'scores'; names: readonly string[]; seed: number },
+): DayDrift {
+  if (Math.min(before.count, after.count) < unitsAtLeast)
+    return { asked: [], columns: [], notMeasured: [{ what, why: `a side has ${Math.min(before.count, after.count)} users, and ${unitsAtLeast} are needed` }] };
+  const { p, columns, rows } = compareColumns(before, after, { random: createRandom(seed), permutations });
+  const named = columns.map(({ column, distance, p: own, means }): DriftColumn => {
+    const of = ({ values, dimensions }: Vectors) => values.filter((_, place) => place % dimensions === column);
+    const { psi, bias } = stabilityIndex(of(before), of(after));
+    return { name: names[column] as string, of: what, distance, p: own, means, psi, psiByChance: bias };
+  });
+  const [most] = named.toSorted((one, other) => one.p - other.p || other.distance - one.distance);
+  const says = most === undefined ? '' : `most of all ${most.name}: its mean was ${most.means[0].toPrecision(3)} and is ${most.means[1].toPrecision(3)}`;
+  return { asked: [{ what, p, says, units: rows }], columns: named, notMeasured: [] };
+}
+
+/** Rewarded events of all, a day against such weekdays before. */
+export function compareLabels(from: readonly DayRate[], to: readonly DayRate[], { seed }: { seed: number }): DayDrift {
+  const none = (why: string): DayDrift => ({ asked: [], columns: [], notMeasured: [{ what: 'label-rate', why }] });
+  const all = [...from, ...to];
+  if (all.every(({ rewarded }) => rewarded === 0)) return none('no event is of a kind that is rewarded');
+  if (all.every(({ rewarded, events }) => rewarded === events)) return none('every event is rewarded: the data do not say of what else');
+  if (Math.min(from.length, to.length) < 2) return none('two days of each side are needed');
+  const unitOf = ({ day, rewarded, events }: DayRate) => ({ count: rewarded, of: events, stratum: new Date(`${day}T00:00:00Z`).getUTCDay() });
+  const { p, rates, units } = compareRates(from.map(unitOf), to.map(unitOf), { random: createRandom(seed), permutations });
+  return {
+    asked: [{ what: 'label-rate', p, says: `${percent(rates[0])} of events were rewarded, and ${percent(rates[1])} are`, units }],
+    columns: [],
+    notMeasured: [],
+  };
+}
