@@ -4,7 +4,7 @@ import { compareRates } from '../../experiments/drift/compare-rates.ts';
 import { stabilityIndex } from '../../experiments/drift/stability-index.ts';
 import { tellApart } from '../../experiments/drift/tell-apart.ts';
 import { featureNames, userFeatures } from '../../experiments/drift/user-features.ts';
-import { pick, pooled, standardized, type Vectors } from '../../experiments/drift/vectors.ts';
+import { parted, pooled, ranked, type Vectors } from '../../experiments/drift/vectors.ts';
 import { percent } from '../../experiments/percent.ts';
 import type { DriftColumn } from '../../models/contracts/drift.ts';
 import { createRandom } from '../../models/random.ts';
@@ -41,15 +41,8 @@ export function compareFeatures(
   const known = { popularity, categoryOf, categories };
   const [before, after] = [userFeatures(from, known), userFeatures(to, known)];
   const single = askColumns(before, after, { what: 'features', names: featureNames(known), seed });
-  const scaled = standardized(pooled(before, after));
-  const sides = [0, before.count].map((first, side) =>
-    pick(
-      scaled,
-      Uint32Array.from({ length: side === 0 ? before.count : after.count }, (_, at) => first + at),
-    ),
-  );
-  const [a, b] = sides as [Vectors, Vectors];
-  const together = compareClouds(a, b, { random: createRandom(seed + 1), permutations });
+  const ranks = parted(ranked(pooled(before, after)), before.count);
+  const together = compareClouds(...ranks, { random: createRandom(seed + 1), permutations });
   const told = tellApart(before, after, { random: createRandom(seed + 2), permutations });
   return {
     ...single,

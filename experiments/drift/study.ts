@@ -6,7 +6,7 @@ import { compareRates, type RateUnit } from './compare-rates.ts';
 import { drawRows, drawUnits, type Shift } from './draw-samples.ts';
 import { stabilityIndex } from './stability-index.ts';
 import { tellApart } from './tell-apart.ts';
-import type { Vectors } from './vectors.ts';
+import { parted, pooled, ranked, type Vectors } from './vectors.ts';
 
 export const alpha = 0.05;
 /** As few as give an alarm at 5 % where the observed is beyond all: the level is the same for any number, and power a little less. */
@@ -26,7 +26,7 @@ export function alarmsOf(from: Vectors, to: Vectors, { seed, isPower }: { seed: 
   const options = () => ({ random: createRandom(seed), permutations: isPower ? powerPermutations : permutations });
   const columns = compareColumns(from, to, options());
   return {
-    cloud: compareClouds(from, to, options()).p <= alpha,
+    cloud: compareClouds(...parted(ranked(pooled(from, to)), from.count), options()).p <= alpha,
     classifier: tellApart(from, to, options()).p <= alpha,
     columns: columns.p <= alpha,
     'each-column': columns.columns.some(({ distance }) => asymptoticP(distance, from.count, to.count) <= alpha),

@@ -38,6 +38,33 @@ export function standardized({ count, dimensions, values }: Vectors): Vectors {
   return { count, dimensions, values: scaled };
 }
 
+/** Each dimension as the rank of its values among all rows, from 0 to 1, equal values in the middle of theirs: a long tail weighs no more than a short one. */
+export function ranked({ count, dimensions, values }: Vectors): Vectors {
+  const ranks = new Float64Array(values.length);
+  const at = (row: number, dimension: number) => row * dimensions + dimension;
+  for (let dimension = 0; dimension < dimensions; dimension += 1) {
+    const sorted = Uint32Array.from({ length: count }, (_, row) => row).sort(
+      (a, b) => (values[at(a, dimension)] as number) - (values[at(b, dimension)] as number),
+    );
+    for (let first = 0; first < count; ) {
+      let end = first + 1;
+      while (end < count && values[at(sorted[end] as number, dimension)] === values[at(sorted[first] as number, dimension)]) end += 1;
+      for (let place = first; place < end; place += 1) ranks[at(sorted[place] as number, dimension)] = (first + end - 1) / 2 / Math.max(1, count - 1);
+      first = end;
+    }
+  }
+  return { count, dimensions, values: ranks };
+}
+
+/** The first `first` rows, and the others. */
+export function parted({ count, dimensions, values }: Vectors, first: number): [Vectors, Vectors] {
+  const cut = first * dimensions;
+  return [
+    { count: first, dimensions, values: values.subarray(0, cut) },
+    { count: count - first, dimensions, values: values.subarray(cut) },
+  ];
+}
+
 /** Euclidean, between row `a` of one and row `b` of the other. */
 export function distance(one: Vectors, a: number, other: Vectors, b: number): number {
   let squares = 0;
