@@ -38,7 +38,22 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const names = ['serving', 'slate', 'loop', 'ope', 'ranking', 'data', 'training', 'retrieval', 'gpu', 'quality', 'attribution', 'root-cause', 'watch', 'drift'] as const;
+const names = [
+  'serving',
+  'slate',
+  'loop',
+  'ope',
+  'ranking',
+  'data',
+  'training',
+  'retrieval',
+  'gpu',
+  'quality',
+  'attribution',
+  'root-cause',
+  'watch',
+  'drift',
+] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);

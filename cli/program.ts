@@ -18,6 +18,7 @@ import { upCommand } from './commands/up.ts';
 import { embeddingsCommand } from './embeddings/command.ts';
 import { doctorCommandIn } from './doctor/command.ts';
 import { type CommandContext, readEnvironment } from './environment.ts';
+import { driftCommand } from './drift/command.ts';
 import { eraseCommand } from './erase/command.ts';
 import { keysCommand } from './commands/keys.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
@@ -80,6 +81,7 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     opeCommand(context),
     attributeCommand(context),
     rootCauseCommand(context),
+    driftCommand(context),
     canaryCommand(),
     featuresCommand(context),
     embeddingsCommand(context),

@@ -41,7 +41,7 @@ export type DriftInput = {
 type Draft = Omit<DriftReport, 'generation'>;
 
 /** Retrainings that are looked for where none are asked for. */
-const keptAtMost = 20;
+const keptAtMost = 5;
 
 /**
  * What moved between two models, beyond what retraining moves, and between two stretches of days; which items and segments, and what became of their reward.
@@ -59,8 +59,12 @@ export async function measureDrift(state: State, input: DriftInput): Promise<Dra
   const days = periods === null ? undefined : await driftOfDays(state, input, { periods, origins, categoryOf });
   const segmentOf = (row: number) => categoryOf.get(found?.drift.itemIds[row] ?? '') ?? 'without a category';
   const moved = found?.drift.moved ?? [];
-  const rewardOf = (itemIds: ReadonlySet<string>) => days?.rewardOf(itemIds) ?? null;
+  const rewardOf = (itemIds: ReadonlySet<string> | null) => days?.rewardOf(itemIds) ?? null;
   const itemsOf = (segment: string) => new Set(moved.flatMap(({ row }) => (segmentOf(row) === segment ? [found?.drift.itemIds[row] as string] : [])));
+  const items = moved.slice(0, listedAtMost).flatMap(({ row, beyond, share }) => {
+    const itemId = found?.drift.itemIds[row] as string;
+    return beyond > 0 ? [{ itemId, beyond, share, reward: rewardOf(new Set([itemId])) }] : [];
+  });
   return {
     ...{ kind: 'drift', surface, atMs: input.now(), seed, alpha: driftAlpha },
     models:
@@ -74,16 +78,11 @@ export async function measureDrift(state: State, input: DriftInput): Promise<Dra
       ...(days?.drift.notMeasured ?? notAsked('days', 'there are too few days of data')),
     ],
     columns: days?.drift.columns ?? [],
-    items: moved
-      .filter(({ beyond }) => beyond > 0)
-      .slice(0, listedAtMost)
-      .map(({ row, ...one }) => {
-        const itemId = found?.drift.itemIds[row] as string;
-        return { itemId, beyond: one.beyond, share: one.share, reward: rewardOf(new Set([itemId])) };
-      }),
+    items,
     segments: movedSegments(moved, segmentOf)
       .slice(0, listedAtMost)
       .map((one) => ({ ...one, reward: rewardOf(itemsOf(one.segment)) })),
+    cost: { listed: rewardOf(new Set(items.map(({ itemId }) => itemId))), all: rewardOf(null) },
   };
 }
 
@@ -156,7 +155,11 @@ async function driftOfModels(
   return { models, retrainings: retrainings.length, drift: compareModels({ from: before, to: after, retrainings, isTurned, random: createRandom(seed) }) };
 }
 
-type OfDays = { drift: DayDrift; answersChanged: number | null; rewardOf: (itemIds: ReadonlySet<string>) => ReturnType<typeof changeOfDays> };
+type OfDays = {
+  drift: DayDrift;
+  answersChanged: number | null /** Null: of all items. */;
+  rewardOf: (itemIds: ReadonlySet<string> | null) => ReturnType<typeof changeOfDays>;
+};
 type DaysInput = { periods: Periods; origins: Origins | null; categoryOf: ReadonlyMap<string, string> };
 
 async function driftOfDays(state: State, input: DriftInput, { periods, origins, categoryOf }: DaysInput): Promise<OfDays> {
@@ -187,7 +190,7 @@ async function driftOfDays(state: State, input: DriftInput, { periods, origins, 
     rewardOf(itemIds) {
       const sides = [new Array<number>(length).fill(0), new Array<number>(length).fill(0)] as const;
       for (const { itemId, day, reward } of read.rewards) {
-        if (!itemIds.has(itemId)) continue;
+        if (itemIds?.has(itemId) === false) continue;
         const side = day <= periods.from.to ? 0 : 1;
         const place = daysBetween(side === 0 ? periods.from.from : periods.to.from, day);
         if (place >= 0 && place < length) (sides[side] as number[])[place] = (sides[side]?.[place] as number) + reward;

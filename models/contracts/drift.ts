@@ -101,6 +101,8 @@ export const driftReport = z.strictObject({
   columns: z.array(driftColumn),
   items: z.array(movedItem),
   segments: z.array(movedSegment),
+  /** Of the listed items together, and of all. */
+  cost: z.strictObject({ listed: rewardChange, all: rewardChange }),
 });
 export type DriftReport = z.infer<typeof driftReport>;
 
