@@ -1,6 +1,6 @@
 import type { Random } from '../../models/random.ts';
-import { permutationP, placesTo, shuffle, usualPermutations } from './permutations.ts';
-import { pooled, type Vectors } from './vectors.ts';
+import { permutationP, shuffle, usualPermutations } from './permutations.ts';
+import { type Order, orderOf, pooled, type Vectors } from './vectors.ts';
 
 /** `distance`: Kolmogorov and Smirnov's, 0 to 1. `p`: adjusted for the number of columns. `means`: of each side, in the column's unit. */
 export type ColumnTest = { column: number; distance: number; p: number; means: [from: number, to: number] };
@@ -21,7 +21,7 @@ export function compareColumns(
   { random, permutations = usualPermutations }: { random: Random; permutations?: number },
 ): ColumnTests {
   const all = pooled(from, to);
-  const columns = Array.from({ length: all.dimensions }, (_, column) => sorted(all, column));
+  const columns = Array.from({ length: all.dimensions }, (_, column) => orderOf(all, column));
   const counts: ColumnTests['rows'] = [from.count, to.count];
   if (from.count === 0 || to.count === 0 || columns.length === 0) return { p: 1, columns: [], rows: counts };
   // Whole numbers, so that what is equal is equal to the last bit: a row's step of the difference of the two functions, times from x to.
@@ -38,21 +38,11 @@ export function compareColumns(
   return { p: Math.min(...tests.map(({ p }) => p)), columns: tests, rows: counts };
 }
 
-/** Rows by value, and where a value is the last of its like. */
-type Sorted = { rows: Uint32Array; isLast: Uint8Array };
-
-function sorted({ count, dimensions, values }: Vectors, column: number): Sorted {
-  const valueIn = (row: number) => values[row * dimensions + column] as number;
-  const rows = placesTo(count).sort((a, b) => valueIn(a) - valueIn(b));
-  const isLast = Uint8Array.from(rows, (row, at) => (at === count - 1 || valueIn(rows[at + 1] as number) !== valueIn(row) ? 1 : 0));
-  return { rows, isLast };
-}
-
-function apart({ rows, isLast }: Sorted, steps: Float64Array): { most: number; ordered: number } {
+function apart({ rows, lasts }: Order, steps: Float64Array): { most: number; ordered: number } {
   let [away, most, sum] = [0, 0, 0];
   for (let at = 0; at < rows.length; at += 1) {
     away += steps[rows[at] as number] as number;
-    if (isLast[at] === 0) continue;
+    if (lasts[at] !== at) continue;
     const size = away < 0 ? -away : away;
     sum += size;
     if (size > most) most = size;

@@ -38,20 +38,43 @@ export function standardized({ count, dimensions, values }: Vectors): Vectors {
   return { count, dimensions, values: scaled };
 }
 
-/** Each dimension as the rank of its values among all rows, from 0 to 1, equal values in the middle of theirs: a long tail weighs no more than a short one. */
-export function ranked({ count, dimensions, values }: Vectors): Vectors {
-  const ranks = new Float64Array(values.length);
-  const at = (row: number, dimension: number) => row * dimensions + dimension;
-  for (let dimension = 0; dimension < dimensions; dimension += 1) {
-    const sorted = Uint32Array.from({ length: count }, (_, row) => row).sort(
-      (a, b) => (values[at(a, dimension)] as number) - (values[at(b, dimension)] as number),
-    );
-    for (let first = 0; first < count; ) {
-      let end = first + 1;
-      while (end < count && values[at(sorted[end] as number, dimension)] === values[at(sorted[first] as number, dimension)]) end += 1;
-      for (let place = first; place < end; place += 1) ranks[at(sorted[place] as number, dimension)] = (first + end - 1) / 2 / Math.max(1, count - 1);
-      first = end;
+/** Rows by their value in one dimension, equal values in the order of their rows; and the first and the last place, by place, of what is equal to it. */
+export type Order = { rows: Uint32Array; firsts: Uint32Array; lasts: Uint32Array };
+
+export function orderOf({ count, dimensions, values }: Vectors, dimension: number): Order {
+  const own = Float64Array.from({ length: count }, (_, row) => values[row * dimensions + dimension] as number);
+  // Numbers alone sort several times as fast as rows by a comparison.
+  const sorted = own.toSorted();
+  const [rows, firsts, lasts, taken] = [new Uint32Array(count), new Uint32Array(count), new Uint32Array(count), new Uint32Array(count)];
+  for (let first = 0; first < count; ) {
+    let last = first;
+    while (last + 1 < count && sorted[last + 1] === sorted[first]) last += 1;
+    firsts.fill(first, first, last + 1);
+    lasts.fill(last, first, last + 1);
+    first = last + 1;
+  }
+  for (let row = 0; row < count; row += 1) {
+    let [low, high] = [0, count - 1];
+    const value = own[row] as number;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle] as number) < value) low = middle + 1;
+      else high = middle;
     }
+    rows[low + (taken[low] as number)] = row;
+    taken[low] = (taken[low] as number) + 1;
+  }
+  return { rows, firsts, lasts };
+}
+
+/** Each dimension as the rank of its values among all rows, from 0 to 1, equal values in the middle of theirs: a long tail weighs no more than a short one. */
+export function ranked(vectors: Vectors): Vectors {
+  const { count, dimensions } = vectors;
+  const ranks = new Float64Array(count * dimensions);
+  for (let dimension = 0; dimension < dimensions; dimension += 1) {
+    const { rows, firsts, lasts } = orderOf(vectors, dimension);
+    for (let place = 0; place < count; place += 1)
+      ranks[(rows[place] as number) * dimensions + dimension] = ((firsts[place] as number) + (lasts[place] as number)) / 2 / Math.max(1, count - 1);
   }
   return { count, dimensions, values: ranks };
 }
