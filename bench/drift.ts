@@ -60,7 +60,7 @@ export async function benchDrift({
     const startedMs = performance.now();
     results.cells[cell.name] = await runCell(cell, quick ? 40 : undefined);
     say(`${cell.name}: ${cell.replications} replications in ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
-    if (!quick) writeFileSync(path, `${JSON.stringify(results, null, 1)}\n`);
+    if (!quick) writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
   }
   if (quick) return [];
   writeFileSync(join(docs, 'drift.md'), renderDrift(results));
