@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { comesOutAs, countOf, type DriftResults } from './drift.ts';
+import { comesOutAs } from './drift.ts';
+import { countOf, type DriftResults } from './drift-results.ts';
 import { driftCells, replications, sizes } from './drift-cells.ts';
 import { ours, renderDrift, stillCell } from './write-drift.ts';
 

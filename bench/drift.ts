@@ -1,10 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cell, driftCells } from './drift-cells.ts';
+import { type DriftResults, digitsOf } from './drift-results.ts';
 import { renderDrift } from './write-drift.ts';
-
-/** Of a cell, each test's alarms, a bit a replication, four to a digit. */
-export type DriftResults = { machine: string; cells: Record<string, { replications: number; alarms: Record<string, string> }> };
 
 const docs = join(import.meta.dirname, '../docs');
 
@@ -19,16 +17,6 @@ export async function runCell(cell: Cell, atMost = cell.replications): Promise<D
     }
   return { replications, alarms: Object.fromEntries(Object.entries(bits).map(([test, all]) => [test, digitsOf(all)])) };
 }
-
-function digitsOf(bits: readonly boolean[]): string {
-  let digits = '';
-  for (let at = 0; at < bits.length; at += 4) digits += [0, 1, 2, 3].reduce((sum, place) => sum + (bits[at + place] === true ? 1 << place : 0), 0).toString(16);
-  return digits;
-}
-
-/** What `digitsOf` wrote. */
-export const countOf = (digits: string): number =>
-  [...digits].reduce((sum, digit) => sum + [...Number.parseInt(digit, 16).toString(2)].filter((bit) => bit === '1').length, 0);
 
 /**
  * Runs all cells and writes docs/drift.md and docs/drift.json; one that was interrupted goes on with the cells that are missing. With `check` it gives cells whose first

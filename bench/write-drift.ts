@@ -1,6 +1,6 @@
 import { wilsonInterval } from '../experiments/binomial.ts';
 import { shiftText, shifts } from '../experiments/drift/draw-samples.ts';
-import { countOf, type DriftResults } from './drift.ts';
+import { countOf, type DriftResults } from './drift-results.ts';
 import { nulls, poolSize, sizes } from './drift-cells.ts';
 import { windowShifts } from './drift-retrainings.ts';
 
