@@ -65,7 +65,7 @@ export function renderDrift({ machine, cells }: DriftResults): string {
 
 \`npm run bench -- drift\` writes this page; each replication's alarm is in drift.json. \`npm run bench -- drift --check\` makes the first replications again and says which come out otherwise,
 as \`npm test\` does for some. All shares are per cent of replications with an alarm at 5 %; in brackets: intervals of 95 % (Wilson). Why it is tested so:
-[0009](decisions/0009-the-unit-of-drift-is-what-is-drawn.md). Made on ${machine}.
+[0010](decisions/0010-the-unit-of-drift-is-what-is-drawn.md). Made on ${machine}.
 
 ## Nothing has moved
 

@@ -105,7 +105,3 @@ export const driftReport = z.strictObject({
   cost: z.strictObject({ listed: rewardChange, all: rewardChange }),
 });
 export type DriftReport = z.infer<typeof driftReport>;
-
-/** What root-cause analysis reads of it. */
-export const driftFacts = ({ answers }: DriftReport): { what: string; p: number; moved: string }[] =>
-  answers.filter(({ moved }) => moved).map(({ what, adjusted, says }) => ({ what, p: adjusted, moved: says }));
