@@ -34,7 +34,7 @@ it('tells what moved between the champion and the one before, and the newest wee
   await world.serve(world.newer, world.older);
   const report = JSON.parse(await drift('--retrain', '3', '--json', '--html', 'drift.html')) as DriftReport;
   expect(report).toMatchObject({ generation: 2, models: { retrainings: 3, from: { artifact: world.older }, to: { artifact: world.newer } } });
-  expect(report.answers.filter(({ moved }) => moved).map(({ what }) => what)).toEqual(expect.arrayContaining(['item-vectors', 'label-rate']));
+  expect(report.answers.filter(({ moved }) => moved).map(({ what }) => what)).toEqual(expect.arrayContaining(['features', 'label-rate']));
   const page = await readFile(join(world.state.root, 'drift.html'), 'utf8');
   expect(page).toContain('label-rate');
   expect(page).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);
