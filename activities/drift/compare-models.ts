@@ -63,8 +63,9 @@ export function compareModels({ from, to, retrainings, isTurned, random }: Input
     };
   const test = (what: 'item-vectors' | 'neighbours', one: typeof between): Asked => {
     const { p, ratio, retrainings: trainings } = beyondRetraining(pairwise(models, one), { model: models.length - 1, others: others.map((_, place) => place) });
-    const means = what === 'neighbours' ? `of an item's nearest ${nearestOf}` : 'of the distance of items from where they lay';
-    return { what, p, says: `${timesText(ratio)} ${means}, compared with what ${trainings} trainings of the older window differ by`, units: [trainings, 1] };
+    const changed = what === 'neighbours' ? `items' nearest ${nearestOf} changed` : 'items moved';
+    const times = Number.isFinite(ratio) ? `${ratio.toPrecision(3)} times as much as between` : 'where nothing changes between';
+    return { what, p, says: `${changed} ${times} ${trainings} trainings of the older window`, units: [trainings, 1] };
   };
   return {
     asked: [
@@ -76,8 +77,6 @@ export function compareModels({ from, to, retrainings, isTurned, random }: Input
     moved,
   };
 }
-
-const timesText = (ratio: number): string => (Number.isFinite(ratio) ? `${ratio.toPrecision(3)} times the change` : 'a change where retraining makes none,');
 
 function rowsOf({ vectors, dimensions }: ItemVectors, itemIds: readonly string[], rows: ReadonlyMap<string, number>): Vectors {
   const values = new Float64Array(itemIds.length * dimensions);

@@ -41,7 +41,7 @@ it('what moved in a shop is found, where, and what it cost', async () => {
   expect(report.segments.find(({ segment }) => segment === 'games')?.reward?.high).toBeLessThan(0);
   expect(report.cost.all?.high).toBeLessThan(0);
   expect(report.models?.answersChanged).toBeGreaterThan(0.1);
-  expect(report.columns.map(({ name }) => name)).toContain('popularity');
+  expect(report.columns.map(({ name }) => name)).toEqual(expect.arrayContaining(['popularity', 'share of hats']));
   // Trained on the one stretch of days and not on the other.
   expect(report.notMeasured.map(({ what }) => what)).toEqual(['scores']);
 

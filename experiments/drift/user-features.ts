@@ -14,7 +14,7 @@ type Known = {
 /** Names of the columns of `userFeatures`. */
 export const featureNames = ({ categories }: Pick<Known, 'categories'>): string[] => [
   ...['events', 'items', 'days', 'wanted', 'price', 'popularity', 'unknown-items'],
-  ...categories.map((_, place) => `category-${place + 1}`),
+  ...categories.map((category) => `share of ${category}`),
 ];
 
 /** [users, features]: of each user how many events, items and days; shares of events; means of logarithms. */

@@ -42,7 +42,7 @@ export type DriftAnswer = z.infer<typeof driftAnswer>;
 const rewardChange = interval.nullable();
 
 export const driftColumn = z.strictObject({
-  name: machineName,
+  name: z.string(),
   of: z.enum(['features', 'scores']),
   distance: share,
   /** Adjusted for the columns of its question. */
