@@ -44,7 +44,7 @@ export function describeDrift(report: DriftReport): string {
           ['segment', 'items', 'beyond retraining', 'share', 'reward of the newer days'],
           segments.map(({ segment, items: count, beyond, share, reward }) => [segment, String(count), figure(beyond), percent(share), rewardText(reward)]),
         ),
-    cost.all === null ? '' : `reward: of the items above together ${rewardText(cost.listed)}, of all ${rewardText(cost.all)}`,
+    cost.all === null ? '' : `reward: ${items.length === 0 ? '' : `of the items above together ${rewardText(cost.listed)}, `}of all ${rewardText(cost.all)}`,
     `Adjusted for all that was asked of models, and of days: at most ${percent(alpha, 0)} of what is said to have moved has not.`,
   ]
     .filter((part) => part !== '')
