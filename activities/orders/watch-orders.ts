@@ -20,7 +20,10 @@ export function watchOrders(context: OrderContext): { close(): Promise<void> } {
 
   async function take(id: string): Promise<void> {
     if (now() < (againAtMs.get(id) ?? 0)) return;
-    const filed = await readOrder(state.root, id).catch((error: unknown) => log(`The order ${id} cannot be read: ${error}`));
+    const filed = await readOrder(state.root, id).catch((error: unknown) => {
+      log(`The order ${id} cannot be read: ${error}`);
+      againAtMs.set(id, now() + againAfterMs);
+    });
     if (filed === undefined) return;
     const isLate = now() - filed.filedAtMs > waitsAtMostMs;
     try {
