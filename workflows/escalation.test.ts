@@ -1,6 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -18,33 +16,12 @@ import { escalationWorkflowId } from '../models/contracts/messages.ts';
 import { readLedger } from '../stores/ledger.ts';
 import { fileReport, waitingReports } from '../stores/report-inbox.ts';
 import { latestReport, readReports } from '../stores/reports.ts';
+import { openReceiver } from './testing-receiver.ts';
 import { openWorld, type World } from './testing.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
 const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowUrl'), seed };
 const patience = { timeout: 60_000 };
-
-/** Who is told. `silent`: hears, and does not answer. */
-async function openReceiver(silent: () => boolean = () => false): Promise<{ url: string; told: { key: string; text: string }[]; calls: () => number }> {
-  const told: { key: string; text: string }[] = [];
-  let calls = 0;
-  const server = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      calls += 1;
-      if (silent()) return;
-      told.push({ key: String(request.headers['idempotency-key']), text: JSON.parse(Buffer.concat(parts).toString()).text });
-      response.writeHead(200).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, told, calls: () => calls };
-}
 
 async function call(world: World, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }> {
   const asked = body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
@@ -89,10 +66,10 @@ it('a report over HTTP is blocked at once, told to its owner, goes up the list w
   const id = String(filed.body.id);
   await expect.poll(() => webhook.told.map(({ key }) => key.split('/').at(-1)), patience).toContain('3');
   expect((await slate()).items).not.toContain(itemId);
-  expect(webhook.told[0]?.text).toMatch(
+  expect(webhook.told[0]?.body.text).toMatch(
     new RegExp(`^${surface}: high report of item ${itemId}, harmful. moderator's, due 20[^\n]*\nblocked: at once, as the charter says\n`),
   );
-  expect(webhook.told[1]?.text).toContain("escalated: moderator has not acknowledged it in time: now head's");
+  expect(webhook.told[1]?.body.text).toContain("escalated: moderator has not acknowledged it in time: now head's");
   expect(JSON.stringify(webhook.told)).not.toMatch(/sharp edge|Ann|u7/);
   expect((await call(world, `/v1/reports/${id}`)).body).toEqual({ id, state: 'open', outcome: null });
 
@@ -111,7 +88,7 @@ it('a report over HTTP is blocked at once, told to its owner, goes up the list w
   await expect(understudy(world, 'acknowledge', id, '--by', 'lead', '--why', 'me too')).rejects.toMatchObject({ code: 'UND-NO-REQUEST' });
   await expect(understudy(world, 'reassign', id, '--by', 'head', '--why', 'yours', '--to', 'nobody')).rejects.toMatchObject({ code: 'UND-INPUT' });
   await understudy(world, 'reassign', id, '--by', 'head', '--why', 'yours', '--to', 'lead');
-  await expect.poll(() => webhook.told.at(-1)?.text, patience).toContain("lead's");
+  await expect.poll(() => webhook.told.at(-1)?.body.text, patience).toContain("lead's");
   await understudy(world, 'resolve', id, '--by', 'lead', '--why', 'recalled by its maker', '--tell', 'We have taken it off our shelves.');
   for (const one of [id, twin])
     expect((await call(world, `/v1/reports/${one}`)).body).toEqual({ id: one, state: 'resolved', outcome: 'We have taken it off our shelves.' });
@@ -127,6 +104,8 @@ it('a report over HTTP is blocked at once, told to its owner, goes up the list w
   // What is over is over: the next of the same is a new one. Rejected, what was blocked for it is shown again; what stays is what the first one was blocked for.
   const shown = (await slate()).items[0] ?? '';
   const wrong = String((await call(world, '/v1/reports', { ...request, about: { of: 'item', itemId: shown } })).body.id);
+  // Exploration may leave it out, too: the report says when it is blocked.
+  await expect.poll(async () => (await latestReport(state.generations, { surface, id: wrong }))?.block.state, patience).toBe('blocked');
   await expect.poll(async () => (await slate()).items, patience).not.toContain(shown);
   await understudy(world, 'reject', wrong, '--by', 'lead', '--why', 'nothing is wrong with it');
   await expect.poll(async () => (await slate()).items, patience).toContain(shown);
@@ -175,7 +154,7 @@ it('a worker that is killed between two steps loses nothing and does nothing twi
   const rules = { owners: { medium: ['one', 'two', 'three'] }, acknowledgeWithinMinutes: { medium: 0.05 } };
   const surface = await registerTiny(state, { escalation: rules });
   let isSilent = true;
-  const webhook = await openReceiver(() => isSilent);
+  const webhook = await openReceiver({ silent: () => isSilent });
   const env = { ...process.env, UNDERSTUDY_REPORT_WEBHOOK: webhook.url };
   const addresses = { temporalAddress: temporal.address, temporalNamespace: 'default', mlflowUrl: servers.mlflowUrl };
   const start = () => startWorker({ ...surroundings, env, role: 'control', addresses });

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -14,6 +12,7 @@ import { startTemporal } from '../cli/system/start-servers.ts';
 import type { WatchLook } from '../models/contracts/alert.ts';
 import { rootCauseWorkflowId, taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { readAlerts, silenceAlert } from '../stores/alerts.ts';
+import { openReceiver } from './testing-receiver.ts';
 import { openWorld, type World } from './testing.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED);
@@ -21,39 +20,6 @@ const servers = { temporalCli: inject('temporalCli'), mlflowUrl: inject('mlflowU
 const hourMs = 3_600_000;
 const weekMs = 168 * hourMs;
 const begin = Date.UTC(2026, 2, 2);
-
-type Told = { path: string; key: string; body: { text?: string } & Record<string, unknown> };
-
-/** Someone who is told: refuses so many calls first, as one that is down. */
-async function openReceiver({
-  refusals = 0,
-  silent = () => false,
-}: {
-  refusals?: number;
-  silent?: () => boolean;
-} = {}): Promise<{ url: string; told: Told[]; calls: () => number }> {
-  const told: Told[] = [];
-  let calls = 0;
-  const server = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      calls += 1;
-      // Heard, and not answered: whoever asks does not know.
-      if (silent()) return;
-      const taken = calls > refusals;
-      const body = JSON.parse(Buffer.concat(parts).toString());
-      if (taken) told.push({ path: request.url ?? '', key: String(request.headers['idempotency-key']), body });
-      response.writeHead(taken ? 200 : 503).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, told, calls: () => calls };
-}
 
 /** A surface with five weeks behind it, whose clock the test holds. */
 async function openWatched(receivers: { webhook: string | null; alertmanager: string | null }): Promise<{ world: World; clock: { nowMs: number } }> {
