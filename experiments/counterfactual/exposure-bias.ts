@@ -16,7 +16,7 @@ export function exposureBias({
   examination,
   group,
 }: {
-  log: readonly LoggedSlate[];
+  log: readonly Pick<LoggedSlate, 'items' | 'engaged' | 'exploredSlots'>[];
   examination: Float64Array;
   group: (itemId: string) => string;
 }): ExposureBias {

@@ -1,0 +1,27 @@
+/** P(T <= t) of Student's t with a whole number of degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). */
+export function studentBelow(t: number, degrees: number): number {
+  const angle = Math.atan(Math.abs(t) / Math.sqrt(degrees));
+  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
+  const isOdd = degrees % 2 === 1;
+  let term = isOdd ? cosine : 1;
+  let sum = degrees === 1 ? 0 : term;
+  for (let power = isOdd ? 3 : 2; power <= degrees - 2; power += 2) {
+    term *= ((power - 1) / power) * cosine ** 2;
+    sum += term;
+  }
+  const between = isOdd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum;
+  return 0.5 + (Math.sign(t) * between) / 2;
+}
+
+/** Inverse of `studentBelow`, to a billionth. @param probability within (0, 1) */
+export function studentQuantile(probability: number, degrees: number): number {
+  let [low, high] = [-1, 1];
+  while (studentBelow(low, degrees) > probability) low *= 2;
+  while (studentBelow(high, degrees) < probability) high *= 2;
+  for (let step = 0; step < 80 && high - low > 1e-9; step += 1) {
+    const middle = (low + high) / 2;
+    if (studentBelow(middle, degrees) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
