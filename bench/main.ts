@@ -5,6 +5,7 @@ import { cacheDirectory } from '../bootstrap/paths.mjs';
 import { benchAttribution } from './attribution.ts';
 import { benchData, printDataBench } from './data.ts';
 import { benchDrift } from './drift.ts';
+import { benchFeedback } from './feedback.ts';
 import { benchGpu, printGpuBench } from './gpu.ts';
 import { benchLoop, printLoopBench } from './loop.ts';
 import { benchOpe, printOpeBench } from './ope.ts';
@@ -25,6 +26,7 @@ import { writeQuality } from './write-quality.ts';
  * `npm run bench -- root-cause [--check] [--quick]`: how often root-cause analysis is right, as docs/root-cause.md; only where it is named.
  * `npm run bench -- watch [--quick] [--only false-alarms|detection]`: false alarms of quiet surfaces and time to detection of planted faults, as docs/watch.md; only where it is named.
  * `npm run bench -- drift [--check] [--quick]`: false alarms and power of what tells drift, as docs/drift.md; only where it is named.
+ * `npm run bench -- feedback [--check] [--quick]`: what a feedback loop does and what mends it, as docs/feedback.md; only where it is named.
  */
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -53,6 +55,7 @@ const names = [
   'root-cause',
   'watch',
   'drift',
+  'feedback',
 ] as const;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
@@ -115,6 +118,9 @@ if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores
 if (positionals.includes('drift')) {
   const stale = await benchDrift({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
   say(stale.length > 0 ? `docs/drift.md is stale: ${stale.join(', ')}` : 'drift: done');
+if (positionals.includes('feedback')) {
+  const stale = await benchFeedback({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
+  say(stale.length > 0 ? `docs/feedback.md is stale: ${stale.join(', ')}` : 'feedback: done');
   if (stale.length > 0) process.exitCode = 1;
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);

@@ -79,7 +79,16 @@ export const feedbackVerdict = z.enum(['stable', 'amplifying', 'not-enough-evide
 export type FeedbackVerdict = z.infer<typeof feedbackVerdict>;
 
 /** Figures of a generation, each with an interval of 95 %. */
-export const feedbackFigures = ['coverage', 'gini', 'entropy', 'longTailShare', 'homogenization', 'correlation', 'lastSlotExamination', 'amplification'] as const;
+export const feedbackFigures = [
+  'coverage',
+  'gini',
+  'entropy',
+  'longTailShare',
+  'homogenization',
+  'correlation',
+  'lastSlotExamination',
+  'amplification',
+] as const;
 export type FeedbackFigure = (typeof feedbackFigures)[number];
 
 /** What the slates of one generation of the model did. */
@@ -95,7 +104,10 @@ export const generationFigures = z.strictObject({
   /** Engagements of equal weight that would say as much of demand as those of all explored slates. */
   exploredSampleSize: z.number(),
   /** By popularity as the first model learned it, the most popular tenth of the catalog first; null where that is not known. */
-  deciles: z.array(z.strictObject({ exposure: share, demand: share.nullable() })).length(10).nullable(),
+  deciles: z
+    .array(z.strictObject({ exposure: share, demand: share.nullable() }))
+    .length(10)
+    .nullable(),
 });
 export type GenerationFigures = z.infer<typeof generationFigures>;
 
