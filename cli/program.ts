@@ -5,6 +5,7 @@ import { cardCommand } from './card/command.ts';
 import { artifactCommand } from './commands/artifact.ts';
 import { decisionCommands } from './commands/decide.ts';
 import { explainCommand } from './explain/command.ts';
+import { fairnessCommand } from './fairness/command.ts';
 import { featuresCommand } from './features/command.ts';
 import { ingestCommand } from './commands/ingest.ts';
 import { rerunCommand } from './commands/rerun.ts';
@@ -22,6 +23,7 @@ import { driftCommand } from './drift/command.ts';
 import { eraseCommand } from './erase/command.ts';
 import { keysCommand } from './commands/keys.ts';
 import { evaluateCommandIn } from './evaluate/command.ts';
+import { feedbackCommand } from './feedback/command.ts';
 import { frameCommand } from './frame/command.ts';
 import { flagsCommand } from './flags/command.ts';
 import { initCommandIn } from './init/command.ts';
@@ -65,6 +67,8 @@ export function createProgram(variables: NodeJS.ProcessEnv): Command {
     watchCommand(context),
     alertsCommand(context),
     escalationsCommand(context),
+    fairnessCommand(context),
+    feedbackCommand(context),
     retrainCommand(context),
     tuneCommand(context),
     ...decisionCommands(context),

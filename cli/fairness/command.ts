@@ -1,0 +1,117 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { measureDisparateImpact } from '../../activities/audit/measure-disparate-impact.ts';
+import { openState, readCharter } from '../../activities/context.ts';
+import { currentCharter } from '../../activities/registry/charters.ts';
+import { percent } from '../../experiments/percent.ts';
+import { type RangeRow, rangePlot } from '../../experiments/pictures/range-plot.ts';
+import type { GroupMeasure, ImpactGroup, ImpactReport } from '../../models/contracts/audit-measures.ts';
+import { type CommandContext, stateDirectory } from '../environment.ts';
+import { someText, surface as surfaceArgument, wholeNumber } from '../option-values.ts';
+import { emit, progress, table } from '../output.ts';
+import { writePicture } from '../report/write-picture.ts';
+import { describeSample, renderPage } from './page.ts';
+
+type Options = { days: number; html?: string; state?: string; json?: boolean };
+const dayMs = 86_400_000;
+
+const helpText = `
+Measures, of what the slates of the last days brought each unit (a user, or a session without one)
+  reward         by the charter
+  ndcg           how high what the unit then had stood in its slates
+  diversity      how different the items of a slate are
+  longTailShare  share of items shown that are not in the head of what the model learned from
+Groups: country, device and segment of the request, events and category of the history, and each two of them together; those with fewer units than the
+charter's evaluation.minSegmentUsers are left out. A group is to have four fifths of what the best one has: it holds, or it is broken, where the interval says so, and all
+intervals together are right in 95 of 100 looks. Exit code 1 where a group is broken.`;
+
+/** `understudy fairness`: disparate impact. Reads the logs, needs no server. */
+export function fairnessCommand(context: CommandContext): Command {
+  return new Command('fairness')
+    .description('what groups of users get from a surface: reward, quality, diversity and long tail, by the four-fifths rule')
+    .argument('<surface>', 'name of the surface', surfaceArgument)
+    .option('--days <n>', 'that are looked at', wholeNumber, 30)
+    .option('--html <file>', 'write a page with pictures', someText)
+    .option('--state <dir>', 'state directory', someText)
+    .option('--json', 'one JSON document on stdout')
+    .addHelpText('after', helpText)
+    .action((surface: string, options: Options) => run(context, surface, options));
+}
+
+async function run(context: CommandContext, surface: string, { days, html, json = false, state: folder }: Options): Promise<void> {
+  const state = openState(stateDirectory(context, folder), context.env.kafka);
+  const charter = await readCharter(state.blobs, await currentCharter(state, surface));
+  const step = progress(`reading the logs of ${surface}`, { announce: false });
+  // What younger slates earn is not known yet.
+  const toMs = context.now() - charter.reward.attributionMs;
+  const report = await measureDisparateImpact(
+    { state, now: context.now },
+    { surface, charter, fromMs: Math.max(0, toMs - days * dayMs), toMs, signal: new AbortController().signal },
+  );
+  await state.close();
+  step.done(describeSample(report.sample));
+  if (html !== undefined) await writePicture(resolve(context.cwd, html), renderFairness(report));
+  emit({ json, document: report, text: describe(report) });
+  if (report.impact.verdict === 'broken') process.exitCode = 1;
+}
+
+const nameOf = ({ columns, values }: ImpactGroup): string => columns.map((column, place) => `${column}=${values[place]}`).join(', ');
+const head = ['group', 'measure', 'units', 'mean', 'of the best', 'four fifths'];
+
+function rowsOf({ impact }: ImpactReport): string[][] {
+  const range = (low: number, high: number) => `${low.toPrecision(3)} to ${high.toPrecision(3)}`;
+  return impact.groups.flatMap((group) =>
+    group.measures.map(({ name, units, mean, ratio, verdict }) => [
+      nameOf(group),
+      name,
+      String(units),
+      `${mean.value.toPrecision(3)} (${range(mean.low, mean.high)})`,
+      ratio === null ? 'nothing to compare' : `${percent(ratio.value, 0)} (${percent(ratio.low, 0)} to ${percent(ratio.high, 0)})`,
+      ratio === null ? '' : verdict.replaceAll('-', ' '),
+    ]),
+  );
+}
+
+function sentences({ impact, notes, sample }: ImpactReport): string[] {
+  const { leftOut, intervals, error, minUnits, verdict } = impact;
+  const small = leftOut.map(({ columns, groups, units }) => `${groups} of ${columns.join(' and ')} (${units} units)`);
+  const head =
+    verdict === 'broken'
+      ? 'Some group gets less than four fifths of what the best one gets'
+      : verdict === 'holds'
+        ? 'All groups get four fifths or more of what the best one gets'
+        : 'There is not enough evidence on some groups';
+  return [
+    `${head}; ${intervals} intervals that hold together in ${percent(1 - error, 0)} of looks.`,
+    `${describeSample(sample)}.`,
+    ...(small.length === 0 ? [] : [`Left out, with fewer than ${minUnits} units: ${small.join(', ')}.`]),
+    ...notes,
+  ];
+}
+
+function describe(report: ImpactReport): string {
+  const rows = rowsOf(report);
+  return `${sentences(report).join('\n')}${rows.length === 0 ? '' : `\n\n${table(head, rows)}`}`;
+}
+
+const statusOf = { holds: 'holds', broken: 'broken', 'not-enough-evidence': 'not-measured' } as const;
+
+/** The report as a page; a picture each measure. */
+export function renderFairness(report: ImpactReport): string {
+  const { threshold, groups } = report.impact;
+  const names = [...new Set(groups.flatMap(({ measures }) => measures.map(({ name }) => name)))];
+  const figures = names.map((name) => {
+    const rows = groups.flatMap((group) => group.measures.filter((one) => one.name === name).flatMap((one) => rowOf(group, one, threshold)));
+    return {
+      svg: rangePlot({ title: `${name}, of what the best group has`, rows }),
+      caption: 'Grey: four fifths and more. Bars: intervals that hold together.',
+    };
+  });
+  return renderPage({ title: `What groups get from ${report.surface}`, says: sentences(report), figures, head, rows: rowsOf(report) });
+}
+
+function rowOf(group: ImpactGroup, { ratio, verdict }: GroupMeasure, threshold: number): RangeRow[] {
+  if (ratio === null) return [];
+  const { value, low, high } = ratio;
+  return [{ label: nameOf(group), value, interval: { low, high }, bounds: { min: threshold, max: null }, status: statusOf[verdict] }];
+}
