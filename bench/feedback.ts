@@ -111,7 +111,7 @@ export async function playLoop(name: LoopName, { seed, change = {} }: { seed: nu
   return { generations, verdicts, measured: measure(generations, settings.items) };
 }
 
-const seeds = [4001, 4002, 4003, 4004, 4005];
+const seeds = [4001, 4002, 4003, 4004];
 const names: readonly LoopName[] = ['naive', 'mended', 'demand'];
 const shownFigures = ['coverage', 'entropy', 'homogenization', 'amplification'] as const;
 type Figure = (typeof shownFigures)[number];
@@ -233,7 +233,7 @@ Purchases of a slate are by the truth of the simulator, means of the first and o
 
 ${table(['seed', 'loop', 'seen', 'coverage', 'entropy, bits', 'amplification', 'purchases a slate'], rows)}
 
-Where there is no loop, ${alarms} of ${looks} looks said \`amplifying\`; looks at one loop are no independent trials. A stated rate of 4 in 100 is counted on noise (\`experiments/feedback/trend.test.ts\`).
+Where there is no loop, ${alarms} of ${looks} looks said \`amplifying\`; looks at one loop are no independent trials. The stated rate, 2 in 100 of single looks, is counted on noise (\`experiments/feedback/trend.test.ts\`).
 
 On ${machine}.
 
@@ -242,6 +242,8 @@ On ${machine}.
 - Exploration costs: while three places in ten are explored a slate sells less than the model's best would, which is what the mended loop pays for knowing what is wanted.
 - Weights must be bounded: with a bound of 100 and more instead of ${world.maxWeight}, a few takings of what is hardly ever shown decide the model, and a slate sold less than half as much within ten generations.
 - Where nothing is explored the monitor needs events that no slate led to. With neither it says that there is not enough evidence, whatever coverage does.
+- The stated rate of false alarms is for noise between generations with a standard deviation of up to a tenth, of which up to .6 remains in the next one. With a fifth, and .8 of it remaining,
+  12 of 100 looks at 20 generations are false alarms.
 - A loop that has run to its end is seen no more where only the end is looked at: the verdict is about growth. Amplification itself, coverage and the deciles are shown beside it.
 - The charter has no switch for weights by propensity in training: exploration is \`exploration\` in the charter, and the weights are those of \`Interactions\`, which all algorithms take.
 `;

@@ -26,7 +26,7 @@ const attributionMs = 3_600_000;
 const itemIds = Array.from({ length: 60 }, (_, item) => `i${item}`);
 const signal = new AbortController().signal;
 
-/** Six models, one a day, each of which has fewer items to choose from; visitors from `it` find hardly anything. */
+/** Eight models, one a day, each of which has fewer items to choose from; visitors from `it` find hardly anything. */
 async function openShop({ users = 900 } = {}) {
   const drawn = drawPurchases({ users: 80, items: 60, tastes: 3, faith: 0.9, perUser: 12, days: 30, zipf: 0.5, fresh: 0, seed: 1 });
   const evidence = await openEvidence({
@@ -45,7 +45,7 @@ async function openShop({ users = 900 } = {}) {
   await registerCharter(context.state, evidence.charter, context.now());
   const first = await evidence.train('popularity');
   await context.state.generations.create('data/home', 1, { ...evidence.dataState, generation: 1 });
-  const artifacts = [first, ...['b', 'c', 'd', 'e'].map((letter) => `sha256:${letter.repeat(64)}`), await evidence.train('item-knn')];
+  const artifacts = [first, ...['b', 'c', 'd', 'e', 'f', '9'].map((letter) => `sha256:${letter.repeat(64)}`), await evidence.train('item-knn')];
   const log = drawLog({ artifacts, users });
   for (const [stream, records] of Object.entries(log)) {
     const writer = await openLogWriter({ directory: join(context.state.root, 'log', 'home', stream), writer: 'a' });
@@ -55,7 +55,7 @@ async function openShop({ users = 900 } = {}) {
     await writer.close();
   }
   const fromMs = startMs + 31 * dayMs;
-  const input = { surface: 'home', charter: evidence.charter, fromMs, toMs: fromMs + 6 * dayMs, signal };
+  const input = { surface: 'home', charter: evidence.charter, fromMs, toMs: fromMs + 8 * dayMs, signal };
   const run = (command: typeof fairnessCommand, ...args: string[]) =>
     writtenBy(() =>
       command({ env: readEnvironment({}), cwd: context.state.root, now: () => input.toMs + attributionMs })
@@ -75,7 +75,7 @@ function drawLog({ artifacts, users }: { artifacts: readonly string[]; users: nu
       const requestId = `q${day}-${user}`;
       const atMs = startMs + (31 + day) * dayMs + user * 10_000;
       const country = user % 4 === 0 ? 'it' : 'at';
-      const choice = itemIds.slice(0, 60 - 9 * day);
+      const choice = itemIds.slice(0, 60 - 6 * day);
       const order = choice.map((itemId) => ({ itemId, at: random.float() })).sort((a, b) => a.at - b.at);
       const base = order.slice(0, 5).map(({ itemId }) => itemId);
       const explored = exploreSlate({
@@ -84,7 +84,7 @@ function drawLog({ artifacts, users }: { artifacts: readonly string[]; users: nu
         challengerRankings: [],
         scope: { allowed: () => true, allowedIds: itemIds },
         excluded: new Set(),
-        settings: { slots: 1, poolDepth: 20, rankOffset: 5, challengerDepth: 0, floor: 0.5 },
+        settings: { slots: 1, poolDepth: 20, rankOffset: 5, challengerDepth: 0, floor: 1 },
         slateSize: 5,
         seed: random.uint32(),
         drawId: requestId,
@@ -94,7 +94,7 @@ function drawLog({ artifacts, users }: { artifacts: readonly string[]; users: nu
       const { items, propensities, conditionalPropensities, exploration } = explored;
       slates.push(slate({ ...who, ...answered, items, propensities, conditionalPropensities, exploration, context: { country, device: 'web' } }));
       for (const [position, itemId] of items.entries())
-        if (random.float() < (country === 'it' ? 0.02 : 0.12))
+        if (random.float() < (country === 'it' ? 0.01 : 0.3))
           tell({ userId: who.userId, sessionId: who.sessionId, requestId, position, itemId, atMs: atMs + 1000 + position });
       // Everything is wanted alike, whatever is shown.
       if (random.float() < 0.7) tell({ sessionId: `o${day}-${user}`, itemId: itemIds[random.below(60)] as string, atMs: atMs + 2000, kind: 'view' });
@@ -109,7 +109,7 @@ describe("what a surface's logs say", () => {
   it('of groups: whoever gets less than four fifths is found, in the log and by the command', { timeout: 60_000 }, async () => {
     const { context, input, run } = await openShop();
     const report = impactReport.parse(await measureDisparateImpact(context, input));
-    expect(report.sample).toMatchObject({ slates: 5400, units: 900, unitShare: 1, damaged: 0 });
+    expect(report.sample).toMatchObject({ slates: 7200, units: 900, unitShare: 1, damaged: 0 });
     expect(report.notes).toEqual([]);
     const measureOf = ({ impact }: ImpactReport, values: string, measure: string) =>
       impact.groups.find((group) => group.values.join() === values)?.measures.find(({ name }) => name === measure);
@@ -148,7 +148,7 @@ describe("what a surface's logs say", () => {
     const page = await readFile(join(context.state.root, 'feedback.html'), 'utf8');
     for (const svg of page.match(/<svg[\s\S]*?<\/svg>/g) ?? ['']) expect(isWellFormed(svg)).toBe(true);
     const few = JSON.parse(await run(feedbackCommand, '--json', '--min-slates', '5000')) as FeedbackReport;
-    expect(few.feedback).toMatchObject({ verdict: 'not-enough-evidence', leftOut: 6 });
+    expect(few.feedback).toMatchObject({ verdict: 'not-enough-evidence', leftOut: 8 });
   });
 
   it('with no more memory than is given: whole units are left out, always the same', { timeout: 60_000 }, async () => {
@@ -157,9 +157,9 @@ describe("what a surface's logs say", () => {
     expect(part).toEqual(await measureDisparateImpact(context, { ...input, atMost: 1000 }));
     const { slates, units, unitShare } = part.sample;
     expect(slates).toBeLessThanOrEqual(1000);
-    expect(slates).toBe(6 * units);
+    expect(slates).toBe(8 * units);
     expect([0.25, 0.5]).toContain(unitShare);
-    expect(log.slates).toHaveLength(2400);
+    expect(log.slates).toHaveLength(3200);
     const none = await measureFeedback(context, { ...input, fromMs: 0, toMs: 1 });
     expect(none.feedback).toMatchObject({ verdict: 'not-enough-evidence', generations: [] });
     expect(none.notes.join()).toContain('no slate is by a model');

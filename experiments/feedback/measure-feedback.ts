@@ -20,10 +20,10 @@ import { generationsAtLeast, trendOf } from './trend.ts';
 const demandAtLeast = 50;
 /** Growth of amplification that is let pass: what a season does. */
 const margin = 0.1;
-/** One side of the interval is wrong so often where noise has no memory. */
+/** One side of the interval is wrong so often where noise is as it is taken to be. */
 const error = 0.01;
-/** Counted on noise with a standard deviation of up to a fifth and a memory of up to .8 (trend.test.ts). */
-const falseAlarms = 0.04;
+/** Counted on noise with a standard deviation of up to a tenth, of which up to .6 remains from one generation to the next (trend.test.ts). */
+const falseAlarms = 0.02;
 
 export type FeedbackInput = {
   /** Oldest first. */

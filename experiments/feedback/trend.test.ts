@@ -42,21 +42,29 @@ describe('a trend', () => {
     expect(exact?.value).toBeCloseTo(4, 12);
     expect((exact?.high ?? 0) - (exact?.low ?? 0)).toBeLessThan(1e-9);
     expect(trendOf({ values: [1, 2, 3], level: 0.98 })).toBeNull();
-    expect(trendOf({ values: [2, 2, 2, 2], level: 0.98 })).toEqual({ value: 0, low: 0, high: 0 });
+    const level = trendOf({ values: [2, 2, 2, 2], level: 0.98 });
+    expect(Math.abs(level?.value ?? 1)).toBeLessThan(1e-12);
   });
 
-  it('raises as few false alarms as is stated, whatever noise remembers', () => {
+  it('raises as few false alarms as is stated, where noise remembers up to .6 of the one before', () => {
     for (const count of [4, 6, 8, 12, 20])
-      for (const memory of [0, 0.3, 0.6, 0.8]) {
-        // .04 is stated: 1,500 trials of a rate of .037 come to .053 and more once in a thousand.
-        expect(alarms(count, { deviation: 0.2, memory })).toBeLessThan(0.055);
-        expect(alarms(count, { deviation: 0.1, memory })).toBeLessThan(0.035);
+      for (const memory of [0, 0.3, 0.6]) {
+        // .02 is stated, .012 the worst rate of 3,000 trials each: 1,500 come to .022 and more once in a thousand.
+        expect(alarms(count, { deviation: 0.1, memory })).toBeLessThan(0.025);
+        expect(alarms(count, { deviation: 0.05, memory })).toBeLessThan(0.01);
       }
-    for (const count of [4, 8, 20]) expect(alarms(count, { deviation: 0.05, memory: 0 })).toBeLessThan(0.01);
   });
 
-  it('is seen where exposure by demand grows by half', () => {
-    expect(alarms(12, { deviation: 0.04, memory: 0, change: Math.log(1.5) }, 400)).toBeGreaterThan(0.9);
-    expect(alarms(8, { deviation: 0.03, memory: 0, change: Math.log(1.5) }, 400)).toBeGreaterThan(0.8);
+  it('raises more of them where noise is great and remembers nearly all: what is stated has its limits', () => {
+    const rate = alarms(20, { deviation: 0.2, memory: 0.8 });
+    expect(rate).toBeGreaterThan(0.06);
+    expect(rate).toBeLessThan(0.18);
+  });
+
+  it('is seen where exposure by demand doubles, at once or bit by bit', () => {
+    expect(alarms(8, { deviation: 0.05, memory: 0, change: Math.log(2) }, 400)).toBeGreaterThan(0.85);
+    expect(alarms(12, { deviation: 0.05, memory: 0, change: Math.log(2) }, 400)).toBeGreaterThan(0.95);
+    const ending = Array.from({ length: 12 }, (_, place) => Math.log(2) * (1 - Math.exp(-place / 3)) + 0.01 * noise());
+    expect(trendOf({ values: ending, level: 0.98 })?.low).toBeGreaterThan(Math.log1p(0.1));
   });
 });
