@@ -13,7 +13,7 @@ import { getDocument } from '../../stores/blobs.ts';
 import { type Context, readLatest } from '../context.ts';
 import { text, withDuck } from '../events/duckdb.ts';
 
-export type MeasureContext = Pick<Context, 'state' | 'now'>;
+export type MeasureContext = Pick<Context, 'state'>;
 /** Slates are of the time from `fromMs` to before `toMs`. `atMost`: slates that are held at once; and ten times as many events. */
 export type MeasureInput = { surface: string; charter: Charter; fromMs: number; toMs: number; atMost?: number; signal: AbortSignal };
 

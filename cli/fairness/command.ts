@@ -45,7 +45,7 @@ async function run(context: CommandContext, surface: string, { days, html, json 
   // What younger slates earn is not known yet.
   const toMs = context.now() - charter.reward.attributionMs;
   const report = await measureDisparateImpact(
-    { state, now: context.now },
+    { state },
     { surface, charter, fromMs: Math.max(0, toMs - days * dayMs), toMs, signal: new AbortController().signal },
   );
   await state.close();

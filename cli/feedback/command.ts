@@ -47,7 +47,7 @@ async function run(context: CommandContext, surface: string, { days, minSlates, 
   const step = progress(`reading the logs of ${surface}`, { announce: false });
   const toMs = context.now();
   const report = await measureFeedback(
-    { state, now: context.now },
+    { state },
     { surface, charter, fromMs: Math.max(0, toMs - days * dayMs), toMs, minSlates, signal: new AbortController().signal },
   );
   await state.close();
