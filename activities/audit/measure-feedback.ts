@@ -60,7 +60,8 @@ function generationsOf({ slates, byModel, events, charter }: Logged): Generation
         items,
         engaged: items.map((itemId) => engaged.has(`${requestId}\n${itemId}`)),
         propensities: isExplorable ? propensities : null,
-        exploredSlots,
+        // Of a slate that was changed after it was drawn nobody knows what exploration put where.
+        exploredSlots: propensities === null ? [] : exploredSlots,
       }),
     ),
   }));
