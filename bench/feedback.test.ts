@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isWellFormed } from '../experiments/pictures/testing.ts';
-import { drawFeedback, type FeedbackResults, type LoopResult, playLoop, renderFeedback, resultOf } from './feedback.ts';
+import { drawFeedback, type LoopResult, playLoop, readFeedback, renderFeedback, resultOf } from './feedback.ts';
 
 const docs = join(import.meta.dirname, '../docs');
-const results = JSON.parse(readFileSync(join(docs, 'feedback.json'), 'utf8')) as FeedbackResults;
+const results = readFeedback(readFileSync(join(docs, 'feedback.json'), 'utf8'));
 const of = (name: LoopResult['name']) => results.loops.filter((one) => one.name === name);
 const amplification = ({ figures }: LoopResult) => figures.amplification.map(([value]) => value);
 

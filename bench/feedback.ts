@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { measureFeedback } from '../experiments/feedback/measure-feedback.ts';
 import { type ExploreRanked, itemIdsOf, type LoopGeneration, type LoopSettings, type Retrain, simulateLoop } from '../experiments/feedback/simulate-loop.ts';
 import { generationsAtLeast } from '../experiments/feedback/trend.ts';
@@ -136,6 +137,31 @@ export function resultOf(seed: number, name: LoopName, { generations, verdicts, 
   };
 }
 
+/** As it is written: numbers with spaces between them, those of an interval with commas. */
+type Written = { machine: string; loops: { seed: number; name: LoopName; verdicts: string; value: string; figures: Record<Figure, string> }[] };
+
+export const writtenOf = ({ machine, loops }: FeedbackResults): string => {
+  const texts = ({ figures, value, ...one }: LoopResult): Written['loops'][number] => ({
+    ...one,
+    value: value.join(' '),
+    figures: Object.fromEntries(shownFigures.map((figure) => [figure, figures[figure].join(' ')])) as Record<Figure, string>,
+  });
+  return `${JSON.stringify({ machine, loops: loops.map(texts) } satisfies Written, null, 2)}\n`;
+};
+
+export function readFeedback(text: string): FeedbackResults {
+  const { machine, loops } = JSON.parse(text) as Written;
+  const triples = (list: string) => list.split(' ').map((one) => one.split(',').map(Number) as [number, number, number]);
+  return {
+    machine,
+    loops: loops.map(({ figures, value, ...one }) => ({
+      ...one,
+      value: value.split(' ').map(Number),
+      figures: Object.fromEntries(shownFigures.map((figure) => [figure, triples(figures[figure])])) as LoopResult['figures'],
+    })),
+  };
+}
+
 /** Plays all loops; with `check` it gives those that come out otherwise than is written, else it writes docs/feedback.md, .json and .svg. */
 export async function benchFeedback({
   machine,
@@ -156,13 +182,13 @@ export async function benchFeedback({
       say(`${seed} ${name}: ${result.verdicts}`);
     }
   if (check) {
-    const written = (JSON.parse(readFileSync(join(docs, 'feedback.json'), 'utf8')) as FeedbackResults).loops;
-    const isSame = (one: LoopResult) => written.some((other) => JSON.stringify(other) === JSON.stringify(one));
+    const written = readFeedback(readFileSync(join(docs, 'feedback.json'), 'utf8')).loops;
+    const isSame = (one: LoopResult) => written.some((other) => isDeepStrictEqual(other, one));
     return loops.flatMap((one) => (isSame(one) ? [] : [`${one.seed} ${one.name}`]));
   }
   if (quick) return [];
   const results: FeedbackResults = { machine, loops };
-  writeFileSync(join(docs, 'feedback.json'), `${JSON.stringify(results)}\n`);
+  writeFileSync(join(docs, 'feedback.json'), writtenOf(results));
   writeFileSync(join(docs, 'feedback.md'), renderFeedback(results));
   writeFileSync(join(docs, 'feedback.svg'), `${drawFeedback(results)}\n`);
   return [];
