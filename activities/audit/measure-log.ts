@@ -27,9 +27,9 @@ export type SampledSlate = Pick<SlateRecord, 'requestId' | 'unit' | 'atMs' | 'ar
 };
 export type SampledLog = { sample: LogSample; slates: SampledSlate[]; events: Event[] };
 
-const slatesAtMost = 200_000;
+const slatesAtMost = 100_000;
 const eventsASlate = 10;
-const historyKept = 50;
+const historyKept = 20;
 
 /**
  * One pass over the logs of slates and of events. Of a log that holds more than fits, units are left out by their hash, with all that is theirs: so what is known of those that stay is whole,
@@ -50,6 +50,13 @@ export async function sampleLog({ state }: MeasureContext, input: MeasureInput &
       events = new Map([...events].filter(([, event]) => bucketOfUnit(unitOf(event)) < unitShare));
     }
   };
+  // Of the same ids there is one text each: a log has millions of them.
+  const texts = new Map<string, string>();
+  const one = (id: string): string => {
+    const known = texts.get(id);
+    if (known === undefined) texts.set(id, id);
+    return known ?? id;
+  };
   const scan = (stream: 'slates' | 'events', take: (record: unknown) => void) =>
     state.logReader(surface, stream).scan({
       take(record) {
@@ -64,7 +71,7 @@ export async function sampleLog({ state }: MeasureContext, input: MeasureInput &
     const { atMs = 0, unit = '' } = record as Partial<SlateRecord>;
     if (atMs < fromMs || atMs >= toMs || bucketOfUnit(unit) >= unitShare) return;
     const slate = slateRecord.parse(record);
-    slates.set(slate.requestId, heldOf(slate));
+    slates.set(slate.requestId, heldOf(slate, one));
     thin();
   });
   await scan('events', (record) => {
@@ -80,21 +87,21 @@ export async function sampleLog({ state }: MeasureContext, input: MeasureInput &
   return { sample: { fromMs, toMs, slates: ordered.length, units, unitShare, damaged }, slates: ordered, events: [...events.values()] };
 }
 
-function heldOf(slate: SlateRecord): SampledSlate {
+function heldOf(slate: SlateRecord, one: (id: string) => string): SampledSlate {
   const { requestId, unit, atMs, artifact, rung, items, propensities, context, segment, exploration, history } = slate;
   return {
     requestId,
-    unit,
+    unit: one(unit),
     atMs,
-    artifact,
+    artifact: artifact === null ? null : one(artifact),
     rung,
-    items,
+    items: items.map(one),
     propensities,
     context,
     segment,
     exploredSlots: exploration?.slots ?? [],
     isExplorable: exploration !== null,
-    history: history.slice(-historyKept),
+    history: history.slice(-historyKept).map(one),
     historyLength: history.length,
   };
 }
