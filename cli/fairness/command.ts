@@ -81,6 +81,7 @@ function sentences({ impact, notes, sample }: ImpactReport): string[] {
       : verdict === 'holds'
         ? 'All groups get four fifths or more of what the best one gets'
         : 'There is not enough evidence on some groups';
+  if (intervals === 0) return [`No group has ${minUnits} units or more.`, `${describeSample(sample)}.`, ...notes];
   return [
     `${head}; ${intervals} intervals that hold together in ${percent(1 - error, 0)} of looks.`,
     `${describeSample(sample)}.`,
