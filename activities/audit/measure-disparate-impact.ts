@@ -14,12 +14,13 @@ type Facts = { charter: Charter; distance: (one: string, other: string) => numbe
 
 /**
  * What groups of users got from a surface's slates, whoever answered them: a figure a unit, from the logs alone.
- * - `reward`: by the charter, capped as there;
+ * - `reward`: of a slate by the charter, capped as there for a unit; the mean of the unit's slates, so that whoever comes more often does not for that have more of it;
  * - `ndcg`: of each slate against what the unit had within the attribution time behind it, by the slate or without it; the mean. Units that had nothing have none. What is shown is had more
  *   easily, so this is no substitute for an evaluation offline; between groups it is the same bias;
  * - `diversity`: mean distance of a slate's items by their words;
  * - `longTailShare`: of the items shown, those outside the head of what the newest model learned from.
- * Groups: `country`, `device` and `segment` of the unit's newest slate, how long its history was (`events`) and of which category mostly (`category`), as the charter's `evaluation.segments` say.
+ * Groups: `country`, `device` and `segment` of the unit's oldest slate that is looked at, how long its history was then (`events`) and of which category mostly (`category`), as the charter's
+ * `evaluation.segments` say. The oldest, since what slates bring makes histories longer, and strangers known: groups by what came of them would differ whatever the slates are.
  * @throws UND-LOG-UNAVAILABLE where the logs cannot be read
  */
 export async function measureDisparateImpact(context: MeasureContext, input: MeasureInput): Promise<ImpactReport> {
@@ -39,11 +40,20 @@ export async function measureDisparateImpact(context: MeasureContext, input: Mea
   const groupsOf = grouping(
     charter,
     catalog,
-    byUnit.map(([, own]) => own.at(-1) as SampledSlate),
+    byUnit.map(([, own]) => own[0] as SampledSlate),
   );
+  const rewards = ledger.bySlate();
+  const rewardOf = ({ requestId }: SampledSlate): number => {
+    const bySlot = rewards.get(requestId) ?? new Float64Array();
+    return Math.min(
+      charter.reward.capPerUnit,
+      bySlot.reduce((sum, one) => sum + one, 0),
+    );
+  };
   const units = byUnit.map(([unit, own], place): ImpactUnit => {
-    const figures = { ...slateFigures(own, eventsOf.get(unit) ?? [], facts), reward: ledger.rewardOf(unit) };
-    return { figures, groups: groupsOf(own.at(-1) as SampledSlate, place) };
+    const reward = own.reduce((sum, slate) => sum + rewardOf(slate), 0) / own.length;
+    const figures = { ...slateFigures(own, eventsOf.get(unit) ?? [], facts), reward: Math.min(charter.reward.capPerUnit, reward) };
+    return { figures, groups: groupsOf(own[0] as SampledSlate, place) };
   });
   const columns = [...new Set(units.flatMap(({ groups }) => Object.keys(groups)))].sort();
   const measures = ['ndcg', 'diversity', 'longTailShare'].map((name) => ({ name, most: 1 }));
@@ -93,11 +103,11 @@ function slateFigures(slates: readonly SampledSlate[], events: readonly Event[],
 const meanOf = (values: readonly number[]): number | null =>
   values.length === 0 ? null : Math.min(1, Math.max(0, values.reduce((sum, one) => sum + one, 0) / values.length));
 
-/** Groups of a unit, by its newest slate. What is not known of a unit puts it into no group. */
-function grouping(charter: Charter, catalog: readonly CatalogItem[], newest: readonly SampledSlate[]) {
+/** Groups of a unit, by its oldest slate. What is not known of a unit puts it into no group. */
+function grouping(charter: Charter, catalog: readonly CatalogItem[], oldest: readonly SampledSlate[]) {
   const categories = new Map(catalog.map(({ itemId, category }) => [itemId, category]));
   const told = charter.evaluation.segments.filter(({ by }) => by === 'events' || by === 'category');
-  const users = newest.map(({ history, historyLength }) => {
+  const users = oldest.map(({ history, historyLength }) => {
     const times = new Map<string, number>();
     for (const itemId of history) {
       const category = categories.get(itemId);

@@ -17,7 +17,7 @@ const dayMs = 86_400_000;
 
 const helpText = `
 Measures, of what the slates of the last days brought each unit (a user, or a session without one)
-  reward         by the charter
+  reward         of a slate, by the charter
   ndcg           how high what the unit then had stood in its slates
   diversity      how different the items of a slate are
   longTailShare  share of items shown that are not in the head of what the model learned from

@@ -17,8 +17,6 @@ export type ImpactInput = {
   /** The greatest value that a unit's figure can have; the least is 0. */
   measures: readonly { name: string; most: number }[];
   columns: readonly string[];
-  /** By column, the group that the others are held against, instead of the best one. Intersections are held against the best. */
-  references?: Readonly<Record<string, string>>;
   minUnits?: number;
   threshold?: number;
   error?: number;
@@ -42,7 +40,7 @@ type Measured = { name: string; units: number; mean: Interval };
  * @throws UND-INPUT for a figure that is not within 0 and its greatest value
  */
 export function disparateImpact(input: ImpactInput): DisparateImpact {
-  const { units, measures, minUnits = 100, threshold = 0.8, error = 0.05, references = {} } = input;
+  const { units, measures, minUnits = 100, threshold = 0.8, error = 0.05 } = input;
   const random = createRandom(input.seed);
   const order = units.slice();
   // Betting goes by the order, which must say nothing of the figures.
@@ -62,9 +60,8 @@ export function disparateImpact(input: ImpactInput): DisparateImpact {
         return values.length < minUnits ? [] : [{ name, units: values.length, mean: intervalOf(values, most, level) }];
       }),
     );
-    const reference = names.length === 1 ? own.findIndex(({ values }) => values[0] === references[names[0] as string]) : -1;
     return own.map(({ values, units: { length } }, group): ImpactGroup => {
-      const others = measured.filter((_, other) => other !== group && (reference < 0 || other === reference));
+      const others = measured.filter((_, other) => other !== group);
       const compared = (measured[group] as Measured[]).map((one): GroupMeasure => {
         const against = others.flatMap((other) => other.filter(({ name }) => name === one.name));
         return { ...one, ...compare({ own: one.mean, others: against.map(({ mean }) => mean), threshold }) };

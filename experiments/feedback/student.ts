@@ -1,4 +1,7 @@
-/** P(T <= t) of Student's t with a whole number of degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). */
+/**
+ * P(T <= t) of Student's t with a whole number of degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). Exact with one to three of them too, which short
+ * trends have, and where the expansion of counterfactual/single-slot/student.ts is far off.
+ */
 export function studentBelow(t: number, degrees: number): number {
   const angle = Math.atan(Math.abs(t) / Math.sqrt(degrees));
   const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];

@@ -15,7 +15,7 @@ export const groupMeasure = z.strictObject({
   /** Units of the group that have the figure. */
   units: count,
   mean: interval,
-  /** To the best group, or the reference; at most 1. Null where there is no other, or no group has anything. */
+  /** To the best of the other groups; at most 1. Null where there is no other, or none has anything. */
   ratio: interval.nullable(),
   verdict: impactVerdict,
 });
