@@ -20,6 +20,7 @@ export type MeasureInput = { surface: string; charter: Charter; fromMs: number; 
 /** What is held of a slate: its history and its scores are not. */
 export type SampledSlate = Pick<SlateRecord, 'requestId' | 'unit' | 'atMs' | 'artifact' | 'rung' | 'items' | 'propensities' | 'context' | 'segment'> & {
   exploredSlots: readonly number[];
+  /** Exploration could have put whatever is in scope into it. */
   isExplorable: boolean;
   /** Newest items of the history, and how many it had. */
   history: readonly string[];
@@ -100,7 +101,7 @@ function heldOf(slate: SlateRecord, one: (id: string) => string): SampledSlate {
     context,
     segment,
     exploredSlots: exploration?.slots ?? [],
-    isExplorable: exploration !== null,
+    isExplorable: exploration !== null && (exploration.floorItems === 0 || exploration.floorProbability > 0),
     history: history.slice(-historyKept).map(one),
     historyLength: history.length,
   };

@@ -15,6 +15,12 @@ export type GenerationSums = {
   organic: Sums;
   /** Engagements in slates that exploration could change, each by `demandWeight`. */
   explored: Sums;
+  /** [item] Of the same, the weights squared. */
+  exploredSquares: Float64Array;
+  /**
+   * Engagements of equal weight that say as much: of those in the log, or of those that its drawn places would have brought, were they spread evenly over all that could be drawn;
+   * whichever are fewer. What is hardly ever drawn may by chance have no engagement at all: then those in the log are all alike, and tell of what the model ranks alone.
+   */
   exploredSampleSize: number;
 };
 export type Sums = { whole: Float64Array; byGroup: Float64Array };
@@ -36,7 +42,9 @@ export function sumGeneration({ log, indexOf, compared }: Input): GenerationSums
     groups.set(unit, group);
     return group;
   };
-  let [weights, squares] = [0, 0];
+  const exploredSquares = new Float64Array(itemCount);
+  const [taken, drawn] = [new SampleSize(), new SampleSize()];
+  let drawnEngaged = 0;
   for (const [number, slate] of log.slates.entries()) {
     const group = groupOf(slate.unit);
     for (const [slot, itemId] of slate.items.entries()) {
@@ -44,13 +52,16 @@ export function sumGeneration({ log, indexOf, compared }: Input): GenerationSums
       if (item === undefined) continue;
       if (compared(number)) add(exposure, group, item, attentionAt(slot));
       add(shown, group, item, attentionAt(slot));
+      const weight = demandWeight(slate, slot);
+      const isDrawn = weight !== null && slate.exploredSlots.includes(slot);
+      if (isDrawn) drawn.add(weight);
       if (slate.engaged[slot] !== true) continue;
       add(engaged, group, item, 1);
-      const weight = demandWeight(slate, slot);
       if (weight === null) continue;
+      if (isDrawn) drawnEngaged += 1;
       add(explored, group, item, weight);
-      weights += weight;
-      squares += weight * weight;
+      exploredSquares[item] = (exploredSquares[item] as number) + weight * weight;
+      taken.add(weight);
     }
   }
   const units = groups.size;
@@ -58,7 +69,25 @@ export function sumGeneration({ log, indexOf, compared }: Input): GenerationSums
     const item = indexOf.get(itemId);
     if (item !== undefined) add(organic, groupOf(unit), item, 1);
   }
-  return { units, exposure, shown, engaged, organic, explored, exploredSampleSize: squares === 0 ? 0 : weights ** 2 / squares };
+  const evenlyDrawn = drawn.count === 0 ? 0 : (drawn.size * drawnEngaged) / drawn.count;
+  return { units, exposure, shown, engaged, organic, explored, exploredSquares, exploredSampleSize: Math.min(taken.size, evenlyDrawn) };
+}
+
+/** How many of equal weight tell as much: (sum w)^2 / sum w^2 (Kish, "Survey sampling", 1965, sec. 11.7). */
+class SampleSize {
+  count = 0;
+  private sum = 0;
+  private squares = 0;
+
+  add(weight: number): void {
+    this.count += 1;
+    this.sum += weight;
+    this.squares += weight * weight;
+  }
+
+  get size(): number {
+    return this.squares === 0 ? 0 : this.sum ** 2 / this.squares;
+  }
 }
 
 function add({ whole, byGroup }: Sums, group: number, item: number, value: number): void {

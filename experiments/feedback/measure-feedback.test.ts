@@ -4,6 +4,7 @@ import { feedbackMeasures } from '../../models/contracts/audit-measures.ts';
 import { createRandom, type Random } from '../../models/random.ts';
 import { aliasOf, pick } from '../simulator/alias.ts';
 import { jaccard } from './generation-figures.ts';
+import { sumGeneration } from './generation-sums.ts';
 import { type FeedbackInput, measureFeedback } from './measure-feedback.ts';
 import { attentionAt, demandWeight, type GenerationLog, type ShownSlate } from './shown-slate.ts';
 
@@ -135,6 +136,26 @@ describe('demandWeight', () => {
     );
     expect(demandWeight({ items: ['a'], propensities: null, exploredSlots: [] }, 0)).toBeNull();
   });
+});
+
+it('what exploration says is worth no more than what is hardly ever drawn', () => {
+  // Of 200 drawn places one had something from all over the catalog, and nobody took that.
+  const slates = Array.from({ length: 200 }, (_, number): ShownSlate => {
+    const [items, propensity] = number === 0 ? [['i0', 'i9'], 1e-5] : [['i0', 'i1'], 0.4];
+    return { unit: `u${number}`, items, engaged: [number % 2 === 1, number % 2 === 1], propensities: [0.5, propensity], exploredSlots: [1] };
+  });
+  const log: GenerationLog = { name: 'a', fromMs: 0, slates, organic: [] };
+  const sums = sumGeneration({ log, indexOf: new Map(itemIds.map((item, index) => [item, index])), compared: () => true });
+  expect(sums.exploredSampleSize).toBeLessThan(2);
+  const known = sumGeneration({
+    log: { ...log, slates: slates.slice(1) },
+    indexOf: new Map([
+      ['i0', 0],
+      ['i1', 1],
+    ]),
+    compared: () => true,
+  });
+  expect(known.exploredSampleSize).toBeGreaterThan(90);
 });
 
 it('slates are as alike as what they share', () => {
