@@ -1,4 +1,5 @@
-import { disparateImpact, type ImpactUnit } from '../../experiments/fairness/disparate-impact.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type ImpactUnit, impactSteps } from '../../experiments/fairness/disparate-impact.ts';
 import { longTail } from '../../experiments/ranking/catalog.ts';
 import { measureUser, rankingMetrics } from '../../experiments/ranking/metrics.ts';
 import { segmentUsers } from '../../experiments/ranking/segments.ts';
@@ -8,7 +9,10 @@ import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type Event, type EventKind, unitOf } from '../../models/contracts/event.ts';
 import { itemWords, wordDistance } from '../../models/slate/item-words.ts';
-import { learnedPopularity, type MeasureContext, type MeasureInput, newestCatalog, type SampledSlate, sampleLog } from './measure-log.ts';
+import { learnedPopularity, type MeasureContext, type MeasureInput, newestCatalog, type SampledSlate, sampleLog, takeSteps } from './measure-log.ts';
+
+/** Whoever watches this work must hear of it meanwhile. */
+const unitsOfStep = 1000;
 
 type Facts = { charter: Charter; distance: (one: string, other: string) => number; tail: ReadonlySet<string> | null };
 
@@ -50,20 +54,23 @@ export async function measureDisparateImpact(context: MeasureContext, input: Mea
       bySlot.reduce((sum, one) => sum + one, 0),
     );
   };
-  const units = byUnit.map(([unit, own], place): ImpactUnit => {
+  const units: ImpactUnit[] = [];
+  for (const [place, [unit, own]] of byUnit.entries()) {
     const reward = own.reduce((sum, slate) => sum + rewardOf(slate), 0) / own.length;
     const figures = { ...slateFigures(own, eventsOf.get(unit) ?? [], facts), reward: Math.min(charter.reward.capPerUnit, reward) };
-    return { figures, groups: groupsOf(own[0] as SampledSlate, place) };
-  });
+    units.push({ figures, groups: groupsOf(own[0] as SampledSlate, place) });
+    if (place % unitsOfStep === unitsOfStep - 1) await nextTurn();
+  }
   const columns = [...new Set(units.flatMap(({ groups }) => Object.keys(groups)))].sort();
   const measures = ['ndcg', 'diversity', 'longTailShare'].map((name) => ({ name, most: 1 }));
-  const impact = disparateImpact({
+  const steps = impactSteps({
     units,
     measures: [...measures, { name: 'reward', most: charter.reward.capPerUnit }],
     columns,
     minUnits: charter.evaluation.minSegmentUsers,
     seed: charter.seed,
   });
+  const impact = await takeSteps(steps, signal);
   return impactReport.parse({ kind: 'disparate-impact', surface, sample, notes, impact });
 }
 

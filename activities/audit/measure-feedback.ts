@@ -1,11 +1,11 @@
-import { measureFeedback as measure } from '../../experiments/feedback/measure-feedback.ts';
+import { feedbackSteps } from '../../experiments/feedback/measure-feedback.ts';
 import type { GenerationLog, OrganicEvent, ShownSlate } from '../../experiments/feedback/shown-slate.ts';
 import { type FeedbackReport, feedbackReport } from '../../models/contracts/audit-measures.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type Event, type EventKind, unitOf } from '../../models/contracts/event.ts';
 import { scopeOf } from '../../models/slate/scope.ts';
 import { itemGroups } from '../evidence/item-groups.ts';
-import { learnedPopularity, type MeasureContext, type MeasureInput, newestCatalog, type SampledSlate, sampleLog } from './measure-log.ts';
+import { learnedPopularity, type MeasureContext, type MeasureInput, newestCatalog, type SampledSlate, sampleLog, takeSteps } from './measure-log.ts';
 
 /** What is no interest of a person in an item. */
 const silent: readonly EventKind[] = ['impression', 'skip', 'return'];
@@ -28,7 +28,7 @@ export async function measureFeedback(context: MeasureContext, input: Input): Pr
   const first = byModel[0]?.artifact;
   const popularity = first == null ? { unknown: 'no slate is by a model' } : await learnedPopularity(context, { artifact: first, charter, signal });
   if (!(popularity instanceof Map)) notes.push(`popularity is not known, and so neither deciles nor the long tail: ${popularity.unknown}`);
-  const feedback = measure({
+  const steps = feedbackSteps({
     generations: generationsOf({ slates, byModel, events, charter }),
     itemIds: scopeOf({ scope: charter.scope, items: catalog, vocabulary: [] }).allowedIds,
     popularity: popularity instanceof Map ? popularity : null,
@@ -36,6 +36,7 @@ export async function measureFeedback(context: MeasureContext, input: Input): Pr
     seed: charter.seed,
     ...(minSlates === undefined ? {} : { minSlates }),
   });
+  const feedback = await takeSteps(steps, signal);
   return feedbackReport.parse({ kind: 'feedback', surface, sample, notes, feedback });
 }
 

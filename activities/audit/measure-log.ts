@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import type { LogSample } from '../../models/contracts/audit-measures.ts';
@@ -105,6 +106,16 @@ function heldOf(slate: SlateRecord, one: (id: string) => string): SampledSlate {
     history: history.slice(-historyKept).map(one),
     historyLength: history.length,
   };
+}
+
+/** Does all steps of a long computation, and lets whoever watches hear of it between them. */
+export async function takeSteps<T>(steps: Generator<void, T, void>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    signal.throwIfAborted();
+    await nextTurn();
+  }
 }
 
 /** The newest catalog of the surface; empty while it has no data. */

@@ -40,6 +40,15 @@ type Measured = { name: string; units: number; mean: Interval };
  * @throws UND-INPUT for a figure that is not within 0 and its greatest value
  */
 export function disparateImpact(input: ImpactInput): DisparateImpact {
+  const steps = impactSteps(input);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps of a second or less, for whoever must do something else between them. */
+export function* impactSteps(input: ImpactInput): Generator<void, DisparateImpact, void> {
   const { units, measures, minUnits = 100, threshold = 0.8, error = 0.05 } = input;
   const random = createRandom(input.seed);
   const order = units.slice();
@@ -53,22 +62,29 @@ export function disparateImpact(input: ImpactInput): DisparateImpact {
   const measurable = large.map(({ groups }) => groups.map((group) => measures.map(({ name, most }) => valuesOf(group.units, name, most))));
   const intervals = measurable.flat(2).filter((values) => values.length >= minUnits).length;
   const level = 1 - error / Math.max(1, intervals);
-  const groups = large.flatMap(({ columns: names, groups: own }, at) => {
-    const measured = own.map((_, group) =>
-      measures.flatMap(({ name, most }, place): Measured[] => {
-        const values = (measurable[at]?.[group]?.[place] ?? new Float64Array()) as Float64Array;
-        return values.length < minUnits ? [] : [{ name, units: values.length, mean: intervalOf(values, most, level) }];
+  const groups: ImpactGroup[] = [];
+  for (const [at, { columns: names, groups: own }] of large.entries()) {
+    const measured: Measured[][] = [];
+    for (const group of own.keys()) {
+      measured.push(
+        measures.flatMap(({ name, most }, place): Measured[] => {
+          const values = (measurable[at]?.[group]?.[place] ?? new Float64Array()) as Float64Array;
+          return values.length < minUnits ? [] : [{ name, units: values.length, mean: intervalOf(values, most, level) }];
+        }),
+      );
+      yield;
+    }
+    groups.push(
+      ...own.map(({ values, units: { length } }, group): ImpactGroup => {
+        const others = measured.filter((_, other) => other !== group);
+        const compared = (measured[group] as Measured[]).map((one): GroupMeasure => {
+          const against = others.flatMap((other) => other.filter(({ name }) => name === one.name));
+          return { ...one, ...compare({ own: one.mean, others: against.map(({ mean }) => mean), threshold }) };
+        });
+        return { columns: names, values, units: length, measures: compared };
       }),
     );
-    return own.map(({ values, units: { length } }, group): ImpactGroup => {
-      const others = measured.filter((_, other) => other !== group);
-      const compared = (measured[group] as Measured[]).map((one): GroupMeasure => {
-        const against = others.flatMap((other) => other.filter(({ name }) => name === one.name));
-        return { ...one, ...compare({ own: one.mean, others: against.map(({ mean }) => mean), threshold }) };
-      });
-      return { columns: names, values, units: length, measures: compared };
-    });
-  });
+  }
   const verdicts = groups.flatMap((group) => group.measures.filter(({ ratio }) => ratio !== null).map(({ verdict }) => verdict));
   return {
     units: units.length,

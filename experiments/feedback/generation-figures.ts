@@ -1,4 +1,4 @@
-import type { DemandReference, FeedbackFigure } from '../../models/contracts/audit-measures.ts';
+import { type DemandReference, type FeedbackFigure, feedbackFigures } from '../../models/contracts/audit-measures.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { createRandom } from '../../models/random.ts';
 import { estimateExamination } from '../counterfactual/examination.ts';
@@ -30,25 +30,32 @@ type Input = { log: GenerationLog; sums: GenerationSums; tail: Uint8Array; refer
  * - `amplification`: share of exposure of the items that are most shown and make four fifths of it, by their share of demand. 1: what is shown is what is wanted. Demand comes from
  *   elsewhere than exposure, so that choosing what is most shown does not choose what seems wanted least; one event spread over the catalog keeps it finite.
  */
-export function figuresOf({ log, sums, tail, reference, slatesSeed }: Input): Figures {
+export function* figuresOf({ log, sums, tail, reference, slatesSeed }: Input): Generator<void, Figures, void> {
   const mostShown = mostShownOf(sums);
   const demand = reference === null ? null : reference === 'organic' ? sums.organic : sums.explored;
   const events = reference === 'organic' ? total(sums.organic.whole) : sums.exploredSampleSize;
-  const ofExposure = (of: (exposure: Float64Array) => number) => jackknife((group) => of(without(sums.exposure, group)));
-  const amplification =
-    demand === null
-      ? null
-      : jackknife((group) => Math.log(amplificationOf({ mostShown, exposure: without(sums.shown, group), demand: without(demand, group), events })));
-  return {
+  const ofExposure = (of: (exposure: Float64Array) => number) => () => jackknife((group) => of(without(sums.exposure, group)));
+  const amplification = (): Interval | null => {
+    if (demand === null) return null;
+    const found = jackknife((group) => Math.log(amplificationOf({ mostShown, exposure: without(sums.shown, group), demand: without(demand, group), events })));
+    return found && { value: Math.exp(found.value), low: Math.exp(found.low), high: Math.exp(found.high) };
+  };
+  const measures: Record<FeedbackFigure, () => Interval | null> = {
     coverage: ofExposure((exposure) => exposure.reduce((sum, one) => sum + (one > 1e-9 ? 1 : 0), 0) / exposure.length),
     gini: ofExposure(gini),
     entropy: ofExposure(entropy),
     longTailShare: ofExposure((exposure) => shareOf(exposure, (item) => tail[item] === 1)),
-    homogenization: homogenization(log, slatesSeed),
-    correlation: jackknife((group) => correlationOf(without(sums.shown, group), without(sums.engaged, group))),
-    lastSlotExamination: lastSlotExamination(log, slatesSeed),
-    amplification: amplification && { value: Math.exp(amplification.value), low: Math.exp(amplification.low), high: Math.exp(amplification.high) },
+    homogenization: () => homogenization(log, slatesSeed),
+    correlation: () => jackknife((group) => correlationOf(without(sums.shown, group), without(sums.engaged, group))),
+    lastSlotExamination: () => lastSlotExamination(log, slatesSeed),
+    amplification,
   };
+  const figures = {} as Figures;
+  for (const name of feedbackFigures) {
+    figures[name] = measures[name]();
+    yield;
+  }
+  return figures;
 }
 
 /** [items] 1 for the most shown that make four fifths of exposure. */
@@ -88,13 +95,13 @@ function correlationOf(shown: Float64Array, engaged: Float64Array): number {
 }
 
 /** @param of the figure without a group, of all units where it is -1 */
-function jackknife(of: (group: number) => number): Interval | null {
+export function jackknife(of: (group: number) => number, level = 0.95): Interval | null {
   const value = of(-1);
   const parts = Array.from({ length: unitGroups }, (_, group) => of(group)).filter(Number.isFinite);
   if (!Number.isFinite(value) || parts.length < unitGroups) return null;
   const mean = parts.reduce((sum, one) => sum + one, 0) / unitGroups;
   const variance = ((unitGroups - 1) / unitGroups) * parts.reduce((sum, one) => sum + (one - mean) ** 2, 0);
-  return around(value, studentQuantile(0.975, unitGroups - 1) * Math.sqrt(variance));
+  return around(value, studentQuantile((1 + level) / 2, unitGroups - 1) * Math.sqrt(variance));
 }
 
 const around = (value: number, half: number): Interval => ({ value, low: value - half, high: value + half });

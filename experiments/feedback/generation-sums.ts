@@ -3,7 +3,7 @@ import { attentionAt, demandWeight, type GenerationLog } from './shown-slate.ts'
 /** Units are dealt to so many groups, each of which is left out once. */
 export const unitGroups = 20;
 
-/** Sums of one generation over items, whole and by group of units: [item], [group x item]. */
+/** Sums of one generation over items, whole and by group of units. */
 export type GenerationSums = {
   units: number;
   /** Slots by attention, of as many slates as are compared. */
@@ -23,7 +23,8 @@ export type GenerationSums = {
    */
   exploredSampleSize: number;
 };
-export type Sums = { whole: Float64Array; byGroup: Float64Array };
+/** By group of units what it had of which items: of a large catalog one generation shows a part. */
+export type Sums = { whole: Float64Array; byGroup: readonly Map<number, number>[] };
 
 type Input = {
   log: GenerationLog;
@@ -34,7 +35,7 @@ type Input = {
 /** Adds up what the measures of a generation are made of. Items that are not in the index are passed over. */
 export function sumGeneration({ log, indexOf, compared }: Input): GenerationSums {
   const itemCount = indexOf.size;
-  const make = (): Sums => ({ whole: new Float64Array(itemCount), byGroup: new Float64Array(itemCount * unitGroups) });
+  const make = (): Sums => ({ whole: new Float64Array(itemCount), byGroup: Array.from({ length: unitGroups }, () => new Map()) });
   const [exposure, shown, engaged, organic, explored] = [make(), make(), make(), make(), make()];
   const groups = new Map<string, number>();
   const groupOf = (unit: string): number => {
@@ -92,13 +93,14 @@ class SampleSize {
 
 function add({ whole, byGroup }: Sums, group: number, item: number, value: number): void {
   whole[item] = (whole[item] as number) + value;
-  const place = group * whole.length + item;
-  byGroup[place] = (byGroup[place] as number) + value;
+  const own = byGroup[group] as Map<number, number>;
+  own.set(item, (own.get(item) ?? 0) + value);
 }
 
 /** The sums without one group of units; all of them where the group is -1. */
 export function without({ whole, byGroup }: Sums, group: number): Float64Array {
   if (group < 0) return whole;
-  const from = group * whole.length;
-  return Float64Array.from(whole, (value, item) => value - (byGroup[from + item] as number));
+  const left = whole.slice();
+  for (const [item, value] of byGroup[group] ?? []) left[item] = (left[item] as number) - value;
+  return left;
 }

@@ -5,6 +5,7 @@ import {
   type FeedbackVerdict,
   feedbackFigures,
   type GenerationFigures,
+  type GroupDemand,
 } from '../../models/contracts/audit-measures.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { createRandom } from '../../models/random.ts';
@@ -13,6 +14,7 @@ import { percent } from '../percent.ts';
 import { longTail } from '../ranking/catalog.ts';
 import { figuresOf, shareOf, total } from './generation-figures.ts';
 import { type GenerationSums, sumGeneration } from './generation-sums.ts';
+import { groupExposure } from './group-exposure.ts';
 import { attentionAt, type GenerationLog } from './shown-slate.ts';
 import { generationsAtLeast, trendOf } from './trend.ts';
 
@@ -24,6 +26,8 @@ const margin = 0.1;
 const error = 0.01;
 /** Counted on noise with a standard deviation of up to a tenth, of which up to .6 remains from one generation to the next (trend.test.ts). */
 const falseAlarms = 0.02;
+
+type DemandSize = Pick<GenerationFigures, 'organicEvents' | 'exploredSampleSize'>;
 
 export type FeedbackInput = {
   /** Oldest first. */
@@ -45,7 +49,23 @@ export type FeedbackInput = {
  * Concentration alone is no proof, for demand may concentrate: amplification holds exposure against demand that no model had a hand in. The verdict is about the trend of its
  * logarithm: `amplifying` where the interval lies above `margin`, `stable` where below.
  */
-export function measureFeedback({ generations: given, itemIds, popularity, group, minSlates = 200, seed }: FeedbackInput): FeedbackMeasures {
+export function measureFeedback(input: FeedbackInput): FeedbackMeasures {
+  const steps = feedbackSteps(input);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps of a second or less, for whoever must do something else between them. Sums are held of one generation at a time. */
+export function* feedbackSteps({
+  generations: given,
+  itemIds,
+  popularity,
+  group,
+  minSlates = 200,
+  seed,
+}: FeedbackInput): Generator<void, FeedbackMeasures, void> {
   const logs = given.filter(({ slates }) => slates.length >= Math.max(1, minSlates));
   const indexOf = new Map<string, number>();
   const shown = logs.flatMap(({ slates }) => slates.map(({ items }) => items));
@@ -53,27 +73,36 @@ export function measureFeedback({ generations: given, itemIds, popularity, group
   const counts = Float64Array.from(indexOf.keys(), (itemId) => popularity?.get(itemId) ?? 0);
   const slatesAlike = logs.reduce((least, { slates }) => Math.min(least, slates.length), Number.POSITIVE_INFINITY);
   const random = createRandom(seed);
-  const summed = logs.map((log) => {
+  const drawn = logs.map((log) => {
     const chosen = new Set(draw(log.slates.length, slatesAlike, () => random.float()));
-    return { log, slatesSeed: random.uint32(), sums: sumGeneration({ log, indexOf, compared: (slate) => chosen.has(slate) }) };
+    return { log, slatesSeed: random.uint32(), compared: (slate: number) => chosen.has(slate) };
   });
-  const reference = referenceOf(summed.map(({ sums }) => sums));
+  const sizes: DemandSize[] = [];
+  for (const { log, compared } of drawn) {
+    const { organic, exploredSampleSize } = sumGeneration({ log, indexOf, compared });
+    sizes.push({ organicEvents: total(organic.whole), exploredSampleSize });
+    yield;
+  }
+  const reference = referenceOf(sizes);
   const tail = longTail(counts);
   const decile = popularity === null ? null : decileOf(counts);
-  const generations = summed.map(({ log, sums, slatesSeed }): GenerationFigures => {
-    const figures = figuresOf({ log, sums, tail, reference, slatesSeed });
+  const generations: GenerationFigures[] = [];
+  let groupDemand: GroupDemand[] = [];
+  for (const { log, compared, slatesSeed } of drawn) {
+    const sums = sumGeneration({ log, indexOf, compared });
+    const figures = yield* figuresOf({ log, sums, tail, reference, slatesSeed });
     if (popularity === null) figures.longTailShare = null;
-    return {
+    generations.push({
       name: log.name,
       fromMs: log.fromMs,
       slates: log.slates.length,
       units: sums.units,
       figures,
-      organicEvents: total(sums.organic.whole),
-      exploredSampleSize: sums.exploredSampleSize,
+      ...(sizes[generations.length] as DemandSize),
       deciles: decile && decilesOf({ sums, decile, reference }),
-    };
-  });
+    });
+    if (generations.length === logs.length) groupDemand = yield* groupExposure({ sums, reference, itemIds: [...indexOf.keys()], group });
+  }
   const trends = feedbackFigures.flatMap((figure): FeedbackTrend[] => {
     const values = generations.flatMap((one) => one.figures[figure]?.value ?? []);
     const change =
@@ -89,6 +118,7 @@ export function measureFeedback({ generations: given, itemIds, popularity, group
     reference,
     trends,
     groups: newest === undefined ? [] : groupsOf(newest, group),
+    groupDemand,
     ...judge({ generations: logs.length, reference, change: trends.find(({ figure }) => figure === 'amplification')?.change }),
     falseAlarms,
     margin,
@@ -105,11 +135,11 @@ function draw(of: number, count: number, next: () => number): number[] {
 }
 
 /** Exploration is free of all models; organic events may be of what people saw in a slate before. So these come second. */
-function referenceOf(all: readonly GenerationSums[]): DemandReference | null {
-  const least = (of: (one: GenerationSums) => number) => all.reduce((low, one) => Math.min(low, of(one)), Number.POSITIVE_INFINITY);
+function referenceOf(all: readonly DemandSize[]): DemandReference | null {
+  const least = (of: (one: DemandSize) => number) => all.reduce((low, one) => Math.min(low, of(one)), Number.POSITIVE_INFINITY);
   if (all.length === 0) return null;
   if (least(({ exploredSampleSize }) => exploredSampleSize) >= demandAtLeast) return 'exploration';
-  return least(({ organic }) => total(organic.whole)) >= demandAtLeast ? 'organic' : null;
+  return least(({ organicEvents }) => organicEvents) >= demandAtLeast ? 'organic' : null;
 }
 
 /** [items] 0 for the most popular tenth of the catalog, 9 for the least. */

@@ -128,6 +128,18 @@ const groupExposure = z.strictObject({
   rateWhenDrawn: z.number().nullable(),
 });
 
+/** Whether a group of items is shown for its share of what is wanted. */
+export const groupDemand = z.strictObject({
+  group: z.string(),
+  items: count,
+  exposureShare: share,
+  /** Null where nothing says what is wanted. */
+  demandShare: share.nullable(),
+  /** Exposure by demand; intervals of all groups hold together in 95 of 100 looks. Null where the group's demand is not known well enough. */
+  ratio: interval.nullable(),
+});
+export type GroupDemand = z.infer<typeof groupDemand>;
+
 /** What `experiments/feedback/measure-feedback.ts` finds. */
 export const feedbackMeasures = z.strictObject({
   items: count,
@@ -142,6 +154,8 @@ export const feedbackMeasures = z.strictObject({
   trends: z.array(feedbackTrend),
   /** Item groups in the newest generation: exposure against engagement, and against that when drawn by exploration. */
   groups: z.array(groupExposure),
+  /** Item groups in the newest generation: exposure against demand, those that are never shown included. */
+  groupDemand: z.array(groupDemand),
   verdict: feedbackVerdict,
   /** Why, in a sentence. */
   says: z.string(),
