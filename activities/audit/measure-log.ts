@@ -29,6 +29,19 @@ export type SampledSlate = Pick<SlateRecord, 'requestId' | 'unit' | 'atMs' | 'ar
 };
 export type SampledLog = { sample: LogSample; slates: SampledSlate[]; events: Event[] };
 
+const dayMs = 86_400_000;
+export const recentDays = 30;
+
+/** Slates of the last days whose rewards are known by now. */
+export function recentLog({
+  nowMs,
+  days = recentDays,
+  ...rest
+}: Pick<MeasureInput, 'surface' | 'charter' | 'signal'> & { nowMs: number; days?: number }): MeasureInput {
+  const toMs = nowMs - rest.charter.reward.attributionMs;
+  return { ...rest, fromMs: Math.max(0, toMs - days * dayMs), toMs };
+}
+
 const slatesAtMost = 100_000;
 const eventsASlate = 10;
 const historyKept = 20;
@@ -76,7 +89,8 @@ export async function sampleLog({ state }: MeasureContext, input: MeasureInput &
     slates.set(slate.requestId, heldOf(slate, one));
     thin();
   });
-  await scan('events', (record) => {
+  const scanEvents = wanted.size === 0 ? async () => undefined : scan;
+  await scanEvents('events', (record) => {
     const { atMs = 0, kind } = record as Partial<Event>;
     if (kind === undefined || !wanted.has(kind) || atMs < fromMs || atMs >= toMs + charter.reward.attributionMs) return;
     const event = parseInteraction(record);

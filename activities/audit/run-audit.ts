@@ -9,6 +9,7 @@ import {
   type FindingList,
   findingList,
 } from '../../models/contracts/audit.ts';
+import type { FeedbackReport } from '../../models/contracts/audit-measures.ts';
 import { auditRules } from '../../models/contracts/charter-audit.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { asUnderstudyError, UnderstudyError } from '../../models/contracts/problem.ts';
@@ -17,8 +18,12 @@ import { appendLedger } from '../../stores/ledger.ts';
 import { type Context, inScratch, readCharter, readLatest } from '../context.ts';
 import { newestDays } from '../framing/open-framing.ts';
 import { currentCharter } from '../registry/charters.ts';
+import { measureFeedback } from './measure-feedback.ts';
 import { sections } from './registry.ts';
 import type { AuditInput, SectionCheck } from './section.ts';
+
+/** What is looked at for feedback: models follow each other slowly. */
+const feedbackMs = 365 * 86_400_000;
 
 type AuditContext = AuditInput['context'];
 type Keys = AuditInput['keys'];
@@ -44,12 +49,15 @@ export async function examineSurface(
   const charter = await readCharter(state.blobs, digest);
   const data = (await readLatest(state.generations, `data/${surface}`, dataState))?.document;
   const last = await readLatest(state.generations, `audit/${surface}`, auditReport);
+  const nowMs = context.now();
+  let feedback: Promise<FeedbackReport> | undefined;
+  const measuredFeedback = () => (feedback ??= measureFeedback(context, { surface, charter, fromMs: Math.max(0, nowMs - feedbackMs), toMs: nowMs, signal }));
   const found = await inScratch(state, 'audit', async (workDir) => {
     const all: AuditSection[] = [];
     for (const section of sections) {
       signal.throwIfAborted();
       onSection(section.name);
-      all.push(await examine(section, { context, keys, surface, charter, data, sinceMs: last?.document.atMs ?? null, workDir, signal }));
+      all.push(await examine(section, { context, keys, surface, charter, data, sinceMs: last?.document.atMs ?? null, measuredFeedback, workDir, signal }));
     }
     return all;
   });

@@ -1,4 +1,5 @@
 import type { AuditItem, AuditSection } from '../../models/contracts/audit.ts';
+import type { FeedbackReport } from '../../models/contracts/audit-measures.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { DataState } from '../../models/contracts/window.ts';
 import type { Context } from '../context.ts';
@@ -14,6 +15,8 @@ export type AuditInput = {
   data: DataState | undefined;
   /** When the last audit was; null for the first. */
   sinceMs: number | null;
+  /** What the logs of a year say of feedback, measured once for all sections that ask. */
+  measuredFeedback: () => Promise<FeedbackReport>;
   workDir: string;
   signal: AbortSignal;
 };

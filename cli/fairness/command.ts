@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { measureDisparateImpact } from '../../activities/audit/measure-disparate-impact.ts';
+import { recentDays, recentLog } from '../../activities/audit/measure-log.ts';
 import { openState, readCharter } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { percent } from '../../experiments/percent.ts';
-import { type RangeRow, rangePlot } from '../../experiments/pictures/range-plot.ts';
-import type { GroupMeasure, ImpactGroup, ImpactReport } from '../../models/contracts/audit-measures.ts';
+import { groupName, impactPlot } from '../../experiments/pictures/impact-plot.ts';
+import type { ImpactReport } from '../../models/contracts/audit-measures.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { someText, surface as surfaceArgument, wholeNumber } from '../option-values.ts';
 import { emit, progress, table } from '../output.ts';
@@ -13,7 +14,6 @@ import { writePicture } from '../report/write-picture.ts';
 import { describeSample, renderPage } from './page.ts';
 
 type Options = { days: number; html?: string; state?: string; json?: boolean };
-const dayMs = 86_400_000;
 
 const helpText = `
 Measures, of what the slates of the last days brought each unit (a user, or a session without one)
@@ -30,7 +30,7 @@ export function fairnessCommand(context: CommandContext): Command {
   return new Command('fairness')
     .description('what groups of users get from a surface: reward, quality, diversity and long tail, by the four-fifths rule')
     .argument('<surface>', 'name of the surface', surfaceArgument)
-    .option('--days <n>', 'that are looked at', wholeNumber, 30)
+    .option('--days <n>', 'that are looked at', wholeNumber, recentDays)
     .option('--html <file>', 'write a page with pictures', someText)
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
@@ -42,12 +42,7 @@ async function run(context: CommandContext, surface: string, { days, html, json 
   const state = openState(stateDirectory(context, folder), context.env.kafka);
   const charter = await readCharter(state.blobs, await currentCharter(state, surface));
   const step = progress(`reading the logs of ${surface}`, { announce: false });
-  // What younger slates earn is not known yet.
-  const toMs = context.now() - charter.reward.attributionMs;
-  const report = await measureDisparateImpact(
-    { state },
-    { surface, charter, fromMs: Math.max(0, toMs - days * dayMs), toMs, signal: new AbortController().signal },
-  );
+  const report = await measureDisparateImpact({ state }, recentLog({ surface, charter, days, nowMs: context.now(), signal: new AbortController().signal }));
   await state.close();
   step.done(describeSample(report.sample));
   if (html !== undefined) await writePicture(resolve(context.cwd, html), renderFairness(report));
@@ -55,14 +50,13 @@ async function run(context: CommandContext, surface: string, { days, html, json 
   if (report.impact.verdict === 'broken') process.exitCode = 1;
 }
 
-const nameOf = ({ columns, values }: ImpactGroup): string => columns.map((column, place) => `${column}=${values[place]}`).join(', ');
 const head = ['group', 'measure', 'units', 'mean', 'of the best', 'four fifths'];
 
 function rowsOf({ impact }: ImpactReport): string[][] {
   const range = (low: number, high: number) => `${low.toPrecision(3)} to ${high.toPrecision(3)}`;
   return impact.groups.flatMap((group) =>
     group.measures.map(({ name, units, mean, ratio, verdict }) => [
-      nameOf(group),
+      groupName(group),
       name,
       String(units),
       `${mean.value.toPrecision(3)} (${range(mean.low, mean.high)})`,
@@ -95,24 +89,14 @@ function describe(report: ImpactReport): string {
   return `${sentences(report).join('\n')}${rows.length === 0 ? '' : `\n\n${table(head, rows)}`}`;
 }
 
-const statusOf = { holds: 'holds', broken: 'broken', 'not-enough-evidence': 'not-measured' } as const;
-
 /** The report as a page; a picture each measure. */
 export function renderFairness(report: ImpactReport): string {
-  const { threshold, groups } = report.impact;
-  const names = [...new Set(groups.flatMap(({ measures }) => measures.map(({ name }) => name)))];
-  const figures = names.map((name) => {
-    const rows = groups.flatMap((group) => group.measures.filter((one) => one.name === name).flatMap((one) => rowOf(group, one, threshold)));
-    return {
-      svg: rangePlot({ title: `${name}, of what the best group has`, rows }),
-      caption: 'Grey: four fifths and more. Bars: intervals that hold together.',
-    };
+  const names = [...new Set(report.impact.groups.flatMap(({ measures }) => measures.map(({ name }) => name)))];
+  const figures = names.flatMap((measure) => {
+    const svg = impactPlot(report.impact, { measure, title: `${measure}, of what the best group has` });
+    return svg === undefined
+      ? []
+      : [{ svg, caption: 'Grey: four fifths and more. Bars: intervals that hold together. Of two columns together those that have least.' }];
   });
   return renderPage({ title: `What groups get from ${report.surface}`, says: sentences(report), figures, head, rows: rowsOf(report) });
-}
-
-function rowOf(group: ImpactGroup, { ratio, verdict }: GroupMeasure, threshold: number): RangeRow[] {
-  if (ratio === null) return [];
-  const { value, low, high } = ratio;
-  return [{ label: nameOf(group), value, interval: { low, high }, bounds: { min: threshold, max: null }, status: statusOf[verdict] }];
 }

@@ -4,8 +4,8 @@ import { measureFeedback } from '../../activities/audit/measure-feedback.ts';
 import { openState, readCharter } from '../../activities/context.ts';
 import { currentCharter } from '../../activities/registry/charters.ts';
 import { percent } from '../../experiments/percent.ts';
-import { seriesPlot } from '../../experiments/pictures/series-plot.ts';
-import { type FeedbackFigure, type FeedbackReport, feedbackFigures } from '../../models/contracts/audit-measures.ts';
+import { feedbackPlot, figureTitles } from '../../experiments/pictures/feedback-plot.ts';
+import { type FeedbackReport, feedbackFigures } from '../../models/contracts/audit-measures.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
 import { describeSample, renderPage } from '../fairness/page.ts';
@@ -57,20 +57,10 @@ async function run(context: CommandContext, surface: string, { days, minSlates, 
   if (report.feedback.verdict === 'amplifying') process.exitCode = 1;
 }
 
-const titleOf: Record<FeedbackFigure, string> = {
-  coverage: 'coverage',
-  gini: 'Gini',
-  entropy: 'entropy, bits',
-  longTailShare: 'long tail',
-  homogenization: 'homogenization',
-  correlation: 'correlation',
-  lastSlotExamination: 'last slot',
-  amplification: 'amplification',
-};
 const shortName = (name: string): string => (name.startsWith('sha256:') ? name.slice(7, 19) : name);
 const figure = (one: Interval | null | undefined): string => (one == null ? '' : `${one.value.toFixed(3)} ±${((one.high - one.low) / 2).toFixed(3)}`);
 
-const head = ['model', 'since', 'slates', ...feedbackFigures.map((name) => titleOf[name])];
+const head = ['model', 'since', 'slates', ...feedbackFigures.map((name) => figureTitles[name])];
 function rowsOf({ feedback }: FeedbackReport): string[][] {
   const rows = feedback.generations.map(({ name, fromMs, slates, figures }) => [
     shortName(name),
@@ -134,12 +124,7 @@ function describe(report: FeedbackReport): string {
 
 /** The report as a page, with a picture of all figures over generations. */
 export function renderFeedbackPage(report: FeedbackReport): string {
-  const { generations } = report.feedback;
-  const panels = feedbackFigures.map((name) => ({
-    title: titleOf[name],
-    series: [{ label: report.surface, colour: '#1d4ed8', values: generations.map(({ figures }) => figures[name] ?? null) }],
-  }));
-  const svg = seriesPlot({ title: `${report.surface}, from one generation of the model to the next`, across: 'generation', panels });
+  const svg = feedbackPlot(report.feedback, { surface: report.surface });
   return renderPage({
     title: `Feedback on ${report.surface}`,
     says: sentences(report),
