@@ -23,7 +23,7 @@ export type ShopWorld = {
   users: number;
   /** Items that each model's slates are made of less than those of the one before. */
   narrowing: number;
-  /** Of what visitors from `it` look at, the share that they buy; others buy three in ten. */
+  /** Of what visitors from `it` look at, the share that they buy; others buy seven in ten. */
   itRate: number;
   /** Of every so many users one is answered by popularity alone; 0: none. */
   fallbackEvery: number;
@@ -32,7 +32,8 @@ export type ShopWorld = {
   /** Share of the drawn places that have anything from the catalog, not something that the model ranks. */
   floor: number;
 };
-const quiet: ShopWorld = { users: 900, narrowing: 0, itRate: 0.3, fallbackEvery: 0, hidden: null, floor: 1 };
+const usualRate = 0.7;
+const quiet: ShopWorld = { users: 900, narrowing: 0, itRate: usualRate, fallbackEvery: 0, hidden: null, floor: 1 };
 
 /** A surface with eight models, one a day, and what it logged; everything is wanted alike, whatever is shown. What is `planted` is wrong with it. */
 export async function openShop(planted: Partial<ShopWorld> = {}, charter: Partial<CharterInput> = {}) {
@@ -86,7 +87,7 @@ function drawLog({ artifacts, ...world }: ShopWorld & { artifacts: readonly stri
       const who = { unit: `u:${user}`, userId, sessionId, requestId, atMs, context: { country, device: 'web' } };
       slates.push(slate({ ...who, ...answered, ...explored, generation: day + 1, history: itemIds.slice(0, user % 30), historyWeights: [] }));
       for (const [position, itemId] of explored.items.entries())
-        if (random.float() < (country === 'it' ? world.itRate : 0.3) * attentionAt(position))
+        if (random.float() < (country === 'it' ? world.itRate : usualRate) * attentionAt(position))
           tell({ userId, sessionId, requestId, position, itemId, atMs: atMs + 1000 + position });
       if (random.float() < 0.7) tell({ sessionId: `o${day}-${user}`, itemId: itemIds[random.below(60)] as string, atMs: atMs + 2000, kind: 'view' });
     }

@@ -15,8 +15,6 @@ export type GenerationSums = {
   organic: Sums;
   /** Engagements in slates that exploration could change, each by `demandWeight`. */
   explored: Sums;
-  /** [item] Of the same, the weights squared. */
-  exploredSquares: Float64Array;
   /**
    * Engagements of equal weight that say as much: of those in the log, or of those that its drawn places would have brought, were they spread evenly over all that could be drawn;
    * whichever are fewer. What is hardly ever drawn may by chance have no engagement at all: then those in the log are all alike, and tell of what the model ranks alone.
@@ -43,7 +41,6 @@ export function sumGeneration({ log, indexOf, compared }: Input): GenerationSums
     groups.set(unit, group);
     return group;
   };
-  const exploredSquares = new Float64Array(itemCount);
   const [taken, drawn] = [new SampleSize(), new SampleSize()];
   let drawnEngaged = 0;
   for (const [number, slate] of log.slates.entries()) {
@@ -61,7 +58,6 @@ export function sumGeneration({ log, indexOf, compared }: Input): GenerationSums
       if (weight === null) continue;
       if (isDrawn) drawnEngaged += 1;
       add(explored, group, item, weight);
-      exploredSquares[item] = (exploredSquares[item] as number) + weight * weight;
       taken.add(weight);
     }
   }
@@ -71,7 +67,7 @@ export function sumGeneration({ log, indexOf, compared }: Input): GenerationSums
     if (item !== undefined) add(organic, groupOf(unit), item, 1);
   }
   const evenlyDrawn = drawn.count === 0 ? 0 : (drawn.size * drawnEngaged) / drawn.count;
-  return { units, exposure, shown, engaged, organic, explored, exploredSquares, exploredSampleSize: Math.min(taken.size, evenlyDrawn) };
+  return { units, exposure, shown, engaged, organic, explored, exploredSampleSize: Math.min(taken.size, evenlyDrawn) };
 }
 
 /** How many of equal weight tell as much: (sum w)^2 / sum w^2 (Kish, "Survey sampling", 1965, sec. 11.7). */

@@ -2,10 +2,10 @@ import type { DemandReference, GroupDemand } from '../../models/contracts/audit-
 import { jackknife, shareOf, total } from './generation-figures.ts';
 import { type GenerationSums, without } from './generation-sums.ts';
 
-/** Groups that are compared; the others, by demand and exposure, are one. */
+/** Groups that are compared; the others, by exposure and number of items, are one. */
 const groupsAtMost = 12;
-/** Of a group; with fewer engagements or events nothing is said of it. */
-const demandToSpeak = 20;
+/** Events, or engagements of equal weight, that a group would have were it wanted as it is shown, or as it is large; with fewer nothing is said of it. */
+const demandToSpeak = 50;
 /** That any interval of a group is wrong. */
 const error = 0.05;
 
@@ -18,13 +18,12 @@ type Input = { sums: GenerationSums; reference: DemandReference | null; itemIds:
  */
 export function* groupExposure({ sums, reference, itemIds, group }: Input): Generator<void, GroupDemand[], void> {
   const demand = reference === null ? null : reference === 'organic' ? sums.organic : sums.explored;
+  const events = reference === 'organic' ? total(sums.organic.whole) : sums.exploredSampleSize;
   const names = itemIds.map(group);
   const weight = new Map<string, number>();
-  const [shown, wanted] = [total(sums.shown.whole), demand === null ? 0 : total(demand.whole)];
-  for (const [item, name] of names.entries()) {
-    const own = (sums.shown.whole[item] as number) / Math.max(1, shown) + (wanted === 0 ? 0 : (demand?.whole[item] as number) / wanted);
-    weight.set(name, (weight.get(name) ?? 0) + own);
-  }
+  const shown = Math.max(1, total(sums.shown.whole));
+  // Not by demand: of groups that are looked at because much of them seems to be wanted, too much does.
+  for (const [item, name] of names.entries()) weight.set(name, (weight.get(name) ?? 0) + (sums.shown.whole[item] as number) / shown + 1 / names.length);
   const sorted = [...weight].sort(([one, a], [other, b]) => b - a || (one < other ? -1 : 1)).map(([name]) => name);
   const listed = sorted.slice(0, sorted.length > groupsAtMost ? groupsAtMost - 1 : groupsAtMost);
   const all = sorted.length > listed.length ? [...listed, null] : listed;
@@ -33,12 +32,13 @@ export function* groupExposure({ sums, reference, itemIds, group }: Input): Gene
   const found = all.map((name, at) => {
     const isOf = (item: number) => placeOf[item] === at;
     const items = placeOf.reduce((sum, one) => sum + (one === at ? 1 : 0), 0);
-    return { name: name ?? '(others)', isOf, items, speaks: demand !== null && demandSize(sums, reference, isOf) >= demandToSpeak };
+    const likely = Math.max(shareOf(sums.shown.whole, isOf), items / names.length);
+    return { name: name ?? '(others)', isOf, items, speaks: demand !== null && events * likely >= demandToSpeak };
   });
   const level = 1 - error / Math.max(1, found.filter(({ speaks }) => speaks).length);
   const groups: GroupDemand[] = [];
   for (const { name, isOf, items, speaks } of found) {
-    const logarithm = speaks && demand !== null ? jackknife((left) => logRatio({ sums, demand, reference, isOf, items, left }), level) : null;
+    const logarithm = speaks && demand !== null ? jackknife((left) => logRatio({ sums, demand, events, isOf, items, left }), level) : null;
     groups.push({
       group: name,
       items,
@@ -51,22 +51,13 @@ export function* groupExposure({ sums, reference, itemIds, group }: Input): Gene
   return groups;
 }
 
-/** Engagements of equal weight, or events, that a group's demand comes from. */
-function demandSize(sums: GenerationSums, reference: DemandReference | null, isOf: (item: number) => boolean): number {
-  const of = (values: Float64Array) => values.reduce((sum, one, item) => sum + (isOf(item) ? one : 0), 0);
-  if (reference === 'organic') return of(sums.organic.whole);
-  const squares = of(sums.exploredSquares);
-  return squares === 0 ? 0 : of(sums.explored.whole) ** 2 / squares;
-}
+type Ratio = { sums: GenerationSums; events: number; demand: GenerationSums['organic']; isOf: (item: number) => boolean; items: number; left: number };
 
-type Ratio = Pick<Input, 'sums' | 'reference'> & { demand: GenerationSums['organic']; isOf: (item: number) => boolean; items: number; left: number };
-
-function logRatio({ sums, demand, reference, isOf, items, left }: Ratio): number {
+function logRatio({ sums, demand, events, isOf, items, left }: Ratio): number {
   const share = (values: Float64Array, one: number): number => {
     const spread = (one * items) / values.length;
     return values.reduce((sum, value, item) => sum + (isOf(item) ? value : 0), spread) / (total(values) + one);
   };
   const wanted = without(demand, left);
-  const events = reference === 'organic' ? total(demand.whole) : sums.exploredSampleSize;
   return Math.log(share(without(sums.shown, left), 1) / share(wanted, total(wanted) / Math.max(1, events)));
 }

@@ -1,5 +1,6 @@
 import { notMeasured } from '../../../experiments/audit/judge-claim.ts';
 import { judgeRatios, judgeTrend } from '../../../experiments/audit/judge-measures.ts';
+import { percent } from '../../../experiments/percent.ts';
 import { attentionAt } from '../../../experiments/feedback/shown-slate.ts';
 import { type RangeRow, rangePlot } from '../../../experiments/pictures/range-plot.ts';
 import type { AuditItem } from '../../../models/contracts/audit.ts';
@@ -7,6 +8,8 @@ import type { FeedbackMeasures } from '../../../models/contracts/audit-measures.
 import type { SectionCheck } from '../section.ts';
 
 const fourFifths = 0.8;
+/** Share of the catalog in groups of which nothing can be said. */
+const unknownAllowed = 0.2;
 /** Of a rank correlation. */
 const correlationAllowed = 0.1;
 /** The last place may be looked at so many times as often as is taken, or as seldom. */
@@ -42,7 +45,13 @@ function groups({ groupDemand, reference }: FeedbackMeasures): AuditItem {
   if (reference === null) return notMeasured({ ...own, why: 'nothing says what is wanted: neither exploration nor events without a slate are enough' });
   if (groupDemand.length < 2 || compared.length === 0)
     return notMeasured({ ...own, why: `of ${groupDemand.length} groups ${compared.length} are wanted often enough` });
-  return judgeRatios(own, { compared, of: 'the exposure that its demand asks for' });
+  const judged = judgeRatios(own, { compared, of: 'the exposure that its demand asks for' });
+  const items = groupDemand.reduce((sum, one) => sum + one.items, 0);
+  const unknown = groupDemand.reduce((sum, one) => sum + (one.ratio === null ? one.items : 0), 0) / items;
+  // What is hidden may be what nothing is known of.
+  if (judged.status === 'holds' && unknown > unknownAllowed)
+    return notMeasured({ ...own, why: `of groups with ${percent(unknown, 0)} of the items too little is known` });
+  return judged;
 }
 
 /** Exposure is counted by the discount of DCG, in fairness rules and in all that is said here. */
