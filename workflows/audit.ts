@@ -1,6 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { AuditResult, FollowUp } from '../models/contracts/audit.ts';
 import { control, patient } from './proxies.ts';
+import { tellAll } from './watch.ts';
 
 /** Tests again what a surface's charter claims and promises. Its schedule starts it. */
 export async function audit(input: { surface: string; by: string }): Promise<AuditResult> {
@@ -8,7 +9,9 @@ export async function audit(input: { surface: string; by: string }): Promise<Aud
   return patient.runAudit({ ...input, operationId: `${workflowId}/${runId}` });
 }
 
-/** Once a day: findings that are overdue go up the list, and a missed audit is noticed. */
+/** Once a day: findings that are overdue go up the list, and whoever hears of alerts hears of a missed audit. */
 export async function auditFollowUp(input: { surface: string }): Promise<FollowUp> {
-  return control.followUpFindings(input);
+  const found = await control.followUpFindings(input);
+  if (found.alerts !== undefined) await tellAll(input.surface, found.alerts);
+  return found;
 }

@@ -1,11 +1,11 @@
 import { logTraffic } from '../activities/watch/testing.ts';
-import { taskQueues, tellWorkflowId, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
+import { auditFollowUpWorkflowId, taskQueues, tellWorkflowId, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { silenceAlert } from '../stores/alerts.ts';
 import { openWorld, type World } from './testing.ts';
 
 type Recorder = (world: World, name: string, workflowId: string) => Promise<void>;
 
-/** A look at a surface that finds something, and who is told of it, who was silent until then. */
+/** A look at a surface that finds something, and who is told of it, who was silent until then; and an audit that nobody made. */
 export async function recordWatched(options: Parameters<typeof openWorld>[0], record: Recorder): Promise<void> {
   const world = await openWorld({ ...options, serving: false, charter: { watch: { signals: ['fallback'], weeks: 4 } } });
   try {
@@ -26,6 +26,10 @@ export async function recordWatched(options: Parameters<typeof openWorld>[0], re
     Object.assign(world.context, { now: () => endMs + 8 * 60_000, alerts: { webhook: null, alertmanager: null } });
     await client.workflow.getHandle(telling).result();
     await record(world, 'tell-alert', telling);
+    const followUp = auditFollowUpWorkflowId(surface);
+    Object.assign(world.context, { now: () => Date.now() + 40 * 24 * hourMs, alerts: { webhook: 'http://127.0.0.1:9/', alertmanager: null } });
+    await client.workflow.execute(workflowNames.auditFollowUp, { workflowId: followUp, taskQueue: taskQueues.control, args: [{ surface }] });
+    await record(world, 'audit-missed', followUp);
   } finally {
     await world.close();
   }

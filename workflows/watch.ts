@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, sleep, startChild, WorkflowIdReusePolicy, workflowInfo } from '@temporalio/workflow';
-import type { AlertMoment, AlertNotice, OpenedAlert, Told, WatchLook } from '../models/contracts/alert.ts';
+import type { AlertMoment, AlertNotice, AlertTurns, OpenedAlert, Told, WatchLook } from '../models/contracts/alert.ts';
 import { rootCauseWorkflowId, tellWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { outward, patient } from './proxies.ts';
 
@@ -9,12 +9,17 @@ export async function watch({ surface }: { surface: string }): Promise<WatchLook
   const look = await patient.watchSurface({ surface, look: workflowInfo().runId });
   const [first] = look.opened;
   if (first !== undefined) await lookForCause(surface, first);
-  const moments: readonly [AlertMoment, string[]][] = [
-    ['opened', look.opened.map(({ alert }) => alert)],
-    ['resolved', look.closed],
-  ];
-  for (const [moment, alerts] of moments) for (const alert of alerts) for (const receiver of look.receivers) await tell({ surface, alert, moment, receiver });
+  await tellAll(surface, { ...look, opened: look.opened.map(({ alert }) => alert) });
   return look;
+}
+
+/** Every receiver of every alert that opened or closed. */
+export async function tellAll(surface: string, { opened, closed, receivers }: AlertTurns): Promise<void> {
+  const moments: readonly [AlertMoment, string[]][] = [
+    ['opened', opened],
+    ['resolved', closed],
+  ];
+  for (const [moment, alerts] of moments) for (const alert of alerts) for (const receiver of receivers) await tell({ surface, alert, moment, receiver });
 }
 
 /** Alerts that open together are looked into together: the first one asks, and all name the workflow. */

@@ -1,14 +1,14 @@
 import { escalateOverdue } from '../../experiments/audit/follow-findings.ts';
-import { auditReport, type Finding, type FindingList, type FollowUp, findingList } from '../../models/contracts/audit.ts';
+import { type Finding, type FindingList, type FollowUp, findingList } from '../../models/contracts/audit.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { appendLedger, appendLedgerIfPossible } from '../../stores/ledger.ts';
 import { type Context, readCharter, readLatest } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { followedEntries } from './followed-entries.ts';
+import { missedAudit } from './missed-audit.ts';
 import { findingRulesOf } from './run-audit.ts';
 
-const dayMs = 86_400_000;
-type FollowContext = Pick<Context, 'state' | 'now' | 'log'>;
+type FollowContext = Pick<Context, 'state' | 'now' | 'log' | 'alerts'>;
 
 /** Writes the next generation of a surface's findings; asked again, with those that came first, when another was faster. */
 async function change(context: FollowContext, surface: string, make: (before: readonly Finding[]) => Finding[] | undefined): Promise<Finding[] | undefined> {
@@ -27,10 +27,11 @@ async function change(context: FollowContext, surface: string, make: (before: re
   }
 }
 
-/** Findings that are overdue go up the charter's list; and says whether an audit is missing. The same day again changes nothing. */
+/** Findings that are overdue go up the charter's list; and says whether an audit is missing, which is an alert. The same day again changes nothing. */
 export async function followUpFindings(context: FollowContext, { surface }: { surface: string }): Promise<FollowUp> {
   const { state } = context;
-  const rules = findingRulesOf(await readCharter(state.blobs, await currentCharter(state, surface)));
+  const charter = await readCharter(state.blobs, await currentCharter(state, surface));
+  const rules = findingRulesOf(charter);
   const atMs = context.now();
   let escalated: Finding[] = [];
   await change(context, surface, (before) => {
@@ -50,9 +51,7 @@ export async function followUpFindings(context: FollowContext, { surface }: { su
       detail: { message: `${id} goes to ${owner}: ${says}`, finding: id },
     });
   }
-  const last = await readLatest(state.generations, `audit/${surface}`, auditReport);
-  const sinceMs = last?.document.atMs ?? null;
-  const isMissed = sinceMs === null || atMs - sinceMs > (rules.everyDays + 1) * dayMs;
+  const { isMissed, sinceMs, alerts } = await missedAudit(context, { surface, charter, everyDays: rules.everyDays, atMs });
   if (isMissed)
     await appendLedger(state.generations, {
       operationId: `audit-missed/${surface}/${sinceMs ?? 0}`,
@@ -63,7 +62,8 @@ export async function followUpFindings(context: FollowContext, { surface }: { su
       releaseId: null,
       detail: { message: `no audit since ${sinceMs === null ? 'ever' : new Date(sinceMs).toISOString()}; one is due every ${rules.everyDays} days` },
     });
-  return { escalated: escalated.map(({ id, owner, dueAtMs }) => ({ id, owner, dueAtMs })), missed: isMissed ? { sinceMs, everyDays: rules.everyDays } : null };
+  const missed = isMissed ? { sinceMs, everyDays: rules.everyDays } : null;
+  return { escalated: escalated.map(({ id, owner, dueAtMs }) => ({ id, owner, dueAtMs })), missed, alerts };
 }
 
 type Followed = { surface: string; id: string; by: string; what: string };

@@ -7,6 +7,7 @@ import { type AuditReport, auditReport, findingList } from '../../models/contrac
 import type { CharterInput } from '../../models/contracts/charter.ts';
 import { putDocument } from '../../stores/blobs.ts';
 import { putMarks } from '../../stores/flags.ts';
+import { readAlerts } from '../../stores/alerts.ts';
 import { appendLedger, readLedger } from '../../stores/ledger.ts';
 import { type Context, readLatest } from '../context.ts';
 import { columnMapping } from '../events/column-mapping.ts';
@@ -169,12 +170,13 @@ describe('findings', () => {
       const [finding] = await findingsOf(context);
       expect(finding).toMatchObject({ owner: 'ann', state: 'open' });
       const follow = (days: number) => followUpFindings(at(days), { surface: 'home' });
-      expect(await follow(1)).toEqual({ escalated: [], missed: null });
+      expect(await follow(1)).toEqual({ escalated: [], missed: null, alerts: { opened: [], closed: [], receivers: [] } });
       const first = await follow(31.5);
       expect(first.escalated.map(({ owner }) => owner)).toEqual((await findingsOf(context)).map(() => 'ann'));
       expect(first.missed).toEqual({ sinceMs: startMs, everyDays: 30 });
       expect((await follow(31.6)).escalated).toEqual([]);
       expect((await follow(46)).escalated[0]).toMatchObject({ owner: 'ben' });
+      expect((await readAlerts(context.state.generations, 'home')).map(({ state }) => state)).toEqual(['open']);
       const actions = (await readLedger(context.state.generations, 'home')).map(({ action }) => action);
       expect(actions.filter((action) => action === 'audit-missed')).toHaveLength(1);
       expect(actions.filter((action) => action === 'finding-escalated')).toHaveLength(2 * (await findingsOf(context)).length);

@@ -81,14 +81,18 @@ export async function changeAlert(
   }
 }
 
-async function toLedger(context: Context, { found, moment, atMs }: { found: Alert; moment: AlertMoment; atMs: number }): Promise<void> {
+/** The ledger's word on an alert, by whoever saw it. */
+export async function toLedger(
+  { state }: { state: Pick<State, 'generations'> },
+  { found, moment, atMs, by = 'watch' }: { found: Alert; moment: AlertMoment; atMs: number; by?: string },
+): Promise<void> {
   const { id, surface, signal, part, says, value, expected, suspect } = found;
-  await appendLedger(context.state.generations, {
+  await appendLedger(state.generations, {
     operationId: `alert/${id}/${moment}`,
     atMs,
     surface,
     action: `alert-${moment}`,
-    by: 'watch',
+    by,
     releaseId: null,
     detail: { alert: id, signal, part, says, value, expected: expected.value, suspect: suspect?.what ?? null },
   });

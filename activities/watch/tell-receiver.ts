@@ -46,18 +46,21 @@ const plain = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&
 
 /** As Slack's incoming webhooks take it, and what is compatible with them: `text` for those who show nothing else. */
 export function slackMessage(found: Alert, moment: AlertMoment): object {
-  const { id, surface, says, suspect, workflowId, picture, resolvedAtMs } = found;
+  const { id, surface, signal, says, suspect, workflowId, picture, resolvedAtMs } = found;
   const head =
     moment === 'opened' ? `:rotating_light: *${surface}*: ${says}` : `:white_check_mark: *${surface}*: as usual again since ${iso(resolvedAtMs ?? 0)}: ${says}`;
   const drawn = picture.slice(-48);
   const lines = [
-    suspect === null ? 'First suspect: no change here in the six hours before' : `First suspect: ${suspect.what} (${iso(suspect.atMs)})`,
+    ...(signal === 'audit' ? [] : [suspectLine(suspect)]),
     workflowId === null ? `\`understudy alerts show ${id}\`` : `Looked into by \`${workflowId}\``,
   ];
   const chart = `\`\`\`was      ${sparkline(drawn, 'value')}\nexpected ${sparkline(drawn, 'expected')}\`\`\``;
   const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text: plain(text) } });
   return { text: plain(head), blocks: [section(head), ...(drawn.length === 0 ? [] : [section(chart)]), section(lines.join('\n'))] };
 }
+
+const suspectLine = (suspect: Alert['suspect']): string =>
+  suspect === null ? 'First suspect: no change here in the six hours before' : `First suspect: ${suspect.what} (${iso(suspect.atMs)})`;
 
 /** An Alertmanager forgets what is not said again after its `resolve_timeout`, unless an end is named. */
 const openForMs = 365 * 86_400_000;

@@ -86,19 +86,23 @@ async function oneAlert(state: State, { id, nowMs }: { id: string; nowMs: number
 
 const minute = (atMs: number) => new Date(atMs).toISOString().slice(0, 16).replace('T', ' ');
 
-function inShort({ surface, id, state, resolvedAtMs, says, picture, silence, suspect }: Shown): string {
+function inShort({ surface, id, signal, state, resolvedAtMs, says, picture, silence, suspect }: Shown): string {
   const standing = state === 'open' ? 'open' : `over since ${minute(resolvedAtMs ?? 0)}`;
   const drawn = picture.slice(-48);
   return [
     `${surface} ${id} (${standing}${silence === null ? '' : `, silenced by ${silence.by} until ${minute(silence.untilMs)}: ${silence.why}`})`,
     `  ${says}`,
     ...(drawn.length === 0 ? [] : [`  was      ${sparkline(drawn, 'value')}`, `  expected ${sparkline(drawn, 'expected')}`]),
-    `  first suspect: ${suspect === null ? 'no change here in the six hours before' : `${suspect.what} (${minute(suspect.atMs)})`}`,
+    ...(signal === 'audit'
+      ? []
+      : [`  first suspect: ${suspect === null ? 'no change here in the six hours before' : `${suspect.what} (${minute(suspect.atMs)})`}`]),
   ].join('\n');
 }
 
 function inFull(alert: Shown): string {
   const { signal, value, expected, openedAtMs, sinceMs, workflowId } = alert;
+  // No measure of hours: nobody looks into it, and what it says is all.
+  if (signal === 'audit') return `${inShort(alert)}\n  sure at ${minute(openedAtMs)} UTC`;
   return [
     inShort(alert),
     `  value ${signalText(signal, value)}, expected ${signalText(signal, expected.value)}, 95 of 100 hours ${signalText(signal, expected.low)} to ${signalText(signal, expected.high)}`,

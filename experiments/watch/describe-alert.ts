@@ -1,5 +1,5 @@
 import type { Alert, AlertPoint } from '../../models/contracts/alert.ts';
-import { type SignalName, signals } from '../../models/contracts/signal.ts';
+import { type AlertSignal, alertSignals } from '../../models/contracts/signal.ts';
 import { percent } from '../percent.ts';
 
 type Described = Pick<Alert, 'signal' | 'part' | 'direction' | 'value' | 'expected' | 'sinceMs'>;
@@ -11,14 +11,14 @@ export function describeAlert({ signal, part, value, expected, sinceMs }: Descri
   return `${signalTitle(signal, part)}: ${signalText(signal, value)}, ${usual}, since about ${since} UTC`;
 }
 
-export function signalTitle(signal: SignalName, part: string): string {
-  const { part: by, says } = signals[signal];
+export function signalTitle(signal: AlertSignal, part: string): string {
+  const { part: by, says } = alertSignals[signal];
   return by === null || part === '' ? says : `${says}, ${by} ${part}`;
 }
 
 /** A value with its unit, as a person reads it. */
-export function signalText(signal: SignalName, value: number): string {
-  const { family, unit } = signals[signal];
+export function signalText(signal: AlertSignal, value: number): string {
+  const { family, unit } = alertSignals[signal];
   if (family === 'share') return percent(value, value < 0.1 ? 2 : 1);
   const digits = family === 'count' ? String(Math.round(value)) : value.toPrecision(3);
   return `${digits} ${unit}`;

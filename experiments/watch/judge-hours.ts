@@ -1,5 +1,5 @@
 import type { AlertPoint } from '../../models/contracts/alert.ts';
-import { type DetectorState, detectorKey, type SignalFit, type SignalName, signals, type Unjudged } from '../../models/contracts/signal.ts';
+import { type AlertSignal, type DetectorState, detectorKey, type SignalFit, type SignalName, signals, type Unjudged } from '../../models/contracts/signal.ts';
 import { normalResiduals, thresholdsOf } from './calibrate.ts';
 import { newDetector, step } from './detector.ts';
 import { deviation, fitSignal, type Noise as Fit } from './fit-signal.ts';
@@ -8,7 +8,7 @@ import { restore, plainValue, wobble } from './stabilise.ts';
 
 /** Measured signals by `signal/part`. */
 export type Histories = ReadonlyMap<string, { signal: SignalName; part: string; history: SignalHistory }>;
-export const historyKey = (signal: SignalName, part: string): string => `${signal}/${part}`;
+export const historyKey = (signal: AlertSignal, part: string): string => `${signal}/${part}`;
 
 type Noise = Pick<Fit, 'counting' | 'beyond'>;
 type Past = { weeks: number; clock: WeekClock };

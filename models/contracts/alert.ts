@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { epochMs, surfaceName } from './ids.ts';
-import { signalName } from './signal.ts';
+import { alertSignal } from './signal.ts';
 
 /** An hour of the signal, as it was and as it was expected to be. */
 export const alertPoint = z.strictObject({
@@ -21,7 +21,7 @@ export const alert = z.strictObject({
   /** `<signal>-<part>-<direction>-<hour>`, unique in the surface. */
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,160}$/),
   surface: surfaceName,
-  signal: signalName,
+  signal: alertSignal,
   /** The rung, segment, stage, client or kind; empty for all together. */
   part: z.string(),
   direction: z.enum(['up', 'down']),
@@ -53,7 +53,7 @@ export const silence = z.strictObject({
   surface: surfaceName,
   generation: z.number().int().min(1),
   /** What the alert was about: it holds for others of the same signal, part and direction too. */
-  signal: signalName,
+  signal: alertSignal,
   part: z.string(),
   direction: z.enum(['up', 'down']),
   by: z.string().min(1).max(128),
@@ -73,6 +73,9 @@ export type AlertNotice = { surface: string; alert: string; moment: AlertMoment;
 export type TellRequest = AlertNotice & { silenced: boolean };
 /** `againAtMs`: when it is to be tried again; null where that is not needed. */
 export type Told = { told: boolean; why: string; againAtMs: number | null };
+
+/** Whom to tell of which alerts that opened and closed. */
+export type AlertTurns = { opened: string[]; closed: string[]; receivers: ReceiverName[] };
 
 /** An alert that opened, and the hours in which it is about something. */
 export type OpenedAlert = { alert: string; signal: string; fromMs: number; toMs: number };

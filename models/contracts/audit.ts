@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AlertTurns } from './alert.ts';
 import { digestString, epochMs, surfaceName } from './ids.ts';
 
 /** `weakened`: it may hold no more, and the data do not say for sure; or it moved to the edge. */
@@ -86,7 +87,12 @@ export type AuditReport = z.infer<typeof auditReport>;
 /** `generation`: of `audit/<surface>`, where the report is. */
 export type AuditResult = { surface: string; generation: number; counts: AuditReport['counts']; findings: { open: number; new: number } };
 /** `missed`: since when there has been no audit (null: ever), where one is overdue. */
-export type FollowUp = { escalated: { id: string; owner: string; dueAtMs: number }[]; missed: { sinceMs: number | null; everyDays: number } | null };
+export type FollowUp = {
+  escalated: { id: string; owner: string; dueAtMs: number }[];
+  missed: { sinceMs: number | null; everyDays: number } | null;
+  /** Absent in what was recorded before a missed audit was an alert. */
+  alerts?: AlertTurns;
+};
 
 export interface AuditActivities {
   runAudit(input: { surface: string; by: string; operationId: string }): Promise<AuditResult>;

@@ -36,6 +36,14 @@ export const signals = {
 export type SignalName = keyof typeof signals;
 export const signalName = z.enum(Object.keys(signals) as [SignalName, ...SignalName[]]);
 
+/** What alerts are about: these signals, and what is no measure of an hour. */
+export const alertSignals = {
+  ...signals,
+  audit: { family: 'level', directions: ['up'], part: null, unit: 'days', says: 'time since the surface was last audited' },
+} as const satisfies Record<string, SignalRow>;
+export type AlertSignal = keyof typeof alertSignals;
+export const alertSignal = z.enum(Object.keys(alertSignals) as [AlertSignal, ...AlertSignal[]]);
+
 /** One signal in one hour. `part`: the rung, the segment, the stage …; empty for all together. */
 export const measure = z.strictObject({
   signal: signalName,
