@@ -10,7 +10,7 @@ import { runDirectory } from '../cli/system/pid-file.ts';
 import { startWorker } from '../cli/system/start-own.ts';
 import { startTemporal } from '../cli/system/start-servers.ts';
 import type { WatchLook } from '../models/contracts/alert.ts';
-import { rootCauseWorkflowId, taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
+import { auditFollowUpWorkflowId, auditWorkflowId, rootCauseWorkflowId, taskQueues, watchWorkflowId, workflowNames } from '../models/contracts/messages.ts';
 import { readAlerts, silenceAlert } from '../stores/alerts.ts';
 import { openReceiver } from './testing-receiver.ts';
 import { openWorld, type World } from './testing.ts';
@@ -103,6 +103,32 @@ it('nobody is told while a silence holds, and whoever is to know is told when it
   clock.nowMs += 2_000;
   await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 }).toEqual([`${world.surface}/${id}/opened`]);
   expect((await world.ledger()).map(({ action }) => action)).toContain('alert-silenced');
+});
+
+it('whoever hears of alerts hears of an audit that nobody made, and of the next one that was', async () => {
+  const webhook = await openReceiver();
+  const { world, clock } = await openWatched({ webhook: webhook.url, alertmanager: null });
+  const { client, surface, state } = world;
+  const call = (type: string, workflowId: string) =>
+    client.workflow.execute(type, { workflowId, taskQueue: taskQueues.control, args: [{ surface, by: 'sre' }] });
+  const followUp = () => call(workflowNames.auditFollowUp, auditFollowUpWorkflowId(surface));
+  // The charter is of now, by the world's own clock.
+  clock.nowMs = Date.now() + 40 * 24 * hourMs;
+  await followUp();
+  const [found] = await readAlerts(state.generations, surface);
+  expect(found).toMatchObject({ signal: 'audit', state: 'open' });
+  await expect.poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 }).toEqual([`${surface}/${found?.id}/opened`]);
+  expect(webhook.told[0]?.body.text).toContain('no audit ever');
+  // Tried again, and the next day: nobody hears of it again.
+  await followUp();
+  clock.nowMs += 24 * hourMs;
+  await followUp();
+  await call(workflowNames.audit, auditWorkflowId(surface));
+  clock.nowMs += 24 * hourMs;
+  await followUp();
+  await expect
+    .poll(() => webhook.told.map(({ key }) => key), { timeout: 60_000 })
+    .toEqual([`${surface}/${found?.id}/opened`, `${surface}/${found?.id}/resolved`]);
 });
 
 it('a worker that is killed while it tells somebody loses nothing', async () => {
