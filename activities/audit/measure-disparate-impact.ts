@@ -8,6 +8,7 @@ import { type ImpactReport, impactReport } from '../../models/contracts/audit-me
 import type { CatalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type Event, type EventKind, unitOf } from '../../models/contracts/event.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { itemWords, wordDistance } from '../../models/slate/item-words.ts';
 import { learnedPopularity, type MeasureContext, type MeasureInput, newestCatalog, type SampledSlate, sampleLog, takeSteps } from './measure-log.ts';
 
@@ -25,10 +26,11 @@ type Facts = { charter: Charter; distance: (one: string, other: string) => numbe
  * - `longTailShare`: of the items shown, those outside the head of what the newest model learned from.
  * Groups: `country`, `device` and `segment` of the unit's oldest slate that is looked at, how long its history was then (`events`) and of which category mostly (`category`), as the charter's
  * `evaluation.segments` say. The oldest, since what slates bring makes histories longer, and strangers known: groups by what came of them would differ whatever the slates are.
- * @throws UND-LOG-UNAVAILABLE where the logs cannot be read
+ * @param by these of them alone, so that the intervals of fewer groups must hold together
+ * @throws UND-LOG-UNAVAILABLE where the logs cannot be read; UND-INPUT where nothing tells users apart by that
  */
-export async function measureDisparateImpact(context: MeasureContext, input: MeasureInput): Promise<ImpactReport> {
-  const { surface, charter, signal } = input;
+export async function measureDisparateImpact(context: MeasureContext, input: MeasureInput & { by?: readonly string[] | undefined }): Promise<ImpactReport> {
+  const { surface, charter, signal, by } = input;
   const wanted = new Set(Object.entries(charter.reward.weights).flatMap(([kind, weight]) => (weight > 0 ? [kind as EventKind] : [])));
   const { sample, slates, events } = await sampleLog(context, { ...input, wanted });
   const catalog = await newestCatalog(context, surface);
@@ -61,7 +63,11 @@ export async function measureDisparateImpact(context: MeasureContext, input: Mea
     units.push({ figures, groups: groupsOf(own[0] as SampledSlate, place) });
     if (place % unitsOfStep === unitsOfStep - 1) await nextTurn();
   }
-  const columns = [...new Set(units.flatMap(({ groups }) => Object.keys(groups)))].sort();
+  const told = [...new Set(units.flatMap(({ groups }) => Object.keys(groups)))].sort();
+  const unknown = by?.filter((column) => !told.includes(column)) ?? [];
+  if (units.length > 0 && unknown.length > 0)
+    throw new UnderstudyError('UND-INPUT', `Nothing tells users apart by ${unknown.join(', ')}; there are ${told.length === 0 ? 'none' : told.join(', ')}`);
+  const columns = by === undefined ? told : [...new Set(by)].sort();
   const measures = ['ndcg', 'diversity', 'longTailShare'].map((name) => ({ name, most: 1 }));
   const steps = impactSteps({
     units,

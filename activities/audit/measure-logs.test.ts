@@ -46,7 +46,15 @@ describe("what a surface's logs say", () => {
     process.exitCode = 0;
     const page = await readFile(join(context.state.root, 'fairness.html'), 'utf8');
     for (const svg of page.match(/<svg[\s\S]*?<\/svg>/g) ?? ['']) expect(isWellFormed(svg)).toBe(true);
-    expect(JSON.parse(await run(fairnessCommand, '--json')).impact.verdict).toBe('broken');
+    const all = impactReport.parse(JSON.parse(await run(fairnessCommand, '--json'))).impact;
+    const some = impactReport.parse(JSON.parse(await run(fairnessCommand, '--json', '--by', 'country', '--by', 'events'))).impact;
+    expect([all.verdict, some.verdict]).toEqual(['broken', 'broken']);
+    expect(new Set(some.groups.map((group) => group.columns.join()))).toEqual(new Set(['country', 'events', 'country,events']));
+    expect(some.intervals).toBeLessThan(all.intervals);
+    await expect(run(fairnessCommand, '--by', 'planet')).rejects.toMatchObject({
+      code: 'UND-INPUT',
+      message: expect.stringContaining('there are category, country'),
+    });
     process.exitCode = 0;
   });
 

@@ -8,12 +8,12 @@ import { percent } from '../../experiments/percent.ts';
 import { groupName, impactPlot } from '../../experiments/pictures/impact-plot.ts';
 import type { ImpactReport } from '../../models/contracts/audit-measures.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
-import { someText, surface as surfaceArgument, wholeNumber } from '../option-values.ts';
+import { machines, someText, surface as surfaceArgument, wholeNumber } from '../option-values.ts';
 import { emit, progress, table } from '../output.ts';
 import { writePicture } from '../report/write-picture.ts';
-import { describeSample, renderPage } from './page.ts';
+import { describeSample, refuseEmpty, renderPage } from './page.ts';
 
-type Options = { days: number; html?: string; state?: string; json?: boolean };
+type Options = { days: number; by?: string[]; html?: string; state?: string; json?: boolean };
 
 const helpText = `
 Measures, of what the slates of the last days brought each unit (a user, or a session without one)
@@ -31,6 +31,7 @@ export function fairnessCommand(context: CommandContext): Command {
     .description('what groups of users get from a surface: reward, quality, diversity and long tail, by the four-fifths rule')
     .argument('<surface>', 'name of the surface', surfaceArgument)
     .option('--days <n>', 'that are looked at', wholeNumber, recentDays)
+    .option('--by <column>', 'groups by this alone, such as country; several times for several (default: by all that is known)', machines)
     .option('--html <file>', 'write a page with pictures', someText)
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
@@ -38,16 +39,21 @@ export function fairnessCommand(context: CommandContext): Command {
     .action((surface: string, options: Options) => run(context, surface, options));
 }
 
-async function run(context: CommandContext, surface: string, { days, html, json = false, state: folder }: Options): Promise<void> {
+async function run(context: CommandContext, surface: string, { days, by, html, json = false, state: folder }: Options): Promise<void> {
   const state = openState(stateDirectory(context, folder), context.env.kafka);
-  const charter = await readCharter(state.blobs, await currentCharter(state, surface));
-  const step = progress(`reading the logs of ${surface}`, { announce: false });
-  const report = await measureDisparateImpact({ state }, recentLog({ surface, charter, days, nowMs: context.now(), signal: new AbortController().signal }));
-  await state.close();
-  step.done(describeSample(report.sample));
-  if (html !== undefined) await writePicture(resolve(context.cwd, html), renderFairness(report));
-  emit({ json, document: report, text: describe(report) });
-  if (report.impact.verdict === 'broken') process.exitCode = 1;
+  try {
+    const charter = await readCharter(state.blobs, await currentCharter(state, surface));
+    const step = progress(`reading the logs of ${surface}`, { announce: false });
+    const input = recentLog({ surface, charter, days, nowMs: context.now(), signal: new AbortController().signal });
+    const report = await measureDisparateImpact({ state }, { ...input, by });
+    step.done(describeSample(report.sample));
+    refuseEmpty(report);
+    if (html !== undefined) await writePicture(resolve(context.cwd, html), renderFairness(report));
+    emit({ json, document: report, text: describe(report) });
+    if (report.impact.verdict === 'broken') process.exitCode = 1;
+  } finally {
+    await state.close();
+  }
 }
 
 const head = ['group', 'measure', 'units', 'mean', 'of the best', 'four fifths'];

@@ -1,4 +1,5 @@
 import { escaped } from '../../experiments/pictures/svg.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { LogSample } from '../../models/contracts/audit-measures.ts';
 import { percent } from '../../experiments/percent.ts';
 
@@ -28,6 +29,11 @@ ${figures.map(({ svg, caption }) => `<figure>${svg}<figcaption>${escaped(caption
 <table><thead>${line(head, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('\n')}</tbody></table>
 </body></html>
 `;
+}
+
+/** @throws UND-NO-DATA where nothing was shown in these days */
+export function refuseEmpty({ surface, sample }: { surface: string; sample: LogSample }): void {
+  if (sample.slates === 0) throw new UnderstudyError('UND-NO-DATA', `The log of ${surface} has no slate from ${day(sample.fromMs)} to ${day(sample.toMs)}`);
 }
 
 const day = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);

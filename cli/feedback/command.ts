@@ -8,7 +8,7 @@ import { feedbackPlot, figureTitles } from '../../experiments/pictures/feedback-
 import { type FeedbackReport, feedbackFigures } from '../../models/contracts/audit-measures.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { type CommandContext, stateDirectory } from '../environment.ts';
-import { describeSample, renderPage } from '../fairness/page.ts';
+import { describeSample, refuseEmpty, renderPage } from '../fairness/page.ts';
 import { someText, surface as surfaceArgument, wholeNumber } from '../option-values.ts';
 import { emit, progress, table } from '../output.ts';
 import { writePicture } from '../report/write-picture.ts';
@@ -43,18 +43,20 @@ export function feedbackCommand(context: CommandContext): Command {
 
 async function run(context: CommandContext, surface: string, { days, minSlates, html, json = false, state: folder }: Options): Promise<void> {
   const state = openState(stateDirectory(context, folder), context.env.kafka);
-  const charter = await readCharter(state.blobs, await currentCharter(state, surface));
-  const step = progress(`reading the logs of ${surface}`, { announce: false });
-  const toMs = context.now();
-  const report = await measureFeedback(
-    { state },
-    { surface, charter, fromMs: Math.max(0, toMs - days * dayMs), toMs, minSlates, signal: new AbortController().signal },
-  );
-  await state.close();
-  step.done(describeSample(report.sample));
-  if (html !== undefined) await writePicture(resolve(context.cwd, html), renderFeedbackPage(report));
-  emit({ json, document: report, text: describe(report) });
-  if (report.feedback.verdict === 'amplifying') process.exitCode = 1;
+  try {
+    const charter = await readCharter(state.blobs, await currentCharter(state, surface));
+    const step = progress(`reading the logs of ${surface}`, { announce: false });
+    const toMs = context.now();
+    const input = { surface, charter, fromMs: Math.max(0, toMs - days * dayMs), toMs, minSlates, signal: new AbortController().signal };
+    const report = await measureFeedback({ state }, input);
+    step.done(describeSample(report.sample));
+    refuseEmpty(report);
+    if (html !== undefined) await writePicture(resolve(context.cwd, html), renderFeedbackPage(report));
+    emit({ json, document: report, text: describe(report) });
+    if (report.feedback.verdict === 'amplifying') process.exitCode = 1;
+  } finally {
+    await state.close();
+  }
 }
 
 const shortName = (name: string): string => (name.startsWith('sha256:') ? name.slice(7, 19) : name);
@@ -89,7 +91,7 @@ function sentences({ feedback, notes, sample }: FeedbackReport): string[] {
 }
 
 function describe(report: FeedbackReport): string {
-  const { generations, groups } = report.feedback;
+  const { generations, groups, groupDemand } = report.feedback;
   const parts = [sentences(report).join('\n')];
   if (generations.length > 0) parts.push(table(head, rowsOf(report)));
   const deciles = generations.at(-1)?.deciles;
@@ -116,6 +118,19 @@ function describe(report: FeedbackReport): string {
           percent(engagementShare),
           rate === null ? '' : rate.toPrecision(3),
           rateWhenDrawn === null ? '' : rateWhenDrawn.toPrecision(3),
+        ]),
+      ),
+    );
+  if (groupDemand.some(({ ratio }) => ratio !== null))
+    parts.push(
+      table(
+        ['item group', 'items', 'exposure', 'demand', 'exposure by demand'],
+        groupDemand.map(({ group, items, exposureShare, demandShare, ratio }) => [
+          group,
+          String(items),
+          percent(exposureShare),
+          demandShare === null ? '' : percent(demandShare),
+          ratio === null ? 'too little is known' : `${percent(ratio.value, 0)} (${percent(ratio.low, 0)} to ${percent(ratio.high, 0)})`,
         ]),
       ),
     );
