@@ -283,6 +283,8 @@ On ${machine}.
 - Weights must be bounded. In a trial with a bound of 100, and half of the explored places drawn from all that is in scope, a slate sold .36 before and .14 twelve generations later: a few takings of
   what is hardly ever shown then decide the model. This page's run does not repeat it.
 - Once slates are explored, demand is taken from exploration alone, which is less than the events without a slate are: so looks at the mended loop say that there is not enough evidence.
+- Exploration says what is wanted where it may put anything into a slate: with \`exploration.floor\` 0, or so small that hardly anything is drawn by it, what it drew tells of what the model
+  ranks, and events without a slate are taken instead.
 - Where nothing is explored the monitor needs events that no slate led to. With neither it says that there is not enough evidence, whatever coverage does.
 - The stated rate of false alarms is for noise between generations with a standard deviation of up to a tenth, of which up to .6 remains in the next one. With a fifth, and .8 of it remaining,
   12 of 100 looks at 20 generations are false alarms.

@@ -2,6 +2,7 @@ import type { AuditItem } from '../../models/contracts/audit.ts';
 import type { DisparateImpact, FeedbackFigure, FeedbackMeasures, GroupMeasure } from '../../models/contracts/audit-measures.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 import { percent } from '../percent.ts';
+import { groupName } from '../pictures/impact-plot.ts';
 import { notMeasured } from './judge-claim.ts';
 
 type Claim = Pick<AuditItem, 'id' | 'claim'>;
@@ -40,14 +41,14 @@ export function judgeRatios(
 /** One measure between the groups of one column; or, with `columns` null, between those of each two columns. */
 export function judgeImpact(claim: Claim, { impact, measure, column }: { impact: DisparateImpact; measure: string; column: string | null }): AuditItem {
   const groups = impact.groups.filter(({ columns }) => (column === null ? columns.length > 1 : columns.length === 1 && columns[0] === column));
-  const compared = groups.flatMap(({ values, measures }): Compared[] => {
+  const compared = groups.flatMap(({ columns, values, measures }): Compared[] => {
     const own = measures.find(({ name, ratio }) => name === measure && ratio !== null) as (GroupMeasure & { ratio: Interval }) | undefined;
-    return own === undefined ? [] : [{ label: values.join(' and '), ratio: own.ratio }];
+    return own === undefined ? [] : [{ label: groupName({ columns, values }), ratio: own.ratio }];
   });
   if (compared.length > 0) return judgeRatios(claim, { compared, of: 'what the best one gets', least: impact.threshold });
   const small = impact.leftOut.filter(({ columns }) => (column === null ? columns.length > 1 : columns.length === 1 && columns[0] === column));
   const left = small.reduce((sum, one) => sum + one.groups, 0);
-  const known = groups.length + left === 0 ? 'nobody is known to be of one' : `there are ${groups.length}, and ${left} with fewer`;
+  const known = groups.length + left === 0 ? 'nobody is known to be of one' : `${groups.length} have so many, ${left} have not`;
   return notMeasured({ ...claim, why: `no two groups of ${impact.minUnits} units and more have figures of it: ${known}` });
 }
 

@@ -25,5 +25,5 @@ export function impactPlot(impact: DisparateImpact, { measure, title }: { measur
       .sort((one, other) => one.value - other.value)
       .slice(0, intersectionsAtMost),
   ];
-  return rows.length === 0 ? undefined : rangePlot({ title, rows });
+  return rows.length === 0 ? undefined : rangePlot({ title, rows, alike: true });
 }

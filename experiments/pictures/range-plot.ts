@@ -7,11 +7,16 @@ const [width, rowHeight, labelWidth, noteWidth, top] = [820, 26, 360, 150, 56];
 const colourOf = { holds: colours.better, weakened: '#b45309', broken: colours.worse, 'not-measured': colours.open } as const;
 const longest = 56;
 
-/** Values with their intervals, one a row, each on its own scale; the grey band is where it holds. */
-export function rangePlot({ title, rows }: { title: string; rows: readonly RangeRow[] }): string {
+const figuresOf = ({ value, interval, bounds }: RangeRow): number[] =>
+  [value, interval?.low, interval?.high, bounds.min, bounds.max].filter((one): one is number => typeof one === 'number');
+
+/** Values with their intervals, one a row, each on its own scale, or `alike` on one that starts at 0; the grey band is where it holds. */
+export function rangePlot({ title, rows, alike = false }: { title: string; rows: readonly RangeRow[]; alike?: boolean }): string {
   const [left, right] = [labelWidth, width - noteWidth];
-  const drawn = rows.map(({ label, value, interval, bounds, status }, place) => {
-    const figures = [value, interval?.low, interval?.high, bounds.min, bounds.max].filter((one): one is number => typeof one === 'number');
+  const together = alike ? [0, ...rows.flatMap(figuresOf)] : [];
+  const drawn = rows.map((row, place) => {
+    const { label, value, interval, bounds, status } = row;
+    const figures = alike ? together : figuresOf(row);
     const [low, high] = [Math.min(...figures), Math.max(...figures)];
     const reach = high - low || Math.abs(high) || 1;
     const x = (one: number) =>

@@ -34,7 +34,7 @@ export const exposureBias: SectionCheck = {
     const title = 'Share of exposure by share of demand, of groups of items; grey: four fifths and more. Intervals that hold together';
     return {
       items: [groups(feedback), trend, position(feedback, charter.slate.size)],
-      pictures: rows.length === 0 ? [] : [{ title, svg: rangePlot({ title: 'Exposure by demand', rows }) }],
+      pictures: rows.length === 0 ? [] : [{ title, svg: rangePlot({ title: 'Exposure by demand', rows, alike: true }) }],
     };
   },
 };
