@@ -118,6 +118,8 @@ if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores
 if (positionals.includes('drift')) {
   const stale = await benchDrift({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
   say(stale.length > 0 ? `docs/drift.md is stale: ${stale.join(', ')}` : 'drift: done');
+  if (stale.length > 0) process.exitCode = 1;
+}
 if (positionals.includes('feedback')) {
   const stale = await benchFeedback({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
   say(stale.length > 0 ? `docs/feedback.md is stale: ${stale.join(', ')}` : 'feedback: done');

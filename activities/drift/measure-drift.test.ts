@@ -69,6 +69,7 @@ it('what moved in a shop is found, where, and what it cost', async () => {
   expect(await chooseModels(state, { surface: 'home' })).toEqual({ from: older, to: newer });
   const { items, pictures } = await auditSection.examine({
     ...{ context, keys: null, surface: 'home', charter, data: dataState, sinceMs: null, workDir: state.root, signal: new AbortController().signal },
+    measuredFeedback: () => Promise.reject(new Error('not in this test')),
   });
   expect(items.find(({ id }) => id === 'drift/label-rate')).toMatchObject({ status: 'weakened', unit: 'p' });
   expect(items.find(({ id }) => id === 'drift/scores')).toMatchObject({ status: 'not-measured' });
