@@ -6,7 +6,7 @@ const slatesAtLeast = 50;
 const deviationsAllowed = 3;
 
 /**
- * Is it over? The cause that the mend was for is no suspect any more, and slates are worth what is expected of them. Where the incident had traffic there must
+ * Is it over? The cause that the mend was for is no suspect any more, none of serving has come with the mend, and slates are worth what is expected of them. Where the incident had traffic there must
  * be some again.
  */
 export function judgeRecovery({ before, after, facts }: { before: Diagnosis; after: Diagnosis; facts: RootCauseFacts }): { recovered: boolean; why: string } {
@@ -16,6 +16,9 @@ export function judgeRecovery({ before, after, facts }: { before: Diagnosis; aft
   if (after.change === null && before.change !== null) return { recovered: false, why: 'too little is known of the same time of other days' };
   const still = after.suspects.find(({ cause }) => cause === was?.cause);
   if (still !== undefined) return { recovered: false, why: `${still.cause} is still a suspect (${still.score.toFixed(2)})` };
+  // A mend may do harm of its own, which slates of a fallback need not show in their reward.
+  const fresh = after.suspects.find(({ cause, layer }) => layer === 'serving' && !before.suspects.some((one) => one.cause === cause));
+  if (fresh !== undefined) return { recovered: false, why: `${fresh.cause} is a suspect now, and was none before the mend (${fresh.score.toFixed(2)})` };
   const { deviations, actual, expected } = after.change ?? { deviations: 0, actual: 0, expected: 0 };
   if (deviations < -deviationsAllowed)
     return { recovered: false, why: `a slate is worth ${actual.toPrecision(3)} instead of ${expected.toPrecision(3)}, and nobody knows why` };

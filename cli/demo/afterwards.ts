@@ -87,6 +87,13 @@ const slateAnswer = z.object({ items: z.array(z.object({ itemId: z.string() })) 
 const answeredBy = z.object({ rung: z.string(), artifact: z.string().nullable() });
 const filed = z.object({ id: z.string() });
 
+/** The artifact whose model answers; null where a fallback does, or nothing. */
+async function modelAnswering(input: Input, surface: string): Promise<string | null> {
+  const asked = ask(input, '/v1/recommend', answeredBy, { surface, sessionId: 'the-first' });
+  const { rung, artifact } = await asked.catch(() => ({ rung: '', artifact: null }));
+  return rung === 'model' ? artifact : null;
+}
+
 /** Reported as harmful an item is blocked within a second, before anybody has looked; whoever looks finds nothing, and it is shown again. */
 async function reportAnItem(input: Input, state: State): Promise<Told> {
   const { surface } = input;
@@ -182,15 +189,14 @@ async function retell(input: Input, state: State, surface: string): Promise<void
       ...{ canary: null, challenger: null, charter, catalog, fencedReleases: [], paused: false, author: { kind: 'release', name: 'retold', reason } },
       ...one,
     });
-  await until(input, `${surface} is not served`, async () => {
-    const { rung, artifact } = await ask(input, '/v1/recommend', answeredBy, { surface, sessionId: 'the-first' }).catch(() => ({ rung: '', artifact: null }));
-    return rung === 'model' && artifact === bad ? true : undefined;
-  });
+  await until(input, `${surface} is not served`, async () => ((await modelAnswering(input, surface)) === bad ? true : undefined));
 }
 
 /** An artifact is of one surface: the same again, of another. */
 async function forSurface({ blobs, generations }: State, digest: string, surface: string): Promise<string> {
-  const { manifest, parity } = await loadArtifact({ blobs, generations, digest });
+  const { manifest: whole, parity } = await loadArtifact({ blobs, generations, digest });
+  // So is an embedding set, which serving does without.
+  const { embeddings: _embeddings, ...manifest } = whole;
   const read = async ([name, file]: [string, string]) => [name, await blobs.get(file)] as const;
   const files = Object.fromEntries(await Promise.all(Object.entries(manifest.files).map(read))) as ArtifactFiles;
   return putArtifact({ blobs, generations, manifest: { ...manifest, surface }, files, parity });
@@ -227,6 +233,8 @@ async function findAndMend(input: Input, state: State): Promise<Told> {
     for (;;) {
       input.signal.throwIfAborted();
       const now = await status();
+      if (now.phase === 'closed' && now.outcome === 'recovered')
+        await until(input, `no model answers on ${surface}`, async () => (await modelAnswering(input, surface)) ?? undefined);
       if (now.phase === 'closed') return ended(`${now.outcome}: ${now.why}`, `${now.cause}, ${now.mends.map(({ action }) => action).join(', ')}: ${now.why}`);
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
@@ -258,7 +266,11 @@ async function audit(input: Input, state: State): Promise<Told> {
   const { surface } = input;
   const series = `audit/${surface}`;
   const saying = ({ counts, findings, sections }: z.output<typeof auditReport>): Told => {
-    for (const { title, items } of sections) input.say(`   ${title}: ${items.map(({ status, claim }) => `${status}, ${claim}`).join('; ')}`);
+    for (const { title, items } of sections) {
+      const bad = items.filter(({ status }) => status === 'broken' || status === 'weakened');
+      const held = items.filter(({ status }) => status === 'holds').length;
+      input.say(`   ${title}: ${held} of ${items.length} hold${bad.map(({ status, claim }) => `\n      ${status}: ${claim}`).join('')}`);
+    }
     const open = findings.filter(({ state: is }) => is !== 'closed').length;
     const why = `${counts.holds} claims hold, ${counts.weakened} are weakened, ${counts.broken} broken, ${counts['not-measured']} not measured; ${open} findings are open`;
     return { outcome: 'audited', isExpected: counts.holds > 0, why };
