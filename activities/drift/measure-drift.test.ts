@@ -2,7 +2,6 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import type { DriftQuestion, DriftReport } from '../../models/contracts/drift.ts';
 import { drift as auditSection } from '../audit/sections/drift.ts';
 import { createRandom } from '../../models/random.ts';
-import { driftFacts } from '../root-cause/drift-facts.ts';
 import { chooseModels } from './choose-models.ts';
 import { compareModels } from './compare-models.ts';
 import { type DriftInput, measureDrift, newestDrift, newestPeriods, recordDrift } from './measure-drift.ts';
@@ -54,13 +53,6 @@ it('what moved in a shop is found, where, and what it cost', async () => {
   const kept = await recordDrift(state, input);
   expect(kept).toEqual({ ...report, generation: 1 });
   expect(await newestDrift(state, 'home')).toEqual(kept);
-  // Whoever looks for a root cause reads it, for as long as it says something of now.
-  const facts = await driftFacts(state, { surface: 'home', atMs: 10 });
-  expect(facts?.drift.find(({ what }) => what === 'label-rate')).toMatchObject({
-    moved: answer(report, 'label-rate')?.says,
-    p: answer(report, 'label-rate')?.adjusted,
-  });
-  expect(await driftFacts(state, { surface: 'home', atMs: 46 * 86_400_000 })).toBeUndefined();
   // What is kept of it names nobody.
   expect(JSON.stringify(kept)).not.toMatch(/"u:|u\d+"/);
 

@@ -16,7 +16,6 @@ import { checkConsistency, readServed } from '../features/check-consistency.ts';
 import { registeredViews } from '../features/register-view.ts';
 import { listRuns } from '../registry/runs.ts';
 import { addDays, daysBetween } from '../windows/days.ts';
-import { driftFacts } from './drift-facts.ts';
 import type { catalogReader } from './surface-history.ts';
 
 type ModelFact = NonNullable<RootCauseFacts['model']>;
@@ -41,7 +40,7 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
   const spec = deployments.at(-1);
   if (spec === undefined) return { model: null, missing: ['the model: nothing is deployed'] };
   const { state } = context;
-  const missing: string[] = [];
+  const missing: string[] = ['drift: no result of it is stored'];
   const tried = async <T>(what: string, look: () => Promise<T>, otherwise: T): Promise<T> => {
     beat();
     return look().catch((error: unknown) => {
@@ -51,8 +50,6 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
   };
   const run = (await listRuns(state, surface)).findLast(({ artifact }) => artifact === spec.champion);
   const sinceMs = championSince(deployments);
-  const drift = await tried('drift', () => driftFacts(state, { surface, atMs: input.atMs }), undefined);
-  if (drift === undefined) missing.push('drift: no measure of it is younger than six weeks; `understudy drift` and audits make one');
   return {
     model: {
       artifact: spec.champion,
@@ -65,7 +62,7 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
       ),
       features: await tried('online features', () => lookAtFeatures(input), null),
       replayed: await tried('slates made again', () => replaySlates(input, spec), null),
-      ...(drift ?? { drift: [] }),
+      drift: [],
     },
     missing,
   };

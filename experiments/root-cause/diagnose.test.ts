@@ -83,22 +83,6 @@ describe('diagnose', () => {
     );
   });
 
-  it('takes drift for a cause where it is beyond doubt, or has surely cost something', () => {
-    const facts = factsWith(3);
-    const model = facts.model as NonNullable<typeof facts.model>;
-    const drifts = (p: number, driftCost: string | null) =>
-      diagnose({ ...facts, model: { ...model, drift: [{ what: 'item-vectors', p, moved: 'hats' }], driftCost } }).suspects.find(
-        ({ cause }) => cause === 'drift',
-      );
-    expect(drifts(0.02, null)).toBeUndefined();
-    expect(drifts(0.2, 'hats earn 30 % less')).toBeUndefined();
-    expect(drifts(0.02, 'hats earn 30 % less')?.evidence.map(({ says }) => says)).toEqual([
-      expect.stringContaining('item-vectors moved'),
-      'hats earn 30 % less',
-    ]);
-    expect(drifts(0.0001, null)).toBeDefined();
-  });
-
   it('finds a worse artifact also where no client says what was seen', () => {
     const from = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;
     let [seen, unseen] = [0, 0];

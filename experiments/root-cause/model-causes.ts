@@ -39,19 +39,13 @@ const newArtifact: Examine = (look) => {
 
 const drift: Examine = ({ facts: { model } }) => {
   if (model === null || model.drift.length === 0) return unknown('drift', 'no measure of drift is there');
-  const { driftCost = null } = model;
-  // Something always moves a little, and there are many looks: it is a cause beyond doubt, or where what moved has surely cost something.
-  const moved = model.drift.filter(({ p }) => p * model.drift.length <= 0.001 || (driftCost !== null && p <= 0.05));
-  if (moved.length === 0)
-    return none('drift', `${model.drift.map(({ what }) => what).join(', ')} moved no more than chance and retraining move them, or it cost nothing`);
+  const moved = model.drift.filter(({ p }) => p * model.drift.length <= 0.001);
+  if (moved.length === 0) return none('drift', `${model.drift.map(({ what }) => what).join(', ')} moved no more than retraining moves them`);
   return found({
     cause: 'drift',
     where: {},
-    deviations: Math.max(driftCost === null ? 0 : unusual, ...moved.map(({ p }) => Math.sqrt(-2 * Math.log(Math.max(p, 1e-12))))),
-    evidence: [
-      ...moved.map(({ what, p, moved: which }) => sign('for', `${what} moved by more than chance and retraining move them (p ${p.toPrecision(2)}): ${which}`)),
-      ...(driftCost === null ? [] : [sign('for', driftCost)]),
-    ],
+    deviations: Math.max(...moved.map(({ p }) => Math.sqrt(-2 * Math.log(Math.max(p, 1e-12))))),
+    evidence: moved.map(({ what, p, moved: which }) => sign('for', `${what} moved by more than retraining moves them (p ${p.toPrecision(2)}): ${which}`)),
   });
 };
 

@@ -166,8 +166,6 @@ export const rootCauseFacts = z.strictObject({
       replayed: z.strictObject({ slates: count, different: count }).nullable(),
       /** Findings of `understudy drift`: adjusted p-values. */
       drift: z.array(z.strictObject({ what: machineName, p: z.number().min(0).max(1), moved: z.string() })),
-      /** What moved has cost, where it surely has; null where it has not, absent where nobody knows. */
-      driftCost: z.string().nullable().optional(),
     })
     .nullable(),
   missing: z.array(z.string()),
