@@ -1,6 +1,6 @@
 import { drawRows, type Shift, shifts } from '../experiments/drift/draw-samples.ts';
 import { placesTo, shuffle } from '../experiments/drift/permutations.ts';
-import { alarmsOf, tryRates, tryRows } from '../experiments/drift/study.ts';
+import { alarmsOf, tryRates, tryRows, tryStays } from '../experiments/drift/study.ts';
 import type { Vectors } from '../experiments/drift/vectors.ts';
 import { createRandom } from '../models/random.ts';
 import { type Apart, apartOf, drawWindow, halvesAlarms, retrainingAlarms, trainItems, type WindowShift, windowShifts } from './drift-retrainings.ts';
@@ -50,13 +50,20 @@ function rowCells(n: number): Cell[] {
         tryOne: (replication) => tryRates({ lift, n, seed: seedOf(8 + place, replication) }),
       }),
     ),
+    ...[0, 0.2].map(
+      (lift, place): Cell => ({
+        name: `stays/${n}/${lift}`,
+        replications: lift === 0 ? replications.level : power,
+        tryOne: (replication) => tryStays({ lift, n, seed: seedOf(10 + place, replication) }),
+      }),
+    ),
   ];
 }
 
 function retrainingCells(n: number): Cell[] {
   const power = n === 10_000 ? replications.power / 10 : replications.power / 2;
   return nulls.flatMap((kind) => {
-    const seed = firstSeed + n * 1000;
+    const seed = retrainedSeed(n);
     const quadruple = n === 10_000 ? fromPool({ n, kind, seed }) : anew({ n, kind, seed });
     return windowShifts.map(
       (shift): Cell => ({
@@ -92,14 +99,23 @@ function anew(draw: Draw): Quadruple {
   };
 }
 
+/** Of a pool, the four trainings of a replication; the last is of the shifted window. */
+const placesOf = (seed: number, replication: number): Uint32Array => {
+  const random = createRandom(seed + replication);
+  return shuffle(placesTo(poolSize), random).subarray(0, 4);
+};
+const retrainedSeed = (n: number): number => firstSeed + n * 1000;
+
+/** Which trainings of the pool a replication of 10,000 items is of. */
+export const trainingsOf = (replication: number): Uint32Array => placesOf(retrainedSeed(10_000), replication);
+
 /** Trainings of a pool: with thousands of items, thousands of trainings take too long. */
 function fromPool(draw: Draw): Quadruple {
   const trained = new Map<string, Promise<Vectors>>();
   const known = new Map<string, Apart>();
   const asked = askedOf(draw.n, draw.seed);
   return async (shift, replication) => {
-    const random = createRandom(draw.seed + replication);
-    const places = shuffle(placesTo(poolSize), random);
+    const places = placesOf(draw.seed, replication);
     const names = [0, 1, 2, 3].map((at) => `${at < 3 ? 'none' : shift} ${places[at]}`);
     const models: Vectors[] = [];
     for (const [at, name] of names.entries()) {

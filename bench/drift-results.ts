@@ -10,3 +10,7 @@ export function digitsOf(bits: readonly boolean[]): string {
 /** What `digitsOf` wrote. */
 export const countOf = (digits: string): number =>
   [...digits].reduce((sum, digit) => sum + [...Number.parseInt(digit, 16).toString(2)].filter((bit) => bit === '1').length, 0);
+
+/** The alarms one by one. */
+export const bitsOf = (digits: string, count: number): boolean[] =>
+  Array.from({ length: count }, (_, at) => ((Number.parseInt(digits[at >> 2] as string, 16) >> (at & 3)) & 1) === 1);

@@ -1,6 +1,6 @@
 import { alignVectors } from '../experiments/drift/align-vectors.ts';
 import { compareClouds } from '../experiments/drift/compare-clouds.ts';
-import { displacements, neighbourChanges } from '../experiments/drift/compare-items.ts';
+import { displacements, nearestItems, neighbourChanges } from '../experiments/drift/compare-items.ts';
 import { placesTo, shuffle } from '../experiments/drift/permutations.ts';
 import { beyondRetraining } from '../experiments/drift/retraining-noise.ts';
 import { alpha } from '../experiments/drift/study.ts';
@@ -62,7 +62,8 @@ export type Apart = { displaced: number; neighbours: number; moves: Float64Array
 
 export function apartOf(one: Vectors, other: Vectors, asked: ArrayLike<number>): Apart {
   const moves = displacements(one, other);
-  return { displaced: meanOf(moves), neighbours: meanOf(neighbourChanges(one, other, { asked, k: 10 })), moves };
+  const nearest = (model: Vectors) => nearestItems(model, { asked, k: 10 });
+  return { displaced: meanOf(moves), neighbours: meanOf(neighbourChanges(nearest(one), nearest(other))), moves };
 }
 
 export type RetrainingAlarms = Record<'displaced' | 'neighbours' | 'items-as-units', boolean>;

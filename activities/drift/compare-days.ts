@@ -1,6 +1,6 @@
 import { compareClouds } from '../../experiments/drift/compare-clouds.ts';
 import { compareColumns } from '../../experiments/drift/compare-columns.ts';
-import { compareRates } from '../../experiments/drift/compare-rates.ts';
+import { compareRates, type RateUnit } from '../../experiments/drift/compare-rates.ts';
 import { stabilityIndex } from '../../experiments/drift/stability-index.ts';
 import { tellApart } from '../../experiments/drift/tell-apart.ts';
 import { featureNames, userFeatures } from '../../experiments/drift/user-features.ts';
@@ -14,9 +14,9 @@ import type { DayRate, PeriodData } from './read-periods.ts';
 export type DayDrift = { asked: Asked[]; notMeasured: Unasked[]; columns: DriftColumn[] };
 
 /** So many, that a single small p-value among all that are asked can be told from chance. */
-const permutations = 1999;
+export const permutations = 9999;
 /** Of a side, below which nothing is asked. */
-const unitsAtLeast = 20;
+export const unitsAtLeast = 20;
 const categoriesAtMost = 5;
 
 /** What is known of users' periods, before and after, nobody on both sides. */
@@ -26,7 +26,7 @@ export function compareFeatures(
 ): DayDrift {
   const few = Math.min(from.length, to.length);
   if (few < unitsAtLeast) {
-    const why = `a side has ${few} users, and ${unitsAtLeast} are needed`;
+    const why = tooFew(few);
     return { asked: [], columns: [], notMeasured: (['features', 'features-together', 'features-told-apart'] as const).map((what) => ({ what, why })) };
   }
   const counts = new Map<string, number>();
@@ -71,7 +71,7 @@ export function askColumns(
   { what, names, seed }: { what: 'features' | 'scores'; names: readonly string[]; seed: number },
 ): DayDrift {
   if (Math.min(before.count, after.count) < unitsAtLeast)
-    return { asked: [], columns: [], notMeasured: [{ what, why: `a side has ${Math.min(before.count, after.count)} users, and ${unitsAtLeast} are needed` }] };
+    return { asked: [], columns: [], notMeasured: [{ what, why: tooFew(Math.min(before.count, after.count)) }] };
   const { p, columns, rows } = compareColumns(before, after, { random: createRandom(seed), permutations });
   const named = columns.map(({ column, distance, p: own, means }): DriftColumn => {
     const of = ({ values, dimensions }: Vectors) => values.filter((_, place) => place % dimensions === column);
@@ -83,18 +83,23 @@ export function askColumns(
   return { asked: [{ what, p, says, units: rows }], columns: named, notMeasured: [] };
 }
 
-/** Rewarded events of all, a day against such weekdays before. */
-export function compareLabels(from: readonly DayRate[], to: readonly DayRate[], { seed }: { seed: number }): DayDrift {
+type LabelInput = { users: { from: readonly RateUnit[]; to: readonly RateUnit[] }; days: readonly [readonly DayRate[], readonly DayRate[]]; seed: number };
+
+/** Rewarded events of all, by users that stand on one side alone. `days` only say how much days differ. */
+export function compareLabels({ users: { from, to }, days, seed }: LabelInput): DayDrift {
   const none = (why: string): DayDrift => ({ asked: [], columns: [], notMeasured: [{ what: 'label-rate', why }] });
-  const all = [...from, ...to];
+  const all = days.flat();
   if (all.every(({ rewarded }) => rewarded === 0)) return none('no event is of a kind that is rewarded');
   if (all.every(({ rewarded, events }) => rewarded === events)) return none('every event is rewarded: the data do not say of what else');
-  if (Math.min(from.length, to.length) < 2) return none('two days of each side are needed');
-  const unitOf = ({ day, rewarded, events }: DayRate) => ({ count: rewarded, of: events, stratum: new Date(`${day}T00:00:00Z`).getUTCDay() });
-  const { p, rates, units } = compareRates(from.map(unitOf), to.map(unitOf), { random: createRandom(seed), permutations });
-  return {
-    asked: [{ what: 'label-rate', p, says: `${percent(rates[0])} of events were rewarded, and ${percent(rates[1])} are`, units }],
-    columns: [],
-    notMeasured: [],
-  };
+  const few = Math.min(from.length, to.length);
+  if (few < unitsAtLeast) return none(tooFew(few));
+  const { p, rates, units } = compareRates(from, to, { random: createRandom(seed), permutations });
+  const [before, after] = days.map((side) => {
+    const own = side.map(({ rewarded, events }) => rewarded / events).sort((a, b) => a - b);
+    return `${percent(own[0] as number)} to ${percent(own.at(-1) as number)}`;
+  });
+  const says = `${percent(rates[0])} of events were rewarded (${before} from day to day), and ${percent(rates[1])} are (${after})`;
+  return { asked: [{ what: 'label-rate', p, says, units }], columns: [], notMeasured: [] };
 }
+
+const tooFew = (users: number): string => `a side has ${users} users, and ${unitsAtLeast} are needed`;

@@ -1,4 +1,4 @@
-import { displacements, neighbourChanges, pairwise } from '../../experiments/drift/compare-items.ts';
+import { comparePairs, displacements, nearestItems, neighbourChanges, type Pairs } from '../../experiments/drift/compare-items.ts';
 import { type Moved, movedItems } from '../../experiments/drift/moved-items.ts';
 import { placesTo, shuffle } from '../../experiments/drift/permutations.ts';
 import { beyondRetraining } from '../../experiments/drift/retraining-noise.ts';
@@ -47,13 +47,10 @@ export function compareModels({ from, to, retrainings, isTurned, random }: Input
   const canTurn = isTurned && models.every(({ dimensions }) => dimensions === from.dimensions);
   const asked = shuffle(placesTo(itemIds.length), random).subarray(0, askedAtMost);
   const rows = canTurn ? placesTo(itemIds.length) : asked;
-  const between = canTurn ? displacements : (one: Vectors, other: Vectors) => neighbourChanges(one, other, { asked, k: nearestOf });
-  const others = models.slice(0, -1);
-  const last = models.at(-1) as Vectors;
-  const moved = movedItems({
-    away: others.map((one) => between(one, last)),
-    among: others.flatMap((one, at) => others.slice(at + 1).map((other) => between(one, other))),
-  }).map((one) => ({ ...one, row: rows[one.row] as number }));
+  const nearest = models.map((model) => nearestItems(model, { asked, k: nearestOf }));
+  const neighbours = comparePairs(nearest, neighbourChanges);
+  const displaced = canTurn ? comparePairs(models, displacements) : null;
+  const moved = movedItems(displaced ?? neighbours).map((one) => ({ ...one, row: rows[one.row] as number }));
   if (retrainings.length < 2)
     return {
       asked: [],
@@ -61,17 +58,15 @@ export function compareModels({ from, to, retrainings, isTurned, random }: Input
       itemIds,
       moved,
     };
-  const test = (what: 'item-vectors' | 'neighbours', one: typeof between): Asked => {
-    const { p, ratio, retrainings: trainings } = beyondRetraining(pairwise(models, one), { model: models.length - 1, others: others.map((_, place) => place) });
+  const test = (what: 'item-vectors' | 'neighbours', { distances }: Pairs): Asked => {
+    const model = models.length - 1;
+    const { p, ratio, retrainings: trainings } = beyondRetraining(distances, { model, others: Array.from(models.keys()).slice(0, model) });
     const changed = what === 'neighbours' ? `items' nearest ${nearestOf} changed` : 'items moved';
     const times = Number.isFinite(ratio) ? `${ratio.toPrecision(3)} times as much as between` : 'where nothing changes between';
     return { what, p, says: `${changed} ${times} ${trainings} trainings of the older window`, units: [trainings, 1] };
   };
   return {
-    asked: [
-      ...(canTurn ? [test('item-vectors', displacements)] : []),
-      test('neighbours', (one, other) => neighbourChanges(one, other, { asked, k: nearestOf })),
-    ],
+    asked: [...(displaced === null ? [] : [test('item-vectors', displaced)]), test('neighbours', neighbours)],
     notMeasured: canTurn ? [] : [{ what: 'item-vectors', why: 'trainings of such models differ by more than a turn: who is near whom is compared instead' }],
     itemIds,
     moved,

@@ -4,17 +4,18 @@ import { changeOfDays, movedSegments } from '../../experiments/drift/moved-items
 import { catalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type DriftAnswer, type DriftModel, type DriftReport, driftQuestions, driftReport } from '../../models/contracts/drift.ts';
-import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { DataState } from '../../models/contracts/window.ts';
 import { createRandom } from '../../models/random.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { inScratch, readLatest, type State } from '../context.ts';
-import { withFraming } from '../framing/open-framing.ts';
-import { addDays, daysBetween } from '../windows/days.ts';
-import { answersChanged, scoreNames, scoresOfUsers } from './ask-models.ts';
-import { askColumns, compareFeatures, compareLabels, type DayDrift } from './compare-days.ts';
+import { type Days, type Framing, withFraming } from '../framing/open-framing.ts';
+import { daysBetween } from '../windows/days.ts';
+import { answersChanged } from './ask-models.ts';
+import { checkPeriods, lengthOf, scoredPeriods } from './choose-periods.ts';
+import { compareFeatures, compareLabels, type DayDrift } from './compare-days.ts';
 import { type Asked, compareModels, type ModelDrift, type Unasked } from './compare-models.ts';
-import { type PeriodData, type Periods, readItemRewards, readPeriods, readRates } from './read-periods.ts';
+import { compareScores, noScores } from './compare-scores.ts';
+import { type Periods, readItemRewards, readPeriods, readRates, readUserRates } from './read-periods.ts';
 import { type Origin, originOf, retrainedVectors, vectorsOfArtifact } from './retrained-vectors.ts';
 
 export const driftAlpha = 0.05;
@@ -40,8 +41,8 @@ export type DriftInput = {
 };
 type Draft = Omit<DriftReport, 'generation'>;
 
-/** Retrainings that are looked for where none are asked for. */
-const keptAtMost = 5;
+/** Retrainings that are looked for where none are asked for: beside so many, 5 % holds whatever they are distributed like. */
+const keptAtMost = 19;
 
 /**
  * What moved between two models, beyond what retraining moves, and between two stretches of days; which items and segments, and what became of their reward.
@@ -98,22 +99,6 @@ export async function recordDrift(state: State, input: DriftInput): Promise<Drif
 export const newestDrift = async ({ generations }: Pick<State, 'generations'>, surface: string): Promise<DriftReport | undefined> =>
   (await readLatest(generations, `drift/${surface}`, driftReport))?.document;
 
-/** The newest whole weeks of the data, and as many before; null where there are too few. */
-export function newestPeriods(data: DataState, weeks: number): Periods | null {
-  const held = data.slices.filter(({ rows }) => rows > 0);
-  const [first, last] = [held[0]?.day, held.at(-1)?.day];
-  if (first === undefined || last === undefined || daysBetween(first, last) + 1 < 14 * weeks) return null;
-  const from = addDays(last, 1 - 7 * weeks);
-  return { from: { from: addDays(from, -7 * weeks), to: addDays(from, -1) }, to: { from, to: last } };
-}
-
-function checkPeriods({ from, to }: Periods): void {
-  const lengths = [from, to].map((days) => daysBetween(days.from, days.to) + 1);
-  if (lengths.some((length) => length < 1) || lengths[0] !== lengths[1])
-    throw new UnderstudyError('UND-INPUT', `What users do in a period grows with it: two of the same length are compared, not ${lengths.join(' and ')} days`);
-  if (from.to >= to.from) throw new UnderstudyError('UND-INPUT', `The older days, ${from.from} to ${from.to}, must end before the newer begin, on ${to.from}`);
-}
-
 const notAsked = (about: 'models' | 'days', why: string): Unasked[] =>
   Object.entries(driftQuestions).flatMap(([what, of]) => (of === about ? [{ what: what as Unasked['what'], why }] : []));
 
@@ -164,55 +149,46 @@ type DaysInput = { periods: Periods; origins: Origins | null; categoryOf: Readon
 
 async function driftOfDays(state: State, input: DriftInput, { periods, origins, categoryOf }: DaysInput): Promise<OfDays> {
   const { charter, data, seed, signal, onStep } = input;
-  const days = { from: periods.from.from, to: periods.to.to };
-  const read = await inScratch(state, 'drift', (workDir) =>
-    withFraming({ data, days, settings: charter, blobs: state.blobs, workDir, signal }, async (framing) => ({
-      people: await readPeriods(framing, periods, seed),
-      rates: [await readRates(framing, periods.from, charter.reward), await readRates(framing, periods.to, charter.reward)] as const,
-      rewards: await readItemRewards(framing, days, charter.reward),
-    })),
-  );
+  const opened = <T>(days: Days, use: (framing: Framing) => Promise<T>) =>
+    inScratch(state, 'drift', (workDir) => withFraming({ data, days, settings: charter, blobs: state.blobs, workDir, signal }, use));
+  const span = (of: Periods): Days => ({ from: of.from.from, to: of.to.to });
+  const read = await opened(span(periods), async (framing) => ({
+    people: await readPeriods(framing, periods, seed),
+    users: await readUserRates(framing, periods, seed),
+    days: [await readRates(framing, periods.from), await readRates(framing, periods.to)] as const,
+    rewards: await readItemRewards(framing, span(periods)),
+  }));
   onStep('comparing the days');
-  const parts = [
-    compareFeatures(read.people, { categoryOf, seed }),
-    await compareScores(state, { people: read.people, periods, origins, seed }),
-    compareLabels(...read.rates, { seed: seed + 3 }),
-  ];
-  const changed = origins === null ? null : await answersChanged(state, { from: origins.from.artifact, to: origins.to.artifact, users: read.people.to });
-  const length = daysBetween(periods.to.from, periods.to.to) + 1;
+  const fair = origins === null ? null : scoredPeriods(origins, periods, data);
+  const scores = async (): Promise<DayDrift> => {
+    if (origins === null) return noScores('there are no two models');
+    if (fair === null) return noScores('each model was trained on some of these days and not on others: its scores of those are higher for that alone');
+    const people = fair.periods === periods ? read.people : await opened(span(fair.periods), (framing) => readPeriods(framing, fair.periods, seed));
+    return compareScores(state, { artifact: fair.model.artifact, people, periods: fair.periods, seed: seed + 4 });
+  };
+  const parts = [compareFeatures(read.people, { categoryOf, seed }), await scores(), compareLabels({ users: read.users, days: read.days, seed: seed + 3 })];
   return {
     drift: {
       asked: parts.flatMap(({ asked }) => asked),
       columns: parts.flatMap(({ columns }) => columns),
       notMeasured: parts.flatMap(({ notMeasured }) => notMeasured),
     },
-    answersChanged: changed,
-    rewardOf(itemIds) {
-      const sides = [new Array<number>(length).fill(0), new Array<number>(length).fill(0)] as const;
-      for (const { itemId, day, reward } of read.rewards) {
-        if (itemIds?.has(itemId) === false) continue;
-        const side = day <= periods.from.to ? 0 : 1;
-        const place = daysBetween(side === 0 ? periods.from.from : periods.to.from, day);
-        if (place >= 0 && place < length) (sides[side] as number[])[place] = (sides[side]?.[place] as number) + reward;
-      }
-      return changeOfDays(...sides);
-    },
+    answersChanged: origins === null ? null : await answersChanged(state, { from: origins.from.artifact, to: origins.to.artifact, users: read.people.to }),
+    rewardOf: rewardsBy(read.rewards, periods),
   };
 }
 
-type ScoresInput = { people: PeriodData; periods: Periods; origins: Origins | null; seed: number };
-
-/** By a model that knows both stretches of days from training, or neither: scores of days that it has seen are higher. */
-async function compareScores(state: State, { people, periods, origins, seed }: ScoresInput): Promise<DayDrift> {
-  const none = (why: string): DayDrift => ({ asked: [], columns: [], notMeasured: [{ what: 'scores', why }] });
-  if (origins === null) return none('there are no two models');
-  const seen = ({ window }: Origin, { from, to }: Periods['from']) =>
-    from >= window.train.from && to <= window.train.to ? 'all' : to < window.train.from || from > window.train.to ? 'none' : 'some';
-  const fair = [origins.to, origins.from].find((origin) => seen(origin, periods.from) === seen(origin, periods.to) && seen(origin, periods.to) !== 'some');
-  if (fair === undefined) return none('each model was trained on some of these days and not on others: its scores of those are higher for that alone');
-  const [before, after] = [
-    await scoresOfUsers(state, { artifact: fair.artifact, users: people.from }),
-    await scoresOfUsers(state, { artifact: fair.artifact, users: people.to }),
-  ];
-  return askColumns(before, after, { what: 'scores', names: scoreNames, seed: seed + 4 });
-}
+/** Change of the reward a day of some items, or of all. */
+const rewardsBy =
+  (rewards: Awaited<ReturnType<typeof readItemRewards>>, periods: Periods): OfDays['rewardOf'] =>
+  (itemIds) => {
+    const length = lengthOf(periods.to);
+    const sides = [new Array<number>(length).fill(0), new Array<number>(length).fill(0)] as const;
+    for (const { itemId, day, reward } of rewards) {
+      if (itemIds?.has(itemId) === false) continue;
+      const side = day <= periods.from.to ? 0 : 1;
+      const place = daysBetween(side === 0 ? periods.from.from : periods.to.from, day);
+      if (place >= 0 && place < length) (sides[side] as number[])[place] = (sides[side]?.[place] as number) + reward;
+    }
+    return changeOfDays(...sides);
+  };

@@ -14,16 +14,19 @@ export function displacements(one: Vectors, other: Vectors): Float64Array {
 
 const lengthOf = ({ count, values }: Vectors): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / count);
 
+/** Of each asked item its `k` nearest by cosine among all, ties to the lower row. */
+export function nearestItems(model: Vectors, { asked, k }: { asked: ArrayLike<number>; k: number }): number[][] {
+  const scaled = unitLengths(model);
+  return Array.from(asked, (item) => nearest(scaled, item, k));
+}
+
 /**
- * 1 − Jaccard of each asked item's `k` nearest by cosine in two models, [asked]. Asks nothing of how their spaces lie: for networks, whose trainings differ by more than a
- * turn. Of `asked` items, among all.
+ * 1 − Jaccard of what is nearest to each asked item in two models, [asked]. Asks nothing of how their spaces lie: for networks, whose trainings differ by more than a turn.
  */
-export function neighbourChanges(one: Vectors, other: Vectors, { asked, k }: { asked: ArrayLike<number>; k: number }): Float64Array {
-  const [before, after] = [unitLengths(one), unitLengths(other)];
-  return Float64Array.from({ length: asked.length }, (_, at) => {
-    const item = asked[at] as number;
-    const known = new Set(nearest(before, item, k));
-    const shared = nearest(after, item, k).filter((neighbour) => known.has(neighbour)).length;
+export function neighbourChanges(one: readonly (readonly number[])[], other: readonly (readonly number[])[]): Float64Array {
+  return Float64Array.from(one, (own, at) => {
+    const known = new Set(own);
+    const shared = other[at]?.filter((neighbour) => known.has(neighbour)).length ?? 0;
     return 1 - shared / (2 * known.size - shared || 1);
   });
 }
@@ -64,17 +67,29 @@ function nearest({ count, dimensions, values }: Vectors, item: number, k: number
   return best.map(({ row }) => row);
 }
 
-/** [models][models] mean of what `between` says of each pair. */
-export function pairwise<Model>(models: readonly Model[], between: (one: Model, other: Model) => ArrayLike<number>): number[][] {
+/** `distances`: [models][models] means over entities. `away`, `among`: of each entity, means from the last model to the others, and of these from each other; `among` is null of one other. */
+export type Pairs = { distances: number[][]; away: Float64Array; among: Float64Array | null };
+
+/** What `between` says of each pair of models, entity by entity. The last is the one that is asked about. */
+export function comparePairs<Model>(models: readonly Model[], between: (one: Model, other: Model) => Float64Array): Pairs {
   const distances = models.map(() => new Array<number>(models.length).fill(0));
+  const last = models.length - 1;
+  let away: Float64Array | null = null;
+  let among: Float64Array | null = null;
   for (const [a, one] of models.entries())
     for (let b = 0; b < a; b += 1) {
-      const values = between(one, models[b] as Model);
-      let sum = 0;
-      for (let at = 0; at < values.length; at += 1) sum += values[at] as number;
-      const mean = values.length === 0 ? 0 : sum / values.length;
+      const found = between(one, models[b] as Model);
+      const mean = found.reduce((sum, value) => sum + value, 0) / Math.max(1, found.length);
       (distances[a] as number[])[b] = mean;
       (distances[b] as number[])[a] = mean;
+      if (a === last) away = added(away, found, last);
+      else among = added(among, found, (last * (last - 1)) / 2);
     }
-  return distances;
+  return { distances, away: away ?? new Float64Array(0), among };
+}
+
+function added(sums: Float64Array | null, values: Float64Array, of: number): Float64Array {
+  const all = sums ?? new Float64Array(values.length);
+  for (let at = 0; at < values.length; at += 1) all[at] = (all[at] as number) + (values[at] as number) / of;
+  return all;
 }

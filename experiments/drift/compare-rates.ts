@@ -1,14 +1,13 @@
 import type { Random } from '../../models/random.ts';
-import { permutationP, placesTo, shuffle, usualPermutations } from './permutations.ts';
+import { permutationP, shuffle, usualPermutations } from './permutations.ts';
 
-/** A unit that is drawn whole, as a day or a user: so many of so many. Units of different strata (weekdays) are not held against each other. */
-export type RateUnit = { count: number; of: number; stratum?: number };
+/** A unit that is drawn whole, as a user: so many of so many. */
+export type RateUnit = { count: number; of: number };
 /** `ratio`: of the rate in `to` to that in `from`; null where there is nothing to divide by. */
 export type RateTest = { rates: [from: number, to: number]; ratio: number | null; p: number; units: [from: number, to: number] };
 
 /**
- * Is the rate another? Events of one day, or of one user, are more alike than events of several, so that counts vary by more than a coin's: units are permuted, within
- * their strata, not events. The statistic is the difference of the two rates (each a ratio of sums) over its standard error by linearization (Cochran, "Sampling
+ * Is the rate another? Events of one user are more alike than events of several, so that counts vary by more than a coin's: units are permuted, not events. The statistic is the difference of the two rates (each a ratio of sums) over its standard error by linearization (Cochran, "Sampling
  * techniques", 1977, section 6.5), so that it holds its level for large samples also where units of the two sides differ in size (Janssen, "Studentized permutation
  * tests for non-i.i.d. hypotheses", 1997).
  */
@@ -20,16 +19,11 @@ export function compareRates(
   const units = [...from, ...to];
   const [counts, ofs] = [Float64Array.from(units, ({ count }) => count), Float64Array.from(units, ({ of }) => of)];
   const isFrom = Uint8Array.from(units, (_, place) => (place < from.length ? 1 : 0));
-  const strata = [...Map.groupBy(placesTo(units.length), (place) => units[place]?.stratum ?? 0).values()].map((places) => Uint32Array.from(places));
   const { rates, z } = studentized(counts, ofs, isFrom);
   const sides = new Uint8Array(units.length);
   const drawn = Float64Array.from({ length: permutations }, () => {
-    for (const places of strata) {
-      const shuffled = new Uint8Array(places.length);
-      for (let at = 0; at < places.length; at += 1) shuffled[at] = isFrom[places[at] as number] as number;
-      shuffle(shuffled, random);
-      for (let at = 0; at < places.length; at += 1) sides[places[at] as number] = shuffled[at] as number;
-    }
+    sides.set(isFrom);
+    shuffle(sides, random);
     return Math.abs(studentized(counts, ofs, sides).z);
   });
   return { rates, ratio: rates[0] > 0 ? rates[1] / rates[0] : null, p: z === 0 ? 1 : permutationP(Math.abs(z), drawn), units: [from.length, to.length] };

@@ -62,3 +62,41 @@ export function drawUnits(count: number, { random, rate }: { random: Random; rat
     return { count: hits, of };
   });
 }
+
+const [weeks, daysOfStay, dropIn] = [4, 7, 0.3];
+
+/**
+ * Users of four weeks, `count` of whom come in each half: each stays for a week, begins on any day, comes on three days of ten, and has a rate of its own (a fifth 0.5, the others 0.03). `lift`: of the
+ * rate in the newer half. As units of either half: users, of whom each stands on the side to which chance deals it alone, or days.
+ */
+export function drawStays(
+  count: number,
+  { random, lift }: { random: Random; lift: number },
+): { users: [RateUnit[], RateUnit[]]; days: [RateUnit[], RateUnit[]] } {
+  const half = 7 * (weeks / 2);
+  const days = Array.from({ length: 2 * half }, (): RateUnit => ({ count: 0, of: 0 }));
+  const users: [RateUnit[], RateUnit[]] = [[], []];
+  const some = Math.round((count * (2 * half + daysOfStay)) / half);
+  for (let user = 0; user < some; user += 1) {
+    const rate = random.float() < 0.2 ? 0.5 : 0.03;
+    const begins = random.below(2 * half + daysOfStay) - daysOfStay;
+    const own: [RateUnit, RateUnit] = [
+      { count: 0, of: 0 },
+      { count: 0, of: 0 },
+    ];
+    for (let day = Math.max(0, begins); day < Math.min(2 * half, begins + daysOfStay); day += 1) {
+      if (random.float() >= dropIn) continue;
+      const side = day < half ? 0 : 1;
+      const events = 1 + random.below(8);
+      let hits = 0;
+      for (let event = 0; event < events; event += 1) if (random.float() < rate * (side === 1 ? 1 + lift : 1)) hits += 1;
+      for (const unit of [own[side], days[day] as RateUnit]) {
+        unit.count += hits;
+        unit.of += events;
+      }
+    }
+    const side = random.below(2) as 0 | 1;
+    if (own[side].of > 0) users[side].push(own[side]);
+  }
+  return { users, days: [days.slice(0, half), days.slice(half)] };
+}

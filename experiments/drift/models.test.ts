@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../models/random.ts';
 import { normals } from '../simulator/normals.ts';
 import { alignVectors, turnOnto } from './align-vectors.ts';
-import { answersChange, displacements, neighbourChanges, pairwise } from './compare-items.ts';
+import { answersChange, comparePairs, displacements, nearestItems, neighbourChanges } from './compare-items.ts';
 import { changeOfDays, movedItems, movedSegments } from './moved-items.ts';
 import { placesTo } from './permutations.ts';
+import { readVector } from './read-vector.ts';
 import { beyondRetraining, studentAbove } from './retraining-noise.ts';
 import type { Vectors } from './vectors.ts';
 
@@ -31,6 +32,25 @@ const noisy = (vectors: Vectors, size: number, own: number): Vectors => {
   const normal = normals(createRandom(own));
   return { ...vectors, values: vectors.values.map((value) => value + size * normal()) };
 };
+
+it('a user is where the scores of items say, whatever the model', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 1e9 }), (dimensions, own) => {
+      const items = cloud(20 * dimensions, dimensions, own);
+      const user = cloud(1, dimensions, own + 1).values;
+      const rows = Array.from({ length: items.count }, (_, row) => row);
+      const products = rows.map((row) => user.reduce((sum, one, at) => sum + one * (items.values[row * dimensions + at] as number), 0));
+      const { vector, explained } = readVector(items, { rows, products });
+      for (const [at, one] of user.entries()) expect(vector[at]).toBeCloseTo(one, 4);
+      expect(explained).toBeGreaterThan(0.9999);
+      // What is no product of vectors is not taken for one.
+      const normal = normals(createRandom(own + 2));
+      expect(readVector(items, { rows, products: rows.map(() => normal()) }).explained).toBeLessThan(0.9);
+    }),
+    { numRuns: 30 },
+  );
+  expect(readVector(cloud(3, 2, seed), { rows: [0, 1, 2], products: [0, 0, 0] })).toMatchObject({ vector: new Float64Array(2), explained: 1 });
+});
 
 describe('alignment', () => {
   it('undoes any turn, and a turn is one', () => {
@@ -80,11 +100,11 @@ describe('two models', () => {
         const [one, other] = [cloud(40, 4, own), cloud(40, 4, own + 1)];
         const turned = turnedBy(one, anyTurn(4, own + 2));
         for (const moved of displacements(one, turned)) expect(moved).toBeLessThan(1e-6);
-        const asked = placesTo(40);
-        expect(neighbourChanges(one, turned, { asked, k: 5 }).every((change) => change === 0)).toBe(true);
+        const near = (model: Vectors) => nearestItems(model, { asked: placesTo(40), k: 5 });
+        expect(neighbourChanges(near(one), near(turned)).every((change) => change === 0)).toBe(true);
         const [forth, back] = [displacements(one, other), displacements(other, one)];
         for (const [row, moved] of forth.entries()) expect(moved).toBeCloseTo(back[row] as number, 7);
-        expect([...neighbourChanges(one, other, { asked, k: 5 })]).toEqual([...neighbourChanges(other, one, { asked, k: 5 })]);
+        expect([...neighbourChanges(near(one), near(other))]).toEqual([...neighbourChanges(near(other), near(one))]);
       }),
       { numRuns: 20 },
     );
@@ -96,19 +116,23 @@ describe('two models', () => {
     const changed = { ...base, values: base.values.slice() };
     for (const row of [7, 31]) for (let at = row * 4; at < row * 4 + 4; at += 1) changed.values[at] = -2 * (changed.values[at] as number) + 2;
     const last = turnedBy(noisy(changed, 0.02, seed + 5), anyTurn(4, seed + 20));
-    const away = models.map((one) => displacements(one, last));
-    const among = models.flatMap((one, at) => models.slice(at + 1).map((other) => displacements(one, other)));
+    const { distances, away, among } = comparePairs([...models, last], displacements);
     const moved = movedItems({ away, among });
+    for (const row of [0, 7])
+      expect(away[row]).toBeCloseTo(
+        models.reduce((sum, one) => sum + (displacements(one, last)[row] as number) / 3, 0),
+        12,
+      );
     expect([moved[0]?.row, moved[1]?.row].sort((a = 0, b = 0) => a - b)).toEqual([7, 31]);
     expect((moved[0]?.share ?? 0) + (moved[1]?.share ?? 0)).toBeGreaterThan(0.3);
     expect(moved.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 9);
     const segments = movedSegments(moved, (row) => (row === 7 || row === 31 ? 'hats' : 'shoes'));
     expect(segments.find(({ segment }) => segment === 'hats')).toMatchObject({ items: 2 });
     // The model that moved is beyond what the others differ by; one of these is not.
-    const distances = pairwise([...models, last], displacements);
+
     expect(beyondRetraining(distances, { model: 3, others: [0, 1, 2] })).toMatchObject({ p: expect.toSatisfy((p: number) => p < 0.02), retrainings: 3 });
     expect(beyondRetraining(distances, { model: 3, others: [0, 1, 2] }).ratio).toBeGreaterThan(2);
-    const same = pairwise([...models, models[0] as Vectors], displacements);
+    const same = comparePairs([...models, models[0] as Vectors], displacements).distances;
     expect(beyondRetraining(same, { model: 3, others: [0, 1, 2] }).p).toBeGreaterThan(0.05);
   });
 
@@ -119,26 +143,45 @@ describe('two models', () => {
   });
 });
 
+/** Distances of trainings of which each has a luck of its own. */
+const pairsOf = (luck: readonly number[], noise: () => number = () => 0): number[][] => {
+  const distances = luck.map(() => new Array<number>(luck.length).fill(0));
+  for (let a = 0; a < luck.length; a += 1)
+    for (let b = 0; b < a; b += 1) {
+      const away = 20 + (luck[a] as number) + (luck[b] as number) + noise();
+      (distances[a] as number[])[b] = away;
+      (distances[b] as number[])[a] = away;
+    }
+  return distances;
+};
+
 describe('the noise of retraining', () => {
   it('has the level it says, for distances of trainings that are alike', () => {
     const of = 600;
     let alarms = 0;
     for (let replication = 0; replication < of; replication += 1) {
       const normal = normals(createRandom(seed + replication));
-      // Each training has luck of its own, which all of its distances share, and each pair some more.
-      const luck = [0, 1, 2, 3].map(() => normal());
-      const distances = luck.map(() => new Array<number>(4).fill(0));
-      for (let a = 0; a < 4; a += 1)
-        for (let b = 0; b < a; b += 1) {
-          const away = 20 + (luck[a] as number) + (luck[b] as number) + 0.5 * normal();
-          (distances[a] as number[])[b] = away;
-          (distances[b] as number[])[a] = away;
-        }
+      const distances = pairsOf(
+        [0, 1, 2, 3].map(() => normal()),
+        () => 0.5 * normal(),
+      );
       if (beyondRetraining(distances, { model: 3, others: [0, 1, 2] }).p <= 0.05) alarms += 1;
     }
     // 30, give or take five deviations of 5.3.
     expect(alarms).toBeGreaterThan(3);
     expect(alarms).toBeLessThan(57);
+  });
+
+  it('beside 19 others has it where one training of twelve ends elsewhere, too', () => {
+    const of = 400;
+    let alarms = 0;
+    for (let replication = 0; replication < of; replication += 1) {
+      const random = createRandom(seed + replication);
+      const luck = Array.from({ length: 20 }, () => random.float() + (random.float() < 1 / 12 ? 20 : 0));
+      if (beyondRetraining(pairsOf(luck), { model: 19, others: Array.from({ length: 19 }, (_, at) => at) }).p <= 0.05) alarms += 1;
+    }
+    // At most 20, give or take five deviations of 4.4.
+    expect(alarms).toBeLessThan(42);
   });
 
   it("Student's tail, from tables; trainings that come out the same leave no noise", () => {
@@ -164,7 +207,9 @@ describe('the noise of retraining', () => {
         alike.map((row) => row.map(() => 1)),
         { model: 2, others: [0, 1] },
       ),
-    ).toMatchObject({ p: 0.5, ratio: 1 });
+    ).toMatchObject({ p: 1, ratio: 1 });
+    // Where another is as far, by rank.
+    expect(beyondRetraining(pairsOf([0, 0, 0, 5, 5]), { model: 4, others: [0, 1, 2, 3] }).p).toBeGreaterThanOrEqual(0.4);
     expect(() => beyondRetraining(alike, { model: 2, others: [0] })).toThrow('needs 2 trainings');
   });
 });

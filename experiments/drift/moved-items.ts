@@ -1,17 +1,17 @@
 import { studentQuantile } from '../counterfactual/single-slot/student.ts';
+import type { Pairs } from './compare-items.ts';
 import type { Interval } from '../../models/contracts/verdict.ts';
 
 /** What an item moved beyond retraining, and its share of all that items moved so. */
 export type Moved = { row: number; beyond: number; share: number };
 
 /**
- * Items by what they moved beyond what retraining moves them: mean displacement from the model to the others, less the mean among the others, where it is above 0.
- * @param away [count], of the model, of each other; among [count], of each pair of others: none where there are no retrainings
+ * Items by what they moved beyond what retraining moves them: displacement from the model to the others, less that among the others, where it is above 0.
+ * @param among null where there are no retrainings
  * @returns all items, the most moved first
  */
-export function movedItems({ away, among }: { away: readonly Float64Array[]; among: readonly Float64Array[] }): Moved[] {
-  const meanOf = (all: readonly Float64Array[], row: number) => (all.length === 0 ? 0 : all.reduce((sum, one) => sum + (one[row] as number), 0) / all.length);
-  const beyond = Float64Array.from(away[0] ?? [], (_, row) => Math.max(0, meanOf(away, row) - meanOf(among, row)));
+export function movedItems({ away, among }: Pick<Pairs, 'away' | 'among'>): Moved[] {
+  const beyond = away.map((own, row) => Math.max(0, own - (among?.[row] ?? 0)));
   const total = beyond.reduce((sum, one) => sum + one, 0);
   return Array.from(beyond, (one, row) => ({ row, beyond: one, share: total > 0 ? one / total : 0 })).sort((a, b) => b.beyond - a.beyond || a.row - b.row);
 }

@@ -3,7 +3,7 @@ import { twoSided } from '../normal.ts';
 import { compareClouds } from './compare-clouds.ts';
 import { compareColumns } from './compare-columns.ts';
 import { compareRates, type RateUnit } from './compare-rates.ts';
-import { drawRows, drawUnits, type Shift } from './draw-samples.ts';
+import { drawRows, drawStays, drawUnits, type Shift } from './draw-samples.ts';
 import { stabilityIndex } from './stability-index.ts';
 import { tellApart } from './tell-apart.ts';
 import { parted, pooled, ranked, type Vectors } from './vectors.ts';
@@ -45,6 +45,16 @@ export function tryRates({ lift, n, seed }: { lift: number; n: number; seed: num
   const share = (a.count + b.count) / (a.of + b.of);
   const z = (a.count / a.of - b.count / b.of) / Math.sqrt(share * (1 - share) * (1 / a.of + 1 / b.of));
   return { rates: compareRates(from, to, { random: createRandom(seed + 2), permutations: used }).p <= alpha, coins: twoSided(z) <= alpha };
+}
+
+export type StayAlarms = Record<'users' | 'days', boolean>;
+
+/** The same of users who stay for a week: dealt to one side each; and by days, of which those of one week have the same users. */
+export function tryStays({ lift, n, seed }: { lift: number; n: number; seed: number }): StayAlarms {
+  const { users, days } = drawStays(n, { random: createRandom(seed), lift });
+  const isAlarm = (units: readonly [readonly RateUnit[], readonly RateUnit[]]) =>
+    compareRates(...units, { random: createRandom(seed + 2), permutations: lift === 0 ? permutations : powerPermutations }).p <= alpha;
+  return { users: isAlarm(users), days: isAlarm(days) };
 }
 
 const sumOf = (units: readonly RateUnit[]) => ({

@@ -1,5 +1,6 @@
 import type { Random } from '../../models/random.ts';
 import { permutationP, placesTo, shuffle, usualPermutations } from './permutations.ts';
+import { solved } from './solved.ts';
 import { pick, pooled, standardized, type Vectors } from './vectors.ts';
 
 /** `accuracy`: of held-out rows, the share whose side was told, both sides counting the same; 0.5 where they cannot be told apart. */
@@ -98,28 +99,6 @@ function logitsOf({ count, dimensions, values }: Vectors, coefficients: Float64A
     for (let at = 0; at < dimensions; at += 1) sum += (values[row * dimensions + at] as number) * (coefficients[at] as number);
     return sum;
   });
-}
-
-/** By Cholesky's factors; of `matrix` the lower half is read, and overwritten. */
-function solved(matrix: Float64Array, right: Float64Array): Float64Array {
-  const width = right.length;
-  const at = (i: number, j: number) => matrix[i * width + j] as number;
-  for (let i = 0; i < width; i += 1)
-    for (let j = 0; j <= i; j += 1) {
-      let sum = at(i, j);
-      for (let k = 0; k < j; k += 1) sum -= at(i, k) * at(j, k);
-      matrix[i * width + j] = i === j ? Math.sqrt(Math.max(sum, 1e-12)) : sum / at(j, j);
-    }
-  const result = Float64Array.from(right);
-  for (let i = 0; i < width; i += 1) {
-    for (let k = 0; k < i; k += 1) result[i] = (result[i] as number) - at(i, k) * (result[k] as number);
-    result[i] = (result[i] as number) / at(i, i);
-  }
-  for (let i = width - 1; i >= 0; i -= 1) {
-    for (let k = i + 1; k < width; k += 1) result[i] = (result[i] as number) - at(k, i) * (result[k] as number);
-    result[i] = (result[i] as number) / at(i, i);
-  }
-  return result;
 }
 
 function joined(one: Uint32Array, other: Uint32Array): Uint32Array {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../models/random.ts';
 import { compareClouds } from './compare-clouds.ts';
 import { compareColumns } from './compare-columns.ts';
-import { compareRates, type RateUnit } from './compare-rates.ts';
+import { compareRates } from './compare-rates.ts';
 import { drawRows, drawUnits } from './draw-samples.ts';
 import { withoutFalseDiscoveries } from './false-discoveries.ts';
 import { permutationP, placesTo, shuffle } from './permutations.ts';
@@ -151,19 +151,6 @@ describe('the parts', () => {
         },
       ),
     );
-  });
-
-  it('weekdays are held against such weekdays', () => {
-    // Sundays are twice as good; the newer days have a Sunday more than their share.
-    const days = (sundays: number, others: number): RateUnit[] => [
-      ...Array.from({ length: sundays }, (_, at) => ({ count: 200 + at, of: 1000, stratum: 0 })),
-      ...Array.from({ length: others }, (_, at) => ({ count: 100 + at, of: 1000, stratum: 1 })),
-    ];
-    const [from, to] = [days(3, 12), days(12, 3)];
-    const options = () => ({ random: createRandom(seed), permutations: 199 });
-    expect(compareRates(from, to, options()).p).toBeGreaterThan(alpha);
-    const plain = (units: RateUnit[]) => units.map(({ count, of }) => ({ count, of }));
-    expect(compareRates(plain(from), plain(to), options()).p).toBeLessThanOrEqual(alpha);
   });
 
   it('p-values are never 0, and the adjusted ones are those of Benjamini and Yekutieli', () => {

@@ -14,9 +14,10 @@ export const driftQuestions = {
   /** The same together, by distances and by a classifier. */
   'features-together': 'days',
   'features-told-apart': 'days',
-  /** What the newer model says of users' periods. */
+  /** What one model says of users' periods, and where it puts the users. */
   scores: 'days',
-  /** Rewarded events of all, a day. */
+  'user-vectors': 'days',
+  /** Rewarded events of all. */
   'label-rate': 'days',
 } as const satisfies Record<string, 'models' | 'days'>;
 export type DriftQuestion = keyof typeof driftQuestions;
@@ -33,7 +34,7 @@ export const driftAnswer = z.strictObject({
   moved: z.boolean(),
   /** What moved, in a sentence. */
   says: z.string(),
-  /** Rows, users or days, or trainings, of each side. */
+  /** Users, or trainings, of each side. */
   units: z.tuple([count, count]),
 });
 export type DriftAnswer = z.infer<typeof driftAnswer>;

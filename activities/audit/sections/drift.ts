@@ -5,7 +5,8 @@ import type { AuditItem } from '../../../models/contracts/audit.ts';
 import { type DriftReport, type DriftQuestion, driftQuestions } from '../../../models/contracts/drift.ts';
 import { asUnderstudyError } from '../../../models/contracts/problem.ts';
 import { chooseModels } from '../../drift/choose-models.ts';
-import { measureDrift, newestPeriods } from '../../drift/measure-drift.ts';
+import { newestPeriods } from '../../drift/choose-periods.ts';
+import { measureDrift } from '../../drift/measure-drift.ts';
 import type { SectionCheck } from '../section.ts';
 
 const claims: Record<DriftQuestion, string> = {
@@ -15,6 +16,7 @@ const claims: Record<DriftQuestion, string> = {
   'features-together': 'Users do what they did two weeks before, all features together',
   'features-told-apart': 'No classifier tells users of the newest two weeks from those before',
   scores: 'A model scores the newest two weeks as those before',
+  'user-vectors': 'A model puts users of the newest two weeks where it put those before',
   'label-rate': 'As much is rewarded as in the two weeks before',
 };
 const costClaim = 'What moved most cost no reward';
