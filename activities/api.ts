@@ -1,4 +1,4 @@
-import type { AuditActivities } from '../models/contracts/audit.ts';
+import type { AuditActivities, AuditTraining } from '../models/contracts/audit.ts';
 import type { EscalationActivities } from '../models/contracts/escalation.ts';
 import type { AmongDecision, CanaryDecision } from '../models/contracts/canary.ts';
 import type { ApprovalPolicy, CandidateSubmission, ReleaseOutcome, Vote, VoteResult } from '../models/contracts/release.ts';
@@ -292,7 +292,7 @@ export interface ControlActivities extends PlacingActivities, AuditActivities, W
   compareRerun(input: { runId: string } & (Finished | { unusable: string })): Promise<RerunResult>;
 }
 
-export interface TrainingActivities {
+export interface TrainingActivities extends AuditTraining {
   openTraining(input: PreparedRetrain): Promise<TrainOrder>;
   runTrial(input: TrialRequest): Promise<string>;
   trainCandidate(input: TrainRequest): Promise<Trained>;

@@ -8,6 +8,7 @@ import type { ControlActivities, TrainingActivities } from './api.ts';
 import type { Context } from './context.ts';
 import { followUpFindings } from './audit/follow-up.ts';
 import { runAudit } from './audit/run-audit.ts';
+import { keepRetrainings } from './drift/keep-retrainings.ts';
 import { blockItem, liftBlock } from './escalation/block-item.ts';
 import { openReport } from './escalation/open-report.ts';
 import { missDeadline, takeReportStep } from './escalation/take-step.ts';
@@ -112,6 +113,7 @@ export function trainingActivities(context: Context): TrainingActivities {
     openTraining: (input, beat) => openTraining(context, input, beat),
     trainCandidate: (input, beat) => trainCandidate(context, input, beat),
     evaluateCandidate: (input, beat) => evaluateCandidate(context, input, beat),
+    keepRetrainings: (input, beat) => keepRetrainings(context, input, beat),
   });
 }
 

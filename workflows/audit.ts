@@ -1,11 +1,13 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { patched, workflowInfo } from '@temporalio/workflow';
 import type { AuditResult, FollowUp } from '../models/contracts/audit.ts';
-import { control, patient } from './proxies.ts';
+import { control, patient, training } from './proxies.ts';
 import { tellAll } from './watch.ts';
 
 /** Tests again what a surface's charter claims and promises. Its schedule starts it. */
 export async function audit(input: { surface: string; by: string }): Promise<AuditResult> {
   const { workflowId, runId } = workflowInfo();
+  // Audits that began before there were any go on without.
+  if (patched('retrainings')) await training.keepRetrainings({ surface: input.surface });
   return patient.runAudit({ ...input, operationId: `${workflowId}/${runId}` });
 }
 

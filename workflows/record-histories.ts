@@ -181,7 +181,7 @@ async function recordPeople(options: Options): Promise<void> {
     await record(people, 'erasure', workflowId);
     for (const [name, type, workflowId] of [
       ['retention', workflowNames.retention, retentionWorkflowId(people.surface)],
-      ['audit', workflowNames.audit, auditWorkflowId(people.surface)],
+      ['audit-with-retrainings', workflowNames.audit, auditWorkflowId(people.surface)],
       ['audit-follow-up', workflowNames.auditFollowUp, auditFollowUpWorkflowId(people.surface)],
     ] as const) {
       await people.client.workflow.execute(type, { workflowId, taskQueue: taskQueues.control, args: [{ surface: people.surface, by: 'dpo' }] });

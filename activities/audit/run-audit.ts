@@ -36,13 +36,21 @@ export function findingRulesOf(charter: Charter): FindingRules & { everyDays: nu
 }
 
 /**
- * Tests everything again that the surface's charter claims and promises, and writes nothing. A section that cannot be examined is an item that could not be measured,
+ * Tests everything again that the surface's charter claims and promises. Unless it `writes`, nothing is written; else what sections keep of their own is. A section that cannot be examined is an item that could not be measured,
  * and why.
  * @throws UND-UNKNOWN-SURFACE
  */
 export async function examineSurface(
   context: AuditContext,
-  { surface, by, operationId, keys, signal, onSection }: Asked & { keys: Keys; signal: AbortSignal; onSection: (name: string) => void },
+  {
+    surface,
+    by,
+    operationId,
+    keys,
+    writes,
+    signal,
+    onSection,
+  }: Asked & { keys: Keys; writes: boolean; signal: AbortSignal; onSection: (name: string) => void },
 ): Promise<Draft> {
   const { state } = context;
   const digest = await currentCharter(state, surface);
@@ -57,7 +65,7 @@ export async function examineSurface(
     for (const section of sections) {
       signal.throwIfAborted();
       onSection(section.name);
-      all.push(await examine(section, { context, keys, surface, charter, data, sinceMs: last?.document.atMs ?? null, measuredFeedback, workDir, signal }));
+      all.push(await examine(section, { context, keys, surface, charter, data, sinceMs: last?.document.atMs ?? null, measuredFeedback, workDir, writes, signal }));
     }
     return all;
   });
@@ -121,7 +129,7 @@ export async function runAudit(
   const before = (await readLatest(generations, `audit/${surface}`, auditReport))?.document;
   if (before?.operationId === operationId) return record(context, before);
   const { approverKeys, servingKey, signingKey } = context;
-  const draft = await examineSurface(context, { surface, by, operationId, keys: { approverKeys, servingKey, signingKey }, signal, onSection });
+  const draft = await examineSurface(context, { surface, by, operationId, keys: { approverKeys, servingKey, signingKey }, writes: true, signal, onSection });
   for (;;) {
     const { findingsGeneration, ...report } = await concludeAudit(context, draft);
     try {

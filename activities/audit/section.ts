@@ -18,6 +18,8 @@ export type AuditInput = {
   /** What the logs of a year say of feedback, measured once for all sections that ask. */
   measuredFeedback: () => Promise<FeedbackReport>;
   workDir: string;
+  /** False where an audit is only tried: nothing is to be kept of it. */
+  writes: boolean;
   signal: AbortSignal;
 };
 

@@ -1,8 +1,6 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { DriftQuestion, DriftReport } from '../../models/contracts/drift.ts';
-import { drift as auditSection } from '../audit/sections/drift.ts';
 import { createRandom } from '../../models/random.ts';
-import { chooseModels } from './choose-models.ts';
 import { compareModels } from './compare-models.ts';
 import { newestPeriods } from './choose-periods.ts';
 import { type DriftInput, measureDrift, newestDrift, recordDrift } from './measure-drift.ts';
@@ -28,7 +26,7 @@ type Draft = Omit<DriftReport, 'generation'>;
 const answer = ({ answers }: Draft, what: DriftQuestion) => answers.find((one) => one.what === what);
 
 it('what moved in a shop is found, where, and what it cost', async () => {
-  const { measure, notes, input, state, serve, older, newer, context, charter, dataState } = await open({ seed, moves: true });
+  const { measure, notes, input, state, older, newer } = await open({ seed, moves: true });
   const report = await measure();
   expect(report.models).toMatchObject({ retrainings: 3, items: 60, from: { candidate: 'ials', artifact: older }, to: { artifact: newer } });
   expect(['item-vectors', 'neighbours'].map((what) => answer(report, what as DriftQuestion)?.moved)).toContain(true);
@@ -58,17 +56,6 @@ it('what moved in a shop is found, where, and what it cost', async () => {
   expect(await newestDrift(state, 'home')).toEqual(kept);
   // What is kept of it names nobody.
   expect(JSON.stringify(kept)).not.toMatch(/"u:|u\d+"/);
-
-  // An audit says so.
-  await serve(newer, older);
-  expect(await chooseModels(state, { surface: 'home' })).toEqual({ from: older, to: newer });
-  const { items, pictures } = await auditSection.examine({
-    ...{ context, keys: null, surface: 'home', charter, data: dataState, sinceMs: null, workDir: state.root, signal: new AbortController().signal },
-    measuredFeedback: () => Promise.reject(new Error('not in this test')),
-  });
-  expect(items.find(({ id }) => id === 'drift/label-rate')).toMatchObject({ status: 'weakened', unit: 'p' });
-  expect(items.find(({ id }) => id === 'drift/cost')?.status).toMatch(/broken|weakened|holds/);
-  expect(pictures).toHaveLength(1);
 });
 
 it('where nothing happened, nothing moved; nor does another seed move a model', async () => {

@@ -4,6 +4,7 @@ import { changeOfDays, movedSegments } from '../../experiments/drift/moved-items
 import { catalogItem } from '../../models/contracts/catalog-item.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import { type DriftAnswer, type DriftModel, type DriftReport, driftQuestions, driftReport } from '../../models/contracts/drift.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { DataState } from '../../models/contracts/window.ts';
 import { createRandom } from '../../models/random.ts';
 import { getDocument } from '../../stores/blobs.ts';
@@ -90,10 +91,17 @@ export async function measureDrift(state: State, input: DriftInput): Promise<Dra
 /** The same, kept as the next generation of `drift/<surface>`. */
 export async function recordDrift(state: State, input: DriftInput): Promise<DriftReport> {
   const draft = await measureDrift(state, input);
-  const generation = ((await state.generations.latest(`drift/${input.surface}`))?.generation ?? 0) + 1;
-  const report = driftReport.parse({ ...draft, generation });
-  await state.generations.create(`drift/${input.surface}`, generation, report);
-  return report;
+  for (;;) {
+    const generation = ((await state.generations.latest(`drift/${input.surface}`))?.generation ?? 0) + 1;
+    const report = driftReport.parse({ ...draft, generation });
+    try {
+      await state.generations.create(`drift/${input.surface}`, generation, report);
+      return report;
+    } catch (error) {
+      // Somebody else measured at the same time.
+      if (!(error instanceof UnderstudyError && error.code === 'UND-GENERATION-TAKEN')) throw error;
+    }
+  }
 }
 
 export const newestDrift = async ({ generations }: Pick<State, 'generations'>, surface: string): Promise<DriftReport | undefined> =>

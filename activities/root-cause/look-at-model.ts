@@ -1,7 +1,10 @@
 import { tmpdir } from 'node:os';
+import { answersAbout } from '../../experiments/drift/what-moved.ts';
+import { percent } from '../../experiments/percent.ts';
 import { artifactManifest } from '../../models/contracts/artifact.ts';
 import type { Charter } from '../../models/contracts/charter.ts';
 import type { DeploymentSpec } from '../../models/contracts/deployment.ts';
+import { UnderstudyError } from '../../models/contracts/problem.ts';
 import type { RootCauseFacts } from '../../models/contracts/root-cause.ts';
 import type { SlateRecord } from '../../models/contracts/slate.ts';
 import { type DataState, ingestManifest, type WindowManifest, windowManifest } from '../../models/contracts/window.ts';
@@ -10,6 +13,7 @@ import { scopeOf } from '../../models/slate/scope.ts';
 import { getDocument } from '../../stores/blobs.ts';
 import { hasFeatures, openFeatures } from '../../stores/features/open-features.ts';
 import type { Context, State } from '../context.ts';
+import { newestDrift } from '../drift/measure-drift.ts';
 import { openRanker } from '../evidence/ranker.ts';
 import { slateMaker } from '../evidence/slate-maker.ts';
 import { checkConsistency, readServed } from '../features/check-consistency.ts';
@@ -40,7 +44,7 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
   const spec = deployments.at(-1);
   if (spec === undefined) return { model: null, missing: ['the model: nothing is deployed'] };
   const { state } = context;
-  const missing: string[] = ['drift: no result of it is stored'];
+  const missing: string[] = [];
   const tried = async <T>(what: string, look: () => Promise<T>, otherwise: T): Promise<T> => {
     beat();
     return look().catch((error: unknown) => {
@@ -62,10 +66,29 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
       ),
       features: await tried('online features', () => lookAtFeatures(input), null),
       replayed: await tried('slates made again', () => replaySlates(input, spec), null),
-      drift: [],
+      drift: await tried('drift', () => readDrift(state, { surface, champion: spec.champion }), []),
     },
     missing,
   };
+}
+
+/**
+ * What the newest measurement of drift says of the champion, and of what users do. Not the label rate: that less is rewarded is what a cause is looked for of.
+ * @throws UND-NOT-FOUND where there is none
+ */
+async function readDrift(state: State, { surface, champion }: { surface: string; champion: string }): Promise<ModelFact['drift']> {
+  const report = await newestDrift(state, surface);
+  if (report === undefined) throw new UnderstudyError('UND-NOT-FOUND', `nothing has been measured: an audit does it, or \`understudy drift ${surface}\``);
+  const { segments, items } = report;
+  const most = segments[0] === undefined ? '' : `; most of all ${segments[0].segment} (${percent(segments[0].share)}), of items ${items[0]?.itemId ?? 'none'}`;
+  return [
+    ...answersAbout(report, 'models')
+      .filter(() => report.models?.to.artifact === champion)
+      .map(({ what, adjusted, says }) => ({ what, p: adjusted, moved: `${says}${most}` })),
+    ...answersAbout(report, 'days')
+      .filter(({ what }) => what !== 'label-rate')
+      .map(({ what, adjusted, says }) => ({ what, p: adjusted, moved: says })),
+  ];
 }
 
 /** Since when what is champion now has been so without a break, as far back as is known. */

@@ -13,6 +13,7 @@ import { getDocument } from '../../stores/blobs.ts';
 import { readCharter, type State } from '../context.ts';
 import { currentCharter } from '../registry/charters.ts';
 import { dayIn } from '../windows/days.ts';
+import { addDrift } from './drift-hours.ts';
 import { findSuspect } from './find-suspect.ts';
 import { measureHours, settleMs } from './measure-hours.ts';
 import { historiesOf, latestWatch, measuredBefore } from './watch-history.ts';
@@ -43,11 +44,12 @@ export async function lookAtSurface(state: State, { surface, look, atMs, signal 
   if (from >= now) return undefined;
   const wanted = new Set(rules.signals);
   const before = await measuredBefore(generations, { latest, sinceMs: oldest * hourMs });
-  const hours: MeasuredHour[] = [];
+  let hours: MeasuredHour[] = [];
   for (let start = from; start < now; start += hoursAtOnce) {
     const span = { from: start, to: Math.min(now, start + hoursAtOnce), begun: before.length > 0 || hours.length > 0 };
     hours.push(...(await measureHours(state, { surface, ...span, reward: charter.reward, wanted, ...(signal === undefined ? {} : { signal }) })));
   }
+  if (wanted.has('drift')) hours = await addDrift(generations, surface, hours);
   const alerts = await readAlerts(generations, surface);
   const histories = historiesOf({ hours: [...before, ...hours], alerts, now });
   const begun = latest === undefined ? Math.max(from, now - judgedAtFirst) : from;

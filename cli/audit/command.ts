@@ -76,7 +76,15 @@ async function shown(state: State, surface: string, which: number | true): Promi
 async function tried(context: CommandContext, state: State, surface: string, { by = '' }: Options): Promise<AuditReport> {
   const step = progress(`auditing ${surface}`);
   const own = { state, now: context.now };
-  const input = { surface, by, operationId: 'dry-run', keys: null, signal: new AbortController().signal, onSection: (name: string) => step.note(name) };
+  const input = {
+    surface,
+    by,
+    operationId: 'dry-run',
+    keys: null,
+    writes: false,
+    signal: new AbortController().signal,
+    onSection: (name: string) => step.note(name),
+  };
   const { findingsGeneration: _, ...report } = await concludeAudit(own, await examineSurface(own, input));
   step.done();
   return report;

@@ -37,15 +37,20 @@ const newArtifact: Examine = (look) => {
   return found({ cause: 'new-artifact', where: {}, deviations: isAlike ? unusual : -worth.deviations, evidence, rows: isFresh });
 };
 
+/** Of an adjusted p-value: what chance alone brings in one of 500 looks. */
+const driftedAt = 0.002;
+
 const drift: Examine = ({ facts: { model } }) => {
   if (model === null || model.drift.length === 0) return unknown('drift', 'no measure of drift is there');
-  const moved = model.drift.filter(({ p }) => p * model.drift.length <= 0.001);
-  if (moved.length === 0) return none('drift', `${model.drift.map(({ what }) => what).join(', ')} moved no more than retraining moves them`);
+  const moved = model.drift.filter(({ p }) => p <= driftedAt);
+  if (moved.length === 0) return none('drift', `${model.drift.map(({ what }) => what).join(', ')} moved by no more than chance, or retraining, moves them`);
   return found({
     cause: 'drift',
     where: {},
     deviations: Math.max(...moved.map(({ p }) => Math.sqrt(-2 * Math.log(Math.max(p, 1e-12))))),
-    evidence: moved.map(({ what, p, moved: which }) => sign('for', `${what} moved by more than retraining moves them (p ${p.toPrecision(2)}): ${which}`)),
+    evidence: moved.map(({ what, p, moved: which }) =>
+      sign('for', `${what} moved by more than chance, or retraining, moves them (p ${p.toPrecision(2)}): ${which}`),
+    ),
   });
 };
 

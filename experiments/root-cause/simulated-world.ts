@@ -1,6 +1,7 @@
 import { digestBytes } from '../../models/contracts/digest.ts';
 import type { CatalogRow, RootCauseFacts } from '../../models/contracts/root-cause.ts';
 import { createRandom } from '../../models/random.ts';
+import { withoutFalseDiscoveries } from '../drift/false-discoveries.ts';
 import { type Draws, drawsOf } from './draw-counts.ts';
 
 /*
@@ -145,7 +146,7 @@ export function drawWorld(seed: number, { units: count = 28, slates = [2_000, 60
     }),
     features: { checked: 2_000, different: draws.binomial(2_000, draws.between(0, 0.002)) },
     replayed: { slates: 200, different: draws.binomial(200, draws.between(0, 0.005)) },
-    drift: ['user-vectors', 'item-vectors', 'scores'].map((what) => ({ what, p: draws.random.float(), moved: 'none' })),
+    drift: adjustedDraws(draws, ['user-vectors', 'item-vectors', 'scores']),
   };
   const standings = replicas.map((replica) => ({
     replica,
@@ -248,3 +249,8 @@ function catalogOf({ draws, items }: { draws: Draws; items: number }): Plan['cat
 
 export const weekdayOf = (atMs: number): number => (new Date(atMs).getUTCDay() + 6) % 7;
 const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+
+function adjustedDraws({ random }: Draws, questions: readonly string[]): World['model']['drift'] {
+  const adjusted = withoutFalseDiscoveries(questions.map(() => random.float()));
+  return questions.map((what, place) => ({ what, p: adjusted[place] as number, moved: 'none' }));
+}

@@ -94,6 +94,14 @@ export type FollowUp = {
   alerts?: AlertTurns;
 };
 
+/** Of the champion before; `why` there are none. */
+export type KeptRetrainings = { retrainings: number; why: string | null };
+
+/** What an audit has trained. */
+export interface AuditTraining {
+  keepRetrainings(input: { surface: string }): Promise<KeptRetrainings>;
+}
+
 export interface AuditActivities {
   runAudit(input: { surface: string; by: string; operationId: string }): Promise<AuditResult>;
   followUpFindings(input: { surface: string }): Promise<FollowUp>;

@@ -31,7 +31,8 @@ export const signals = {
   'user-coverage': { family: 'share', directions: ['down'], part: null, unit: 'of slates', says: 'slates that the model made by what it knows of the visitor' },
   concentration: { family: 'share', directions: ['up'], part: null, unit: 'of places', says: 'places that the ten most shown items had' },
   'sample-ratio': { family: 'score', directions: ['up', 'down'], part: null, unit: 'sd', says: "challengers' share of new users against what the canary says" },
-  drift: { family: 'score', directions: ['up'], part: 'of', unit: 'sd', says: 'how far what is served is from what was trained on' },
+  /** Of the newest measurement of it, which stands until the next. */
+  drift: { family: 'score', directions: ['up'], part: 'of', unit: 'sd', says: 'what moved beyond chance' },
 } as const satisfies Record<string, SignalRow>;
 export type SignalName = keyof typeof signals;
 export const signalName = z.enum(Object.keys(signals) as [SignalName, ...SignalName[]]);

@@ -1,12 +1,13 @@
 import { notMeasured } from '../../../experiments/audit/judge-claim.ts';
 import { driftPicture } from '../../../experiments/drift/drift-picture.ts';
+import { answersAbout, costOfItems } from '../../../experiments/drift/what-moved.ts';
 import { signedPercent } from '../../../experiments/percent.ts';
 import type { AuditItem } from '../../../models/contracts/audit.ts';
 import { type DriftReport, type DriftQuestion, driftQuestions } from '../../../models/contracts/drift.ts';
 import { asUnderstudyError } from '../../../models/contracts/problem.ts';
 import { chooseModels } from '../../drift/choose-models.ts';
 import { newestPeriods } from '../../drift/choose-periods.ts';
-import { measureDrift } from '../../drift/measure-drift.ts';
+import { measureDrift, recordDrift } from '../../drift/measure-drift.ts';
 import type { SectionCheck } from '../section.ts';
 
 const claims: Record<DriftQuestion, string> = {
@@ -22,11 +23,14 @@ const claims: Record<DriftQuestion, string> = {
 const costClaim = 'What moved most cost no reward';
 const weeks = 2;
 
-/** The champion against the one before it, with the retrainings that are kept, and the newest two weeks against those before. That something moved is no fault by itself: it weakens a claim, and what it cost breaks one. */
+/**
+ * The champion against the one before it, with the retrainings that are kept, and the newest two weeks against those before; what is found is the next generation of `drift/<surface>`, which watch and
+ * root cause read. That something moved is no fault by itself: it weakens a claim, and what it cost breaks one.
+ */
 export const drift: SectionCheck = {
   name: 'drift',
   title: 'Drift of models and data',
-  async examine({ context: { state, now }, surface, charter, data, signal }) {
+  async examine({ context: { state, now }, surface, charter, data, signal, writes }) {
     const none = (why: string) => ({
       items: [
         ...Object.entries(claims).map(([what, claim]) => notMeasured({ id: `drift/${what}`, claim, why })),
@@ -38,7 +42,7 @@ export const drift: SectionCheck = {
       const models = await chooseModels(state, { surface });
       const periods = newestPeriods(data, weeks);
       const input = { surface, charter, data, models, periods, retrain: 0, seed: charter.seed, now, onStep: () => undefined, signal };
-      const report = await measureDrift(state, input);
+      const report = await (writes ? recordDrift : measureDrift)(state, input);
       const pictures = report.answers.length === 0 ? [] : [{ title: 'What moved, and what became of its reward', svg: driftPicture(report) }];
       return { items: [...itemsOf(report), costOf(report)], pictures };
     } catch (error) {
@@ -60,12 +64,23 @@ function itemsOf({ answers, notMeasured: unasked, alpha }: Pick<DriftReport, 'an
   return Object.keys(driftQuestions).flatMap((what) => [...asked, ...others].filter(({ id }) => id === `drift/${what}`));
 }
 
-function costOf({ cost: { listed, all }, items }: Pick<DriftReport, 'cost' | 'items'>): AuditItem {
+const costStatus = { none: 'holds', 'as-all': 'weakened', own: 'broken' } as const;
+
+function costOf(report: Pick<DriftReport, 'cost' | 'items' | 'answers'>): AuditItem {
   const about = { id: 'drift/cost', claim: costClaim };
-  if (listed === null || all === null)
-    return notMeasured({ ...about, why: items.length === 0 ? 'no item is known to have moved' : 'there was no reward of these items before' });
-  // A shop that sells less of all is no matter of these items.
-  const status = listed.high >= 0 ? 'holds' : listed.high < all.low ? 'broken' : 'weakened';
-  const says = `reward of the ${items.length} items that moved most: ${signedPercent(listed.value)}, of all: ${signedPercent(all.value)}`;
-  return { ...about, status, says, value: listed.value, unit: 'share', interval: { low: listed.low, high: listed.high }, bounds: { min: 0, max: null } };
+  const { listed, all } = report.cost;
+  const cost = costOfItems(report);
+  if (cost === 'unknown') {
+    const isAsked = answersAbout(report, 'models').length > 0;
+    return notMeasured({ ...about, why: isAsked ? 'there was no reward of the items that moved before' : 'which items moved beyond retraining is not known' });
+  }
+  const says =
+    listed === null || all === null
+      ? 'no item moved by more than retraining moves it'
+      : `reward of the ${report.items.length} items that moved most: ${signedPercent(listed.value)}, of all: ${signedPercent(all.value)}`;
+  const figures =
+    listed === null
+      ? { value: null, unit: null, interval: null, bounds: null }
+      : { value: listed.value, unit: 'share' as const, interval: { low: listed.low, high: listed.high }, bounds: { min: 0, max: null } };
+  return { ...about, status: costStatus[cost], says, ...figures };
 }
