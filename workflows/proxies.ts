@@ -1,4 +1,5 @@
 import { ActivityCancellationType, type ActivityInterfaceFor, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { AuditTraining } from '../models/contracts/audit.ts';
 import type { GpuActivities } from '../models/contracts/gpu-job.ts';
 import type { ControlActivities, PreparedRetrain, TrainingActivities } from '../activities/api.ts';
 import type { RootCauseActivities } from '../activities/root-cause/api.ts';
@@ -29,6 +30,11 @@ export const patient = proxyActivities<ControlActivities>({ taskQueue: taskQueue
 
 /** What looks for a root cause reads logs of weeks. */
 export const finding = proxyActivities<RootCauseActivities>({ taskQueue: taskQueues.control, startToCloseTimeout: '2 hours', heartbeatTimeout, retry });
+
+/** Trainings that an audit is better for, and does not wait for longer than this. */
+export const retrainings = proxyActivities<AuditTraining>({
+  ...{ taskQueue: taskQueues.training, scheduleToCloseTimeout: '6 hours', startToCloseTimeout: '6 hours', heartbeatTimeout, retry },
+});
 
 export const training = proxyActivities<TrainingActivities>({ taskQueue: taskQueues.training, startToCloseTimeout: '24 hours', heartbeatTimeout, retry });
 

@@ -65,7 +65,9 @@ export async function examineSurface(
     for (const section of sections) {
       signal.throwIfAborted();
       onSection(section.name);
-      all.push(await examine(section, { context, keys, surface, charter, data, sinceMs: last?.document.atMs ?? null, measuredFeedback, workDir, writes, signal }));
+      all.push(
+        await examine(section, { context, keys, surface, charter, data, sinceMs: last?.document.atMs ?? null, measuredFeedback, workDir, writes, signal }),
+      );
     }
     return all;
   });

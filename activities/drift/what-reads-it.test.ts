@@ -29,7 +29,17 @@ it('an audit has retrainings made, says what moved and what it cost, and keeps i
   await serve(newer, older);
   expect(await keepRetrainings(context, { surface: 'home' }, quiet)).toEqual({ retrainings: 3, why: null });
 
-  const input = { context, keys: null, surface: 'home', charter, data: dataState, sinceMs: null, workDir: state.root, signal: quiet.signal };
+  const input = {
+    context,
+    keys: null,
+    surface: 'home',
+    charter,
+    data: dataState,
+    sinceMs: null,
+    workDir: state.root,
+    signal: quiet.signal,
+    measuredFeedback: () => Promise.reject(new Error('not in this test')),
+  };
   const tried = await auditSection.examine({ ...input, writes: false });
   expect(await newestDrift(state, 'home')).toBeUndefined();
   const { items, pictures } = await auditSection.examine({ ...input, writes: true });
