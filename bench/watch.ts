@@ -169,5 +169,8 @@ are, and how alike whole days are is estimated from the surface's own past; noth
 hour's neighbour does not foretell (Montgomery, section 10.4): one for what breaks, one for what gives way. Their thresholds are Siegmund's for the false-alarm rate asked for, divided among
 all detectors, times the long-run variance of the residuals (Johnson and Bagshaw 1974). An alert closes when another sum, over how much nearer an hour lies to the expectation than to what
 was found, says so. The first three weeks there is not enough history, and no alert.
+
+A measurement of drift is judged where it is made, and stands for each hour until the next: of days by what moved, of models only where what moved cost reward, 0 where nothing did. So such an
+alert opens some hours after the measurement, ends some hours after one that finds nothing, and is chance's own in at most 5 of 100 measurements of each kind ([drift.md](drift.md)).
 `;
 }
