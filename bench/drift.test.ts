@@ -22,7 +22,7 @@ it('the page is what its cells come to', () => {
 });
 
 it('the first replications of the small ones come out as is written', { timeout: 120_000 }, async () => {
-  for (const cell of driftCells().filter(({ name }) => /^(rows|rates|retrained)\/100\//.test(name)))
+  for (const cell of driftCells().filter(({ name }) => /^(rows|rates|stays|retrained)\/100\//.test(name)))
     expect(await comesOutAs(results, cell, 12), cell.name).toBe(true);
 });
 
@@ -39,6 +39,8 @@ it('finds each named shift of 10,000, and trainings of so many items that are no
   for (const shift of ['mean', 'scale', 'turned', 'gone'])
     expect(Math.max(...['cloud', 'classifier', 'columns'].map((test) => alarms(`rows/10000/${shift}`, test)))).toBe(1);
   for (const shift of ['popularity flip', 'moved items', 'segment gone']) expect(alarms(`retrained/10000/seeds/${shift}`, 'displaced')).toBeGreaterThan(0.9);
+  // Days that share their users are no units.
+  expect(alarms('stays/1000/0', 'days')).toBeGreaterThan(0.1);
   expect(alarms('retrained/1000/seeds/none', 'unaligned')).toBeGreaterThan(0.9);
   expect(alarms('retrained/10000/seeds/none', 'unaligned')).toBe(1);
 });
