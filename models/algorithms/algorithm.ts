@@ -144,8 +144,8 @@ export interface Algorithm<Params = unknown> {
   retrieval?: 'product';
   /** Present: it learns from what the catalog says of every item. Others are told of it where there are items without events. */
   attributes?: 'read';
-  /** Present: it can train on a GPU too, but for parameters that it says are unfit for one, and why. */
-  gpu?: { unfit?(params: Params): string | undefined };
+  /** Present: it can train on a GPU too. */
+  gpu?: 'can';
   /** `made`: its models have `embeddings`. `given`: it trains over those of another, and cannot do without. */
   embeddings?: 'made' | 'given';
   /**

@@ -165,13 +165,7 @@ function indexMistakes(name: string, candidate: unknown, at: string): Mistake[] 
 }
 
 function gpuMistakes(name: string, candidate: unknown, at: string): Mistake[] {
-  const algorithm = algorithmNamed(name);
-  if (memberOf(candidate, 'gpu') === undefined) return [];
-  if (algorithm.gpu !== undefined) {
-    const params = algorithm.params.safeParse(memberOf(candidate, 'params') ?? {});
-    const why = params.success ? algorithm.gpu.unfit?.(params.data) : undefined;
-    return why === undefined ? [] : [{ path: at, message: why }];
-  }
+  if (memberOf(candidate, 'gpu') === undefined || algorithmNamed(name).gpu !== undefined) return [];
   const can = Object.keys(algorithms).filter((one) => algorithmNamed(one).gpu !== undefined);
   return [{ path: at, message: `${name} is trained on the CPU; those that can be on a GPU are ${can.join(', ')}` }];
 }

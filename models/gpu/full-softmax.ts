@@ -2,6 +2,7 @@ import type { Targets } from '../neural/full-softmax.ts';
 import { rowCode } from './code.ts';
 import type { GpuArray } from './gpu.ts';
 import { groupsOf } from './least-squares.ts';
+import { type LossOnGpu, lossRows } from './loss-rows.ts';
 import type { GpuFlow, GpuNetwork, GpuParameter, Work } from './network.ts';
 
 /** Of scores that are held at a time: 128 MiB. */
@@ -31,14 +32,12 @@ const slopesCode = rowCode(
  * models/neural/full-softmax.ts, which says what is computed, on a GPU. `run` adds the gradients to those of `from` and the table and does not wait; what the
  * loss then is, `value` waits for.
  */
-export function gpuFullSoftmax({ network, from, table, items }: { network: GpuNetwork; from: GpuFlow; table: GpuParameter; items: number }) {
+export function gpuFullSoftmax({ network, from, table, items }: { network: GpuNetwork; from: GpuFlow; table: GpuParameter; items: number }): LossOnGpu {
   const { gpu, mostRows } = network;
   const { width } = from;
   const rowsAtOnce = Math.max(1, Math.min(mostRows, Math.floor(scoresAtOnce / items)));
   const scores = network.array(rowsAtOnce * items);
-  const losses = network.array(mostRows);
-  const targets = network.array(mostRows);
-  const weights = network.array(mostRows);
+  const { targets, weights, losses, place, value } = lossRows(network);
   const shape = network.shape(items);
   const parts = Array.from({ length: Math.ceil(mostRows / rowsAtOnce) }, (_, number) => partOf(number * rowsAtOnce));
 
@@ -56,13 +55,7 @@ export function gpuFullSoftmax({ network, from, table, items }: { network: GpuNe
   return {
     run(wanted: Targets): void {
       const { rows } = network;
-      const own = wanted.weights.subarray(0, rows);
-      const total = own.reduce((sum, weight) => sum + weight, 0);
-      gpu.write(targets, Uint32Array.from(wanted.items.subarray(0, rows)));
-      gpu.write(
-        weights,
-        own.map((weight) => weight / total),
-      );
+      place(wanted);
       for (const { batch, first, work } of parts) {
         const count = Math.min(rowsAtOnce, rows - first);
         if (count <= 0) break;
@@ -70,11 +63,6 @@ export function gpuFullSoftmax({ network, from, table, items }: { network: GpuNe
         network.run(work, count);
       }
     },
-    /** @throws UND-GPU-LOST, UND-GPU-MEMORY */
-    async value(): Promise<number> {
-      const each = new Float32Array(network.rows);
-      await gpu.read([{ from: losses, into: each }]);
-      return each.reduce((sum, one) => sum + one, 0);
-    },
+    value,
   };
 }

@@ -1,4 +1,5 @@
 import type { Parameter } from '../neural/network.ts';
+import { TouchedRows } from '../neural/row-table.ts';
 import type { Dispatch, Gpu, GpuArray, Kernel } from './gpu.ts';
 import { cellsPerGroup } from './code.ts';
 import { groupsOf } from './least-squares.ts';
@@ -8,23 +9,31 @@ import { type Matmul, matmulCode, matmulTile } from './matmul.ts';
 export type GpuFlow = { readonly width: number; readonly value: GpuArray; readonly grad: GpuArray };
 /** `value` is what was last saved from the GPU, and `grad` empty. */
 export type GpuParameter = Parameter & { readonly on: { readonly value: GpuArray; readonly grad: GpuArray } };
+/** models/neural/row-table.ts on a GPU: a parameter of whose rows a step touches some, or all. `on.grad` has theirs alone, by their places. */
+export type GpuTable = GpuParameter & { readonly touched: TouchedRows };
 /** A kernel, and how much of it a batch of so many rows takes. */
 export type Work = { kernel: Kernel; groups: (rows: number) => Dispatch['groups'] };
 /** As of models/neural/network.ts. `prepare` writes what `forward` reads. */
 export type GpuStep = { prepare?: (training: boolean) => void; forward: Work[]; backward: Work[] };
 
 const layersAre = { what: 'A layer of the network', fits: (share: number) => `${Math.floor(100 * share)} % of a batch fit; make it smaller` };
+/** `share`: of what it takes, that an array holds. */
+const tableIs = (rows: number, columns: number) => ({
+  what: `A table of ${rows} vectors`,
+  fits: (share: number) => `${Math.floor(rows * share)} of them fit, or all with ${Math.floor(columns * share)} dimensions; or train on the CPU`,
+});
 
 /** models/neural/network.ts on a GPU, in whose memory everything stays: what goes there is a batch, and what comes back a loss. */
 export class GpuNetwork {
   readonly gpu: Gpu;
   readonly mostRows: number;
-  readonly parameters: GpuParameter[] = [];
+  readonly parameters: (GpuParameter | GpuTable)[] = [];
   /** uint32 [rows, 0, whether it trains] */
   readonly batch: GpuArray;
   /** Of the batch at hand. */
   rows = 0;
   readonly #grads: GpuArray[] = [];
+  readonly #tables: TouchedRows[] = [];
   readonly #steps: GpuStep[] = [];
 
   constructor({ gpu, mostRows }: { gpu: Gpu; mostRows: number }) {
@@ -45,6 +54,20 @@ export class GpuNetwork {
     const flow = { width, value: this.array(this.mostRows * width), grad: this.array(this.mostRows * width) };
     this.#grads.push(flow.grad);
     return flow;
+  }
+
+  /** @param mostTouched how many different rows a step can touch; absent: all, always */
+  table(name: string, rows: number, columns: number, mostTouched?: number): GpuTable {
+    const touched = new TouchedRows({ rows, mostTouched });
+    const on = {
+      value: this.gpu.array(rows * columns, tableIs(rows, columns)),
+      grad: this.gpu.array(touched.rows.length * columns, tableIs(rows, columns)),
+    };
+    this.#grads.push(on.grad);
+    this.#tables.push(touched);
+    const table = { name, rows, columns, value: new Float32Array(rows * columns), grad: new Float32Array(0), on, touched };
+    this.parameters.push(table);
+    return table;
   }
 
   parameter(name: string, rows: number, columns: number): GpuParameter {
@@ -82,6 +105,7 @@ export class GpuNetwork {
   forward({ rows, training }: { rows: number; training: boolean }): void {
     this.rows = rows;
     this.gpu.write(this.batch, Uint32Array.of(rows, 0, training ? 1 : 0));
+    if (training) for (const touched of this.#tables) touched.clear();
     for (const step of this.#steps) step.prepare?.(training);
     if (training) this.gpu.clear(this.#grads);
     if (rows > 0) this.run(this.#steps.flatMap(({ forward }) => forward));

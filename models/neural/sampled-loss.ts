@@ -7,7 +7,7 @@ import { at } from './workspace.ts';
 
 const bytesPerFloat = 4;
 /** Rows that share the same negatives: as many products at the price of one gathering. */
-const rowsPerDraw = 128;
+export const rowsPerDraw = 128;
 
 /** Some rows' scores, on the way to their derivatives. All but the numbers is in the memory of the kernels. */
 export type SampledPart = {
@@ -27,12 +27,24 @@ export type SampledPart = {
 };
 export type SampledLoss = (part: SampledPart) => void;
 
+/** How many items there are, and how many of them a row is given beside its target. */
+type Sample = { items: number; negatives: number };
+
+/** What is added to the score of a negative. */
+export const correctionOf = ({ items, negatives }: Sample): number => Math.log((items - 1) / negatives);
+
+/** beta, of `generalizedBce`. */
+export function targetWeightOf({ items, negatives, calibration }: Sample & { calibration: number }): number {
+  const alpha = Math.min(1, negatives / (items - 1));
+  return alpha * (calibration * (1 - 1 / alpha) + 1 / alpha);
+}
+
 /**
  * What a full softmax would say, estimated: the negatives stand for all other items. Drawn uniformly, each is one of (items - 1) / negatives, so that
  * log of it is added to its score. Jean et al., "On using very large target vocabulary" (2015), eq. 8.
  */
-export function sampledSoftmax({ items, negatives: count }: { items: number; negatives: number }): SampledLoss {
-  const correction = Math.log((items - 1) / count);
+export function sampledSoftmax(sample: Sample): SampledLoss {
+  const correction = correctionOf(sample);
   return ({ kernels, rows, negatives, own, scores, scale, largest, losses }) => {
     const scoreRow = negatives * bytesPerFloat;
     // Taken off the one instead of added to all others.
@@ -56,9 +68,8 @@ export function sampledSoftmax({ items, negatives: count }: { items: number; neg
  * Binary cross entropy whose target counts `beta` times, so that scores do not come out too sure of themselves although most negatives are never seen.
  * Petrov and Macdonald, "gSASRec" (2023), eq. 9 and 13: beta = alpha (t (1 - 1 / alpha) + 1 / alpha), alpha = negatives / (items - 1).
  */
-export function generalizedBce({ items, negatives: count, calibration }: { items: number; negatives: number; calibration: number }): SampledLoss {
-  const alpha = Math.min(1, count / (items - 1));
-  const beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha);
+export function generalizedBce(sample: Sample & { calibration: number }): SampledLoss {
+  const beta = targetWeightOf(sample);
   return ({ rows, negatives, own, scores, scale, losses }) => {
     for (let r = 0; r < rows; r += 1) {
       let loss = beta * softplus(-(own[r] as number));

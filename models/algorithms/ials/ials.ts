@@ -62,7 +62,7 @@ const warmShare = 0.3;
 export const ials: Algorithm<IalsParams> = {
   name: 'ials',
   retrieval: 'product',
-  gpu: {},
+  gpu: 'can',
   params: ialsParams,
   embeddings: 'made',
   warmParams: (params) => ({ ...params, sweeps: Math.ceil(params.sweeps * warmShare) }),

@@ -8,16 +8,16 @@ import { fullSoftmax, type Loss, Panels } from '../../neural/full-softmax.ts';
 import { cpuLayers } from '../../neural/layers.ts';
 import { DropoutMasks, type Flow, Network } from '../../neural/network.ts';
 import { RowTable } from '../../neural/row-table.ts';
-import { generalizedBce, mostSampled, sampledLoss, sampledSoftmax } from '../../neural/sampled-loss.ts';
-import { inWorkspace, type Workspace } from '../../neural/workspace.ts';
+import { generalizedBce, sampledLoss, sampledSoftmax } from '../../neural/sampled-loss.ts';
+import { inWorkspace } from '../../neural/workspace.ts';
 import type { Algorithm, Interactions } from '../algorithm.ts';
 import { runFingerprint } from '../checkpoint.ts';
 import { popularityPrior } from '../prior.ts';
 import { Histories } from '../../neural/histories.ts';
 import { HeldOutRanks } from '../../neural/held-out-ranks.ts';
-import { UnderstudyError } from '../../contracts/problem.ts';
 import type { Gpu } from '../../gpu/gpu.ts';
 import { gpuTrainee } from './gpu-trainee.ts';
+import { type Sampled, sampledBy } from './sampled.ts';
 import { sasrecModel } from './sasrec-model.ts';
 import { embedded, transformer } from './transformer.ts';
 
@@ -47,7 +47,6 @@ const sasrecParams = z.strictObject({
 export type SasrecParams = z.output<typeof sasrecParams>;
 
 const innerFactor = 1;
-const mostItemsForSoftmax = 10_000;
 
 /**
  * Self-attentive sequential recommendation (transformer.ts), trained at every place of every history to foretell what comes next: by the full softmax over
@@ -58,9 +57,7 @@ const mostItemsForSoftmax = 10_000;
 export const sasrec: Algorithm<SasrecParams> = {
   name: 'sasrec',
   retrieval: 'product',
-  gpu: {
-    unfit: ({ loss }) => (loss === 'auto' || loss === 'softmax' ? undefined : `on a GPU sasrec is trained by the loss softmax alone, and not by ${loss}`),
-  },
+  gpu: 'can',
   params: sasrecParams,
   async train({ interactions, params, seed }, hooks = {}) {
     const fingerprint = runFingerprint({ algorithm: 'sasrec', params, seed, interactions });
@@ -97,13 +94,11 @@ function outline({ interactions, params, seed }: Input) {
 function prepareOn(gpu: Gpu, input: Input) {
   const { interactions, params, seed } = input;
   const { itemCount } = interactions;
-  if (samples(params, itemCount))
-    throw new UnderstudyError(
-      'UND-INPUT',
-      `${itemCount} items: over ${mostItemsForSoftmax} the loss auto is sampled-softmax, and on a GPU sasrec is trained by softmax alone; say \`loss: 'softmax'\``,
-    );
   const { shape, histories } = outline(input);
-  const { trainee, items, layers } = gpuTrainee({ gpu, histories, itemCount, shape, maxHistory: params.maxHistory, dropout: params.dropout, seed });
+  const { trainee, items, layers } = gpuTrainee({
+    ...{ gpu, histories, itemCount, shape, seed },
+    ...{ maxHistory: params.maxHistory, dropout: params.dropout, sampled: sampledBy(params, { itemCount, rows: histories.mostRows }) },
+  });
   return { workspace: undefined, trainee, parameters: layers, table: items, shape };
 }
 
@@ -114,17 +109,18 @@ function prepare(input: Input) {
   const { shape, histories } = outline(input);
   const { width } = shape;
   const batch = histories.emptyBatch();
+  const sampled = sampledBy(params, { itemCount, rows: histories.mostRows });
   let step = 0;
   const built = inWorkspace(
     (workspace) => {
       const network = new Network({ workspace, mostRows: histories.mostRows });
-      const table = tableFor({ workspace, itemCount, width, params, rows: histories.mostRows });
+      const table = new RowTable({ workspace, rows: Panels.rowsFor(itemCount), width, mostTouched: sampled?.mostTouched });
       const masks = new DropoutMasks(params.dropout);
       const mostLength = maxHistory + 1;
       const layers = cpuLayers(network, { masks, sequences: batch.sequences, mostLength });
       const out = transformer(layers, { embedded: embedded(network, { items: table, batch, mostLength }), shape });
       const panels = new Panels({ workspace, table, items: itemCount });
-      const loss = lossOf({ network, from: out, table, panels, params, key: () => deriveSeed(seed, 4, step) });
+      const loss = lossOf({ network, from: out, table, panels, sampled, key: () => deriveSeed(seed, 4, step) });
       const heldOut = new HeldOutRanks({ network, from: out, table, panels });
       return { network, table, masks, loss, heldOut };
     },
@@ -151,32 +147,12 @@ function prepare(input: Input) {
   return { workspace: network.workspace, trainee, parameters: network.parameters, table, shape };
 }
 
-const samples = ({ loss }: SasrecParams, itemCount: number): boolean => (loss === 'auto' ? itemCount > mostItemsForSoftmax : loss !== 'softmax');
+type Scored = { network: Network; from: Flow; table: RowTable; panels: Panels; sampled: Sampled | undefined; key: () => number };
 
-function tableFor({
-  workspace,
-  itemCount,
-  width,
-  params,
-  rows,
-}: {
-  workspace: Workspace;
-  itemCount: number;
-  width: number;
-  params: SasrecParams;
-  rows: number;
-}): RowTable {
-  const mostTouched = samples(params, itemCount) ? rows + mostSampled(rows, negativesOf(params)) : undefined;
-  return new RowTable({ workspace, rows: Panels.rowsFor(itemCount), width, mostTouched });
-}
-
-const negativesOf = ({ negatives }: SasrecParams): number => Math.ceil(negatives / 8) * 8;
-
-function lossOf(input: { network: Network; from: Flow; table: RowTable; panels: Panels; params: SasrecParams; key: () => number }): Loss {
-  const { network, from, table, panels, params, key } = input;
+function lossOf({ network, from, table, panels, sampled, key }: Scored): Loss {
   const { items } = panels;
-  if (!samples(params, items)) return fullSoftmax({ network, from, table, panels });
-  const negatives = negativesOf(params);
-  const of = params.loss === 'gbce' ? generalizedBce({ items, negatives, calibration: params.calibration }) : sampledSoftmax({ items, negatives });
+  if (sampled === undefined) return fullSoftmax({ network, from, table, panels });
+  const { negatives, calibration } = sampled;
+  const of = calibration === undefined ? sampledSoftmax({ items, negatives }) : generalizedBce({ items, negatives, calibration });
   return sampledLoss(network, { from, table, items, negatives, of, key });
 }
