@@ -6,7 +6,7 @@ import { type LossOnGpu, lossRows } from './loss-rows.ts';
 import type { GpuFlow, GpuNetwork, GpuParameter, Work } from './network.ts';
 
 /** Of scores that are held at a time: 128 MiB. */
-const scoresAtOnce = 32 * 2 ** 20;
+export const scoresAtOnce = 32 * 2 ** 20;
 
 /** Scores become the loss's slopes. A target counts by its weight, which is a share of all weights already. */
 const slopesCode = rowCode(

@@ -91,6 +91,8 @@ export class Gpu {
     const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const { kernel, groups } of dispatches) {
+      // Of nothing there is nothing to do, and Dawn warns of it.
+      if (groups.includes(0)) continue;
       pass.setPipeline(kernel.pipeline);
       pass.setBindGroup(0, kernel.group);
       pass.dispatchWorkgroups(...groups);

@@ -2,10 +2,11 @@ import { askedAtMost } from '../neural/held-out-ranks.ts';
 import type { Batch, Histories } from '../neural/histories.ts';
 import { rowCode } from './code.ts';
 import { groupsOf } from './least-squares.ts';
-import type { GpuFlow, GpuNetwork, GpuParameter } from './network.ts';
+import type { GpuArray } from './gpu.ts';
+import type { GpuFlow, GpuNetwork } from './network.ts';
 
 const ranksCode = rowCode(
-  ['lasts:u32', 'targets:u32', 'vectors', 'table', '&better'],
+  ['lasts:u32', 'targets:u32', 'vectors', 'table', 'known:u32', '&better'],
   `
   if (row >= batch[0]) { return; }
   let from0 = lasts[row] * width;
@@ -15,7 +16,7 @@ const ranksCode = rowCode(
   for (var item = t; item < shape[1]; item += 64u) {
     var score = 0f;
     for (var f = 0u; f < width; f++) { score += vectors[from0 + f] * table[item * width + f]; }
-    if (item != targets[row] && score >= own) { count += select(0.5f, 1f, score > own); }
+    if (item != targets[row] && known[item] != 0u && score >= own) { count += select(0.5f, 1f, score > own); }
   }
   let all = total(t, count);
   if (t == 0u) { better[row] = all; }`,
@@ -24,17 +25,22 @@ const ranksCode = rowCode(
 type Options = {
   network: GpuNetwork;
   from: GpuFlow;
-  table: GpuParameter;
+  /** [items, width] */
+  vectors: GpuArray;
   items: number;
+  /** [items] 0 where an item is never better than another; absent: nowhere */
+  known?: Uint8Array;
   batch: Batch /** Called when the batch is filled, before it goes through the network. */;
   prepare: () => void;
 };
 
 /** models/neural/held-out-ranks.ts, which says what is measured, on a GPU. @returns undefined where nothing is held out */
-export function gpuHeldOutRanks({ network, from, table, items, batch, prepare }: Options): (histories: Histories) => Promise<number | undefined> {
+export function gpuHeldOutRanks({ network, from, vectors, items, known, batch, prepare }: Options): (histories: Histories) => Promise<number | undefined> {
   const { gpu, mostRows } = network;
   const [count, lasts, targets, better] = [network.array(1), network.array(mostRows), network.array(mostRows), network.array(mostRows)];
-  const kernel = gpu.kernel(ranksCode, [count, network.shape(from.width, items), lasts, targets, from.value, table.on.value, better]);
+  const knownOnes = network.array(items);
+  gpu.write(knownOnes, known === undefined ? new Uint32Array(items).fill(1) : Uint32Array.from(known));
+  const kernel = gpu.kernel(ranksCode, [count, network.shape(from.width, items), lasts, targets, from.value, vectors, knownOnes, better]);
   return async (histories) => {
     const asked = Math.min(histories.heldOut.length, askedAtMost(items));
     let sum = 0;

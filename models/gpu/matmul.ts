@@ -7,9 +7,12 @@ export type Matmul = { a?: Operand; b?: Operand; c?: { part?: boolean } /** To w
 /** Of the result, which a group of 16 by 16 threads makes, 4 by 4 each. */
 export const matmulTile = 64;
 const steps = 16;
+/** Stands for a size that the batch says, as 0 does. */
+export const batchColumns = 2 ** 32 - 1;
 
 /**
- * C [m, n] (+)= A B (+ bias), in float32. Arrays: batch uint32 [rows, first row]; shape uint32 [m, n, k], where 0 stands for the batch's rows; A; B; C; and the bias.
+ * C [m, n] (+)= A B (+ bias), in float32. Arrays: batch uint32 [rows, first row, columns]; shape uint32 [m, n, k], where 0 stands for the batch's rows and
+ * 2^32 - 1 for its columns; A; B; C; and the bias.
  */
 export function matmulCode({ a = {}, b = {}, c = {}, add, bias = false }: Matmul): string {
   const first = (one: { part?: boolean }, columns: string) => (one.part ? `batch[1] * ${columns} + ` : '');
@@ -24,7 +27,11 @@ export function matmulCode({ a = {}, b = {}, c = {}, add, bias = false }: Matmul
 ${bias ? '@group(0) @binding(5) var<storage, read> bias: array<f32>;' : ''}
 var<workgroup> some: array<f32, ${matmulTile * steps}>;
 var<workgroup> others: array<f32, ${matmulTile * steps}>;
-fn sizeOf(place: u32) -> u32 { return select(shape[place], batch[0], shape[place] == 0u); }
+fn sizeOf(place: u32) -> u32 {
+  if (shape[place] == 0u) { return batch[0]; }
+  if (shape[place] == ${batchColumns}u) { return batch[2]; }
+  return shape[place];
+}
 
 fn store(four: vec4f, row: u32, column: u32, m: u32, n: u32) {
   if (row >= m) { return; }

@@ -3,7 +3,7 @@ import { TouchedRows } from '../neural/row-table.ts';
 import type { Dispatch, Gpu, GpuArray, Kernel } from './gpu.ts';
 import { cellsPerGroup } from './code.ts';
 import { groupsOf } from './least-squares.ts';
-import { type Matmul, matmulCode, matmulTile } from './matmul.ts';
+import { batchColumns, type Matmul, matmulCode, matmulTile } from './matmul.ts';
 
 /** What flows through a network, on a GPU: [rows, width], and the gradient of the loss with respect to it. */
 export type GpuFlow = { readonly width: number; readonly value: GpuArray; readonly grad: GpuArray };
@@ -11,8 +11,8 @@ export type GpuFlow = { readonly width: number; readonly value: GpuArray; readon
 export type GpuParameter = Parameter & { readonly on: { readonly value: GpuArray; readonly grad: GpuArray } };
 /** models/neural/row-table.ts on a GPU: a parameter of whose rows a step touches some, or all. `on.grad` has theirs alone, by their places. */
 export type GpuTable = GpuParameter & { readonly touched: TouchedRows };
-/** A kernel, and how much of it a batch of so many rows takes. */
-export type Work = { kernel: Kernel; groups: (rows: number) => Dispatch['groups'] };
+/** A kernel, and how much of it a batch of so many rows takes; `columns`: of what it scores, where that is another number each time. */
+export type Work = { kernel: Kernel; groups: (rows: number, columns: number) => Dispatch['groups'] };
 /** As of models/neural/network.ts. `prepare` writes what `forward` reads. */
 export type GpuStep = { prepare?: (training: boolean) => void; forward: Work[]; backward: Work[] };
 
@@ -50,10 +50,15 @@ export class GpuNetwork {
     return this.gpu.arrayOf(Uint32Array.from(sizes), layersAre);
   }
 
+  /** 0 when a step of training begins. */
+  gradient(length: number): GpuArray {
+    const grad = this.array(length);
+    this.#grads.push(grad);
+    return grad;
+  }
+
   flow(width: number): GpuFlow {
-    const flow = { width, value: this.array(this.mostRows * width), grad: this.array(this.mostRows * width) };
-    this.#grads.push(flow.grad);
-    return flow;
+    return { width, value: this.array(this.mostRows * width), grad: this.gradient(this.mostRows * width) };
   }
 
   /** @param mostTouched how many different rows a step can touch; absent: all, always */
@@ -71,8 +76,7 @@ export class GpuNetwork {
   }
 
   parameter(name: string, rows: number, columns: number): GpuParameter {
-    const on = { value: this.array(rows * columns), grad: this.array(rows * columns) };
-    this.#grads.push(on.grad);
+    const on = { value: this.array(rows * columns), grad: this.gradient(rows * columns) };
     const parameter = { name, rows, columns, value: new Float32Array(rows * columns), grad: new Float32Array(0), on };
     this.parameters.push(parameter);
     return parameter;
@@ -82,14 +86,19 @@ export class GpuNetwork {
     this.#steps.push(step);
   }
 
-  /** @param sizes of the product: [m, n, k]; 0 is the batch's rows */
+  /** @param sizes of the product: [m, n, k]; 0 is the batch's rows, and `batchColumns` its columns */
   matmul(
     matmul: Matmul,
     { batch = this.batch, sizes, arrays }: { batch?: GpuArray; sizes: readonly [number, number, number]; arrays: readonly GpuArray[] },
   ): Work {
     const kernel = this.gpu.kernel(matmulCode(matmul), [batch, this.shape(...sizes), ...arrays]);
-    const tiles = (size: number, rows: number) => Math.ceil((size === 0 ? rows : size) / matmulTile);
-    return { kernel, groups: (rows) => [tiles(sizes[1], rows), tiles(sizes[0], rows)] };
+    return {
+      kernel,
+      groups(rows, columns) {
+        const tiles = (size: number) => Math.ceil((size === 0 ? rows : size === batchColumns ? columns : size) / matmulTile);
+        return [tiles(sizes[1]), tiles(sizes[0])];
+      },
+    };
   }
 
   /** One thread for each of the cells of the batch's rows. Behind the batch the arrays are bound as they come. */
@@ -115,7 +124,7 @@ export class GpuNetwork {
     if (this.rows > 0) this.run(this.#steps.toReversed().flatMap(({ backward }) => backward));
   }
 
-  run(work: readonly Work[], rows = this.rows): void {
-    this.gpu.run(work.map(({ kernel, groups }) => ({ kernel, groups: groups(rows) })));
+  run(work: readonly Work[], rows = this.rows, columns = 0): void {
+    this.gpu.run(work.map(({ kernel, groups }) => ({ kernel, groups: groups(rows, columns) })));
   }
 }

@@ -145,7 +145,7 @@ export function gpuSampledLoss({ network, from, table, items, negatives, calibra
         gpu.write(batch, Uint32Array.of(count, first));
         gpu.write(drawn, some);
         ofDrawn.place(some.map((item) => table.touched.placeOf(item)));
-        dispatches.push(...work.map(({ kernel, groups }) => ({ kernel, groups: groups(count) })));
+        dispatches.push(...work.map(({ kernel, groups }) => ({ kernel, groups: groups(count, 0) })));
       }
       network.run(before);
       gpu.run(dispatches);

@@ -54,7 +54,7 @@ export function gpuTrainee({ gpu, histories, itemCount, shape, maxHistory, dropo
   let step = 0;
   const loss = sampled === undefined ? gpuFullSoftmax(of) : gpuSampledLoss({ ...of, ...sampled, key: () => deriveSeed(seed, 4, step) });
   const placeSequences = (): void => gpu.write(sequences, boundsOf(batch.sequences));
-  const ranks = gpuHeldOutRanks({ network, from: out, table, items: itemCount, batch, prepare: placeSequences });
+  const ranks = gpuHeldOutRanks({ network, from: out, vectors: table.on.value, items: itemCount, batch, prepare: placeSequences });
   const [, ...layers] = network.parameters;
   drawWeights({ vectors: [table.value], parameters: layers, seed: deriveSeed(seed, 0) });
   const trainee: Trainee = {

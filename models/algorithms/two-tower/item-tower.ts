@@ -1,19 +1,7 @@
 import { RowTable } from '../../neural/row-table.ts';
 import type { Workspace } from '../../neural/workspace.ts';
-import type { Random } from '../../random.ts';
 import type { ItemAttributes } from '../algorithm.ts';
-
-type Options = {
-  workspace: Workspace;
-  /** [itemCount] 1 where there are any */
-  hasEvents: Uint8Array;
-  attributes: ItemAttributes;
-  width: number;
-  /** How many different items a step can ask for. */
-  mostItems: number;
-  /** How often a step leaves out an item's own vector where it has attributes. */
-  idDropout: number;
-};
+import type { StepItems } from './step-items.ts';
 
 /**
  * An item's vector is one of its own, where it has events, plus for each field of the catalog the mean of those of its values there. Steps leave out own
@@ -24,69 +12,38 @@ export class ItemTower {
   readonly width: number;
   /** Of items, and of attributes. */
   readonly tables: readonly [RowTable, RowTable];
-  /** [itemCount] 0 where neither events nor attributes tell anything */
-  readonly known: Uint8Array;
-  count = 0;
-  /** [count] the items of the step at hand, and [count, width] their vectors. */
-  readonly items: Int32Array;
+  /** [count, width] the vectors of the step at hand. */
   readonly value: Float32Array;
   readonly grad: Float32Array;
-  readonly #hasEvents: Uint8Array;
-  readonly #attributes: ItemAttributes;
-  readonly #idDropout: number;
-  /** [entries of attributes] how much of an attribute's vector is in the item's */
+  readonly #step: StepItems;
   readonly #shares: Float32Array;
-  /** [itemCount] place in the step, -1 where it has none */
-  readonly #places: Int32Array;
-  readonly #withId: Uint8Array;
 
-  constructor({ workspace, hasEvents, attributes, width, mostItems, idDropout }: Options) {
-    const itemCount = hasEvents.length;
+  constructor({ workspace, step, width }: { workspace: Workspace; step: StepItems; width: number }) {
+    const { hasEvents, attributes, mostItems, mostAttributes } = step;
     this.width = width;
-    this.#hasEvents = hasEvents;
-    this.#attributes = attributes;
-    this.#idDropout = idDropout;
+    this.#step = step;
     this.#shares = sharesOf(attributes);
-    this.known = hasEvents.map((has, item) => (has === 1 || this.#attributeCount(item) > 0 ? 1 : 0));
-    let most = 0;
-    for (let item = 0; item < itemCount; item += 1) most = Math.max(most, this.#attributeCount(item));
     this.tables = [
-      new RowTable({ workspace, rows: itemCount, width, mostTouched: mostItems }),
-      new RowTable({ workspace, rows: attributes.fieldOf.length, width, mostTouched: mostItems * most }),
+      new RowTable({ workspace, rows: hasEvents.length, width, mostTouched: mostItems }),
+      new RowTable({ workspace, rows: attributes.fieldOf.length, width, mostTouched: mostItems * mostAttributes }),
     ];
-    this.items = new Int32Array(mostItems);
     this.value = workspace.floats(mostItems * width);
     this.grad = workspace.floats(mostItems * width);
-    this.#places = new Int32Array(itemCount).fill(-1);
-    this.#withId = new Uint8Array(mostItems);
   }
 
-  /** Forgets the items of the step before. */
-  clear(): void {
-    for (let place = 0; place < this.count; place += 1) this.#places[this.items[place] as number] = -1;
-    this.count = 0;
+  get count(): number {
+    return this.#step.count;
   }
 
-  /** Where in the step an item is; one that was not asked for before is added. */
-  placeOf(item: number): number {
-    const known = this.#places[item] as number;
-    if (known >= 0) return known;
-    const place = this.count;
-    this.count += 1;
-    this.items[place] = item;
-    this.#places[item] = place;
-    return place;
+  get items(): Int32Array {
+    return this.#step.items;
   }
 
-  /** @param random draws which own vectors are left out; absent: none */
-  forward(random?: Random): void {
-    const { count, width } = this;
-    for (let place = 0; place < count; place += 1) {
-      const item = this.items[place] as number;
-      const without = random !== undefined && this.#attributeCount(item) > 0 && random.float() < this.#idDropout;
-      this.#withId[place] = this.#hasEvents[item] === 1 && !without ? 1 : 0;
-      this.#add(item, this.#withId[place] === 1, this.value, place * width);
-    }
+  forward(): void {
+    const { width, value } = this;
+    const { count, items, withId, attributes } = this.#step;
+    for (let place = 0; place < count; place += 1)
+      addItem({ item: items[place] as number, withId: withId[place] === 1, into: value, to: place * width }, { ...this.#learned, attributes });
     this.grad.fill(0, 0, count * width);
   }
 
@@ -94,34 +51,44 @@ export class ItemTower {
   backward(): void {
     const { width, grad } = this;
     const [ids, ofAttributes] = this.tables;
-    const { indptr, attributes } = this.#attributes;
-    for (let place = 0; place < this.count; place += 1) {
-      const item = this.items[place] as number;
+    const { count, items, withId } = this.#step;
+    const { indptr, attributes } = this.#step.attributes;
+    for (let place = 0; place < count; place += 1) {
+      const item = items[place] as number;
       const from = place * width;
-      if (this.#withId[place] === 1) addScaled(ids.grad, ids.gradOf(item), grad, from, width, 1);
+      if (withId[place] === 1) addScaled(ids.grad, ids.gradOf(item), grad, from, width, 1);
       for (let entry = indptr[item] as number; entry < (indptr[item + 1] as number); entry += 1)
         addScaled(ofAttributes.grad, ofAttributes.gradOf(attributes[entry] as number), grad, from, width, this.#shares[entry] as number);
     }
   }
 
-  /** The vectors of all items, [itemCount, width]; 0 where nothing is known. */
   all(into: Float32Array): void {
-    for (let item = 0; item < this.known.length; item += 1) this.#add(item, this.#hasEvents[item] === 1, into, item * this.width);
+    allItems(this.#step, this.#learned, into);
   }
 
-  #add(item: number, withId: boolean, into: Float32Array, to: number): void {
-    const { width } = this;
+  get #learned(): Learned {
     const [ids, ofAttributes] = this.tables;
-    const { indptr, attributes } = this.#attributes;
-    into.fill(0, to, to + width);
-    if (withId) addScaled(into, to, ids.value, item * width, width, 1);
-    for (let entry = indptr[item] as number; entry < (indptr[item + 1] as number); entry += 1)
-      addScaled(into, to, ofAttributes.value, (attributes[entry] as number) * width, width, this.#shares[entry] as number);
+    return { width: this.width, ids: ids.value, ofAttributes: ofAttributes.value, shares: this.#shares };
   }
+}
 
-  #attributeCount(item: number): number {
-    return (this.#attributes.indptr[item + 1] as number) - (this.#attributes.indptr[item] as number);
-  }
+/** `shares`: [entries of attributes] how much of an attribute's vector is in the item's */
+type Learned = { width: number; ids: Float32Array; ofAttributes: Float32Array; shares: Float32Array };
+
+/** The vectors of all items, [itemCount, width]; 0 where nothing is known. */
+export function allItems({ hasEvents, attributes }: Pick<StepItems, 'hasEvents' | 'attributes'>, learned: Learned, into: Float32Array): void {
+  for (let item = 0; item < hasEvents.length; item += 1)
+    addItem({ item, withId: hasEvents[item] === 1, into, to: item * learned.width }, { ...learned, attributes });
+}
+
+function addItem(
+  { item, withId, into, to }: { item: number; withId: boolean; into: Float32Array; to: number },
+  { width, ids, ofAttributes, shares, attributes }: Learned & { attributes: ItemAttributes },
+): void {
+  into.fill(0, to, to + width);
+  if (withId) addScaled(into, to, ids, item * width, width, 1);
+  for (let entry = attributes.indptr[item] as number; entry < (attributes.indptr[item + 1] as number); entry += 1)
+    addScaled(into, to, ofAttributes, (attributes.attributes[entry] as number) * width, width, shares[entry] as number);
 }
 
 function addScaled(into: Float32Array, to: number, from: Float32Array, begin: number, count: number, scale: number): void {

@@ -1,6 +1,6 @@
 import type { Batch } from '../../neural/histories.ts';
 import type { Random } from '../../random.ts';
-import type { ItemTower } from './item-tower.ts';
+import type { StepItems } from './step-items.ts';
 
 /** A batch of histories by the places that its items have in the step, and what is drawn beside it. */
 export class StepBatch {
@@ -32,7 +32,7 @@ export class StepBatch {
   }
 
   /** The step's items are those of the batch. */
-  place(items: ItemTower): void {
+  place(items: StepItems): void {
     const { rows, targets, positions } = this.batch;
     items.clear();
     for (let row = 0; row < rows; row += 1) this.targets[row] = items.placeOf(targets.items[row] as number);
@@ -45,7 +45,7 @@ export class StepBatch {
   }
 
   /** And those drawn beside it. */
-  draw(items: ItemTower, random: Random): void {
+  draw(items: StepItems, random: Random): void {
     this.drawnBeside.fill(0);
     for (let draw = 0; draw < this.#negatives; draw += 1) {
       const drawn = items.placeOf(this.#drawable[random.below(this.#drawable.length)] as number);

@@ -1,22 +1,18 @@
-import type { Sequences } from '../../neural/attention.ts';
-import { decayedMeans, type Entries } from '../../neural/decayed-means.ts';
-import { addDropped, type DropoutMasks, type Flow, layerNorm, linear, type Network, relu } from '../../neural/network.ts';
 import type { OnnxBuilder, Value } from '../../graph/onnx-builder.ts';
+import type { Layers } from '../../neural/layers.ts';
 import { sum, type TrainedLayers } from '../../neural/trained-layers.ts';
-
-type Options = { entries: Entries; sequences: Sequences; width: number; hidden: number; decays: readonly number[]; masks: DropoutMasks };
 
 /**
  * A user's vector from means of the history x, the one more recent than the other: normalized A x + B relu(C x), so that it begins as something close to
- * what the history is like. At each row from what stands before it and at it.
+ * what the history is like. At each row from what stands before it and at it. Written once for wherever it is computed.
  */
-export function userTower(network: Network, { entries, sequences, width, hidden, decays, masks }: Options): Flow {
-  const means = layerNorm(network, { from: decayedMeans(network, { entries, width, decays, sequences, name: 'start' }), name: 'means' });
-  const read = addDropped(network, { branch: means, masks });
-  const direct = linear(network, { from: read, width, name: 'direct' });
-  const inner = relu(network, linear(network, { from: read, width: hidden, name: 'inner' }));
-  const out = addDropped(network, { base: direct, branch: linear(network, { from: inner, width, name: 'outer' }), masks });
-  return layerNorm(network, { from: out, name: 'user' });
+export function userTower<F extends { readonly width: number }>(layers: Layers<F>, { means, width, hidden }: { means: F; width: number; hidden: number }): F {
+  const { linear, layerNorm, relu, addDropped } = layers;
+  const read = addDropped({ branch: layerNorm({ from: means, name: 'means' }) });
+  const direct = linear({ from: read, width, name: 'direct' });
+  const inner = relu(linear({ from: read, width: hidden, name: 'inner' }));
+  const out = addDropped({ base: direct, branch: linear({ from: inner, width, name: 'outer' }) });
+  return layerNorm({ from: out, name: 'user' });
 }
 
 /** The same of trained layers, in double precision. */
