@@ -114,7 +114,7 @@ describe('two models', () => {
     const base = cloud(60, 4, seed);
     const models = [1, 2, 3].map((number) => turnedBy(noisy(base, 0.02, seed + number), anyTurn(4, seed + 10 + number)));
     const changed = { ...base, values: base.values.slice() };
-    for (const row of [7, 31]) for (let at = row * 4; at < row * 4 + 4; at += 1) changed.values[at] = -2 * (changed.values[at] as number) + 2;
+    for (const row of [7, 31]) for (let at = row * 4; at < row * 4 + 4; at += 1) changed.values[at] = (changed.values[at] as number) + 2;
     const last = turnedBy(noisy(changed, 0.02, seed + 5), anyTurn(4, seed + 20));
     const { distances, away, among } = comparePairs([...models, last], displacements);
     const moved = movedItems({ away, among });
@@ -124,7 +124,7 @@ describe('two models', () => {
         12,
       );
     expect([moved[0]?.row, moved[1]?.row].sort((a = 0, b = 0) => a - b)).toEqual([7, 31]);
-    expect((moved[0]?.share ?? 0) + (moved[1]?.share ?? 0)).toBeGreaterThan(0.3);
+    expect((moved[0]?.share ?? 0) + (moved[1]?.share ?? 0)).toBeGreaterThan(0.2);
     expect(moved.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 9);
     const segments = movedSegments(moved, (row) => (row === 7 || row === 31 ? 'hats' : 'shoes'));
     expect(segments.find(({ segment }) => segment === 'hats')).toMatchObject({ items: 2 });
