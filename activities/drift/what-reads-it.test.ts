@@ -52,16 +52,16 @@ it('an audit has retrainings made, says what moved and what it cost, and keeps i
   expect(pictures).toHaveLength(1);
 
   const nowMs = context.now();
-  const facts = await lookAtModel({
-    ...{
-      context,
-      surface: 'home',
-      charter,
-      deployments: [await latestDeployment(state.generations, 'home')].filter((one) => one !== undefined),
-      data: [dataState],
-    },
-    ...{ slates: [], readCatalog: catalogReader(state), atMs: nowMs, beat: () => undefined },
-  });
+  const deployments = [await latestDeployment(state.generations, 'home')].filter((one) => one !== undefined);
+  const look = (atMs: number) =>
+    lookAtModel({
+      ...{ context, surface: 'home', charter, deployments, data: [dataState] },
+      ...{ slates: [], readCatalog: catalogReader(state), atMs, beat: () => undefined },
+    });
+  const late = await look(nowMs + 46 * 24 * hourMs);
+  expect(late.model?.drift).toEqual([]);
+  expect(late.missing.join()).toContain('drift: nothing was measured in the last six weeks');
+  const facts = await look(nowMs);
   expect(facts.missing.filter((one) => one.startsWith('drift'))).toEqual([]);
   // That less is rewarded is what a cause is looked for of.
   expect(facts.model?.drift.map(({ what }) => what).sort()).toEqual(

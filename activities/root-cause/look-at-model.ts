@@ -37,6 +37,8 @@ type Input = {
 };
 
 const sampledFeatures = 200;
+/** Drift that was measured longer ago says nothing of now; audits measure it each month. */
+const freshMs = 45 * 86_400_000;
 
 /** The champion: what it was trained on, and whether it serves as it was made. */
 export async function lookAtModel(input: Input): Promise<{ model: ModelFact | null; missing: string[] }> {
@@ -66,7 +68,7 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
       ),
       features: await tried('online features', () => lookAtFeatures(input), null),
       replayed: await tried('slates made again', () => replaySlates(input, spec), null),
-      drift: await tried('drift', () => readDrift(state, { surface, champion: spec.champion }), []),
+      drift: await tried('drift', () => readDrift(state, { surface, champion: spec.champion, atMs: input.atMs }), []),
     },
     missing,
   };
@@ -74,11 +76,12 @@ export async function lookAtModel(input: Input): Promise<{ model: ModelFact | nu
 
 /**
  * What the newest measurement of drift says of the champion, and of what users do. Not the label rate: that less is rewarded is what a cause is looked for of.
- * @throws UND-NOT-FOUND where there is none
+ * @throws UND-NOT-FOUND where there is none of late
  */
-async function readDrift(state: State, { surface, champion }: { surface: string; champion: string }): Promise<ModelFact['drift']> {
+async function readDrift(state: State, { surface, champion, atMs }: { surface: string; champion: string; atMs: number }): Promise<ModelFact['drift']> {
   const report = await newestDrift(state, surface);
-  if (report === undefined) throw new UnderstudyError('UND-NOT-FOUND', `nothing has been measured: an audit does it, or \`understudy drift ${surface}\``);
+  if (report === undefined || atMs - report.atMs > freshMs)
+    throw new UnderstudyError('UND-NOT-FOUND', `nothing was measured in the last six weeks: an audit does it, or \`understudy drift ${surface}\``);
   const { segments, items } = report;
   const most = segments[0] === undefined ? '' : `; most of all ${segments[0].segment} (${percent(segments[0].share)}), of items ${items[0]?.itemId ?? 'none'}`;
   return [
