@@ -33,7 +33,7 @@ it('names the layer, the suspects with what speaks for each, what it ruled out, 
   expect(text).toMatch(/1 {2}new-artifact +model .*\+ 100 % of slates are of an artifact that went live now/);
   expect(text).toMatch(/duplicates +as many events as always/);
   expect(text).toMatch(/mend {8}rollback sha256:/);
-  expect(text).toContain('drift: no result of it is stored');
+  expect(text).toContain('drift: nothing was measured in the last six weeks');
 });
 
 it('writes one document, and a page with a picture', async () => {
