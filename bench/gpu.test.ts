@@ -16,6 +16,6 @@ test('the benchmark of GPUs measures whatever GPU there is', { timeout: 120_000 
   expect(gpu).toMatchObject({ gpu: expect.stringContaining('SwiftShader'), software: true });
   expect(stderr).toContain('no measurement');
   for (const { gpuMillionPerSecond, cpuMillionPerSecond } of gpu.ials) expect(Math.min(gpuMillionPerSecond, cpuMillionPerSecond)).toBeGreaterThan(0);
-  for (const { gpuMs, cpuMs } of gpu.sasrec) expect(Math.min(gpuMs, cpuMs)).toBeGreaterThan(0);
-  expect([gpu.ials.length, gpu.sasrec.length]).toEqual([2, 2]);
+  for (const { gpuMs, cpuMs } of [...gpu.sasrec, ...gpu.twoTower]) expect(Math.min(gpuMs, cpuMs)).toBeGreaterThan(0);
+  expect([gpu.ials.length, gpu.sasrec.length, gpu.twoTower.length]).toEqual([2, 2, 2]);
 });

@@ -5,7 +5,8 @@ import { findGpu } from '../activities/training/open-gpu.ts';
 import { GpuHalfSweeps } from '../models/algorithms/ials/gpu-half-sweeps.ts';
 import { HalfSweeps, type IalsProblem } from '../models/algorithms/ials/half-sweeps.ts';
 import { sasrec } from '../models/algorithms/sasrec/sasrec.ts';
-import type { Interactions } from '../models/algorithms/algorithm.ts';
+import { twoTower } from '../models/algorithms/two-tower/two-tower.ts';
+import type { Interactions, TrainHooks } from '../models/algorithms/algorithm.ts';
 import type { Gpu } from '../models/gpu/gpu.ts';
 import { createRandom } from '../models/random.ts';
 import { findPeerPython } from './peer-python.ts';
@@ -13,10 +14,13 @@ import { generateInteractions } from './training-ials.ts';
 import { drawnHistories } from './training-neural.ts';
 
 type Ials = { factors: number; entries: number; gpuMillionPerSecond: number; cpuMillionPerSecond: number };
-type Sasrec = { items: number; width: number; entries: number; gpuMs: number; cpuMs: number; torch: { name: string; ms: number } | null };
-export type GpuBench = { gpu: string; software: boolean; cpuThreads: number; ials: Ials[]; sasrec: Sasrec[] };
+type Step = { items: number; width: number; entries: number; gpuMs: number; cpuMs: number; torch: { name: string; ms: number } | null };
+export type GpuBench = { gpu: string; software: boolean; cpuThreads: number; ials: Ials[]; sasrec: Step[]; twoTower: Step[] };
 
-const script = fileURLToPath(new URL('./torch_training.py', import.meta.url));
+const scripts = {
+  sasrec: fileURLToPath(new URL('./torch_training.py', import.meta.url)),
+  twoTower: fileURLToPath(new URL('./torch_two_tower.py', import.meta.url)),
+};
 const threads = Math.min(64, availableParallelism());
 const sizes = {
   /** For GPUs. */
@@ -25,6 +29,10 @@ const sizes = {
     sasrec: [
       { items: 10_000, dimensions: 64, batchEntries: 4096, users: 1_000 },
       { items: 50_000, dimensions: 256, batchEntries: 8192, users: 2_000 },
+    ],
+    twoTower: [
+      { items: 100_000, dimensions: 64, batchEntries: 4096, users: 1_000 },
+      { items: 1_000_000, dimensions: 128, batchEntries: 8192, users: 2_000 },
     ],
     steps: 30,
   },
@@ -35,12 +43,16 @@ const sizes = {
       { items: 100, dimensions: 16, batchEntries: 64, users: 40 },
       { items: 200, dimensions: 32, batchEntries: 64, users: 40 },
     ],
+    twoTower: [
+      { items: 200, dimensions: 16, batchEntries: 64, users: 40 },
+      { items: 3_000, dimensions: 32, batchEntries: 64, users: 40 },
+    ],
     steps: 4,
   },
 };
 
 /**
- * Training on this machine's GPU beside the CPU in the same run; and, where asked, a step of SASRec in PyTorch on the same card.
+ * Training on this machine's GPU beside the CPU in the same run; and, where asked, a step of SASRec and of two towers in PyTorch on the same card.
  * @throws UND-GPU-MISSING
  */
 export async function benchGpu({ quick, torch, cache, env }: { quick: boolean; torch: boolean; cache: string; env: NodeJS.ProcessEnv }): Promise<GpuBench> {
@@ -53,27 +65,29 @@ export async function benchGpu({ quick, torch, cache, env }: { quick: boolean; t
     const ials: Ials[] = [];
     const interactions = generateInteractions(size.ials, 1);
     for (const factors of size.ials.factors) ials.push(await halfSweeps({ gpu, interactions, factors, sweeps: size.ials.sweeps }));
-    const steps: Sasrec[] = [];
-    for (const one of size.sasrec) steps.push(await sasrecStep({ gpu, python, steps: size.steps, ...one }));
-    return { gpu: name, software, cpuThreads: threads, ials, sasrec: steps };
+    const [bySasrec, byTowers]: [Step[], Step[]] = [[], []];
+    for (const one of size.sasrec) bySasrec.push(await sasrecStep({ gpu, python, steps: size.steps, ...one }));
+    for (const one of size.twoTower) byTowers.push(await twoTowerStep({ gpu, python, steps: size.steps, ...one }));
+    return { gpu: name, software, cpuThreads: threads, ials, sasrec: bySasrec, twoTower: byTowers };
   } finally {
     gpu.close();
   }
 }
 
-export function printGpuBench({ gpu, software, cpuThreads, ials, sasrec: steps }: GpuBench): string {
-  const times = (cpu: number, own: number) => `${(cpu / own).toFixed(1)} times`;
+const times = (cpu: number, own: number): string => `${(cpu / own).toFixed(1)} times`;
+const lineOf = ({ items, width, entries, gpuMs, cpuMs, torch }: Step): string =>
+  `${items} items, ${width} dimensions, ${entries} entries a step: ${gpuMs.toFixed(1)} ms, on the CPU ${cpuMs.toFixed(1)} ms; ${times(cpuMs, gpuMs)} as fast` +
+  (torch === null ? '' : `; ${torch.name} on the same card ${torch.ms.toFixed(1)} ms, ratio ${(gpuMs / torch.ms).toFixed(2)}`);
+
+export function printGpuBench({ gpu, software, cpuThreads, ials, sasrec: bySasrec, twoTower: byTowers }: GpuBench): string {
   return [
     `${gpu}${software ? ' (in software: a sign of life, no measurement)' : ''}`,
     ...ials.map(
       ({ factors, entries, gpuMillionPerSecond: own, cpuMillionPerSecond: cpu }) =>
         `iALS, ${factors} factors, ${entries} entries: ${own.toFixed(2)} M entries/s a half sweep, on the CPU (${cpuThreads} threads) ${cpu.toFixed(2)}; ${times(own, cpu)} as fast`,
     ),
-    ...steps.map(
-      ({ items, width, entries, gpuMs, cpuMs, torch }) =>
-        `SASRec, ${items} items, ${width} dimensions, ${entries} entries a step: ${gpuMs.toFixed(1)} ms, on the CPU ${cpuMs.toFixed(1)} ms; ${times(cpuMs, gpuMs)} as fast` +
-        (torch === null ? '' : `; ${torch.name} on the same card ${torch.ms.toFixed(1)} ms, ratio ${(gpuMs / torch.ms).toFixed(2)}`),
-    ),
+    ...bySasrec.map((one) => `SASRec, ${lineOf(one)}`),
+    ...byTowers.map((one) => `two towers, ${lineOf(one)}`),
   ].join('\n');
 }
 
@@ -111,44 +125,52 @@ async function halfSweeps({ gpu, interactions, factors, sweeps }: Sweeping): Pro
 
 type Stepping = { gpu: Gpu; python: string | undefined; steps: number; items: number; dimensions: number; batchEntries: number; users: number };
 
-async function sasrecStep({ gpu, python, steps, items, dimensions, batchEntries, users }: Stepping): Promise<Sasrec> {
-  const params = sasrec.params.parse({ loss: 'softmax', dimensions, batchEntries, heldOutShare: 0, epochs: 1000 });
-  const interactions = drawnHistories(items, users);
-  const timed = async (on: { gpu?: Gpu; threads?: number }, count: number): Promise<number> => {
-    const enough = new Error('enough');
-    const each: number[] = [];
-    let beganMs = performance.now();
-    const onStep = ({ done }: { done: number }) => {
-      each.push(performance.now() - beganMs);
-      if (done === count) throw enough;
-      beganMs = performance.now();
-    };
-    await sasrec.train({ interactions, params, seed: 1 }, { ...on, onStep }).catch((error: unknown) => {
-      if (error !== enough) throw error;
-    });
-    // The first few compile, or are compiled.
-    return median(each.slice(Math.min(3, count - 1)));
+/** Median of the steps of a training, which it ends after so many. */
+async function stepMs(train: (hooks: TrainHooks) => Promise<unknown>, count: number): Promise<number> {
+  const enough = new Error('enough');
+  const each: number[] = [];
+  let beganMs = performance.now();
+  const onStep = ({ done }: { done: number }) => {
+    each.push(performance.now() - beganMs);
+    if (done === count) throw enough;
+    beganMs = performance.now();
   };
-  const gpuMs = await timed({ gpu }, steps);
-  const cpuMs = await timed({ threads }, Math.min(steps, 4));
-  const { blocks, heads, maxHistory, dropout } = params;
-  const length = maxHistory + 1;
-  const shape = {
-    device: 'cuda',
-    items,
-    width: dimensions,
-    users: Math.max(1, Math.floor(batchEntries / length)),
-    length,
-    blocks,
-    heads,
-    dropout,
-    negatives: 0,
-    steps,
-  };
-  return { items, width: dimensions, entries: batchEntries, gpuMs, cpuMs, torch: python === undefined ? null : torchStep(python, shape) };
+  await train({ onStep }).catch((error: unknown) => {
+    if (error !== enough) throw error;
+  });
+  // The first few compile, or are compiled.
+  return median(each.slice(Math.min(3, count - 1)));
 }
 
-function torchStep(python: string, shape: object): { name: string; ms: number } {
+async function sasrecStep({ gpu, python, steps, items, dimensions, batchEntries, users }: Stepping): Promise<Step> {
+  const params = sasrec.params.parse({ loss: 'softmax', dimensions, batchEntries, heldOutShare: 0, epochs: 1000 });
+  const input = { interactions: drawnHistories(items, users), params, seed: 1 };
+  const gpuMs = await stepMs((hooks) => sasrec.train(input, { ...hooks, gpu }), steps);
+  const cpuMs = await stepMs((hooks) => sasrec.train(input, { ...hooks, threads }), Math.min(steps, 4));
+  const { blocks, heads, maxHistory, dropout } = params;
+  const shape = { ...torchShape({ items, dimensions, batchEntries, steps, maxHistory }), blocks, heads, dropout, negatives: 0 };
+  return { items, width: dimensions, entries: batchEntries, gpuMs, cpuMs, torch: python === undefined ? null : torchStep(python, scripts.sasrec, shape) };
+}
+
+/** Without attributes; as many items are drawn as there are entries, as by default. The CPU takes one thread. */
+async function twoTowerStep({ gpu, python, steps, items, dimensions, batchEntries, users }: Stepping): Promise<Step> {
+  const params = twoTower.params.parse({ dimensions, batchEntries, negatives: batchEntries, heldOutShare: 0, epochs: 1000 });
+  const input = { interactions: drawnHistories(items, users), params, seed: 1 };
+  const gpuMs = await stepMs((hooks) => twoTower.train(input, { ...hooks, gpu }), steps);
+  const cpuMs = await stepMs((hooks) => twoTower.train(input, hooks), Math.min(steps, 4));
+  const { hidden, decays, maxHistory, dropout, negatives } = params;
+  const shape = { ...torchShape({ items, dimensions, batchEntries, steps, maxHistory }), hidden, decays, dropout, negatives };
+  return { items, width: dimensions, entries: batchEntries, gpuMs, cpuMs, torch: python === undefined ? null : torchStep(python, scripts.twoTower, shape) };
+}
+
+type Shaped = Pick<Stepping, 'items' | 'dimensions' | 'batchEntries' | 'steps'> & { maxHistory: number };
+
+function torchShape({ items, dimensions, batchEntries, steps, maxHistory }: Shaped) {
+  const length = maxHistory + 1;
+  return { device: 'cuda', items, width: dimensions, users: Math.max(1, Math.floor(batchEntries / length)), length, steps };
+}
+
+function torchStep(python: string, script: string, shape: object): { name: string; ms: number } {
   const { status, stdout } = spawnSync(python, [script, JSON.stringify(shape)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   if (status !== 0) throw new Error('torch failed');
   const { version, milliseconds } = JSON.parse(stdout) as { version: string; milliseconds: number[] };

@@ -71,7 +71,7 @@ const normBackCode = rowCode(
   for (var c = t; c < width; c += 64u) { dX[first + c] += scales[row] * (dY[first + c] * gain[c] - mean - normal[first + c] * slope); }`,
 );
 
-/** The layers of models/neural on a GPU: the same formulas, held to them by gpu-network-on-gpu.test.ts. */
+/** The layers of models/neural on a GPU: the same formulas, held to them by network.test.ts. */
 export function gpuLayers(
   network: GpuNetwork,
   { masks, sequences, mostLength }: { masks: DropoutMasks; sequences: GpuSequences; mostLength: number },

@@ -3,12 +3,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findGpu } from '../../activities/training/open-gpu.ts';
 import type { TrainStep } from '../algorithms/algorithm.ts';
 import { interactionsOf, ring, walks } from '../algorithms/testing-interactions.ts';
-import { cpuTowers } from '../algorithms/two-tower/cpu-trainee.ts';
-import { gpuTowers } from '../algorithms/two-tower/gpu-trainee.ts';
+import { cpuTowers, cpuTrainee } from '../algorithms/two-tower/cpu-trainee.ts';
+import { gpuTowers, gpuTrainee } from '../algorithms/two-tower/gpu-trainee.ts';
 import { outline } from '../algorithms/two-tower/outline.ts';
 import { toldAttributes } from '../algorithms/two-tower/told-attributes.ts';
 import { twoTower } from '../algorithms/two-tower/two-tower.ts';
 import { graphDigest } from '../graph/graph-files.ts';
+import { noMoments } from '../neural/adam.ts';
 import { drawWeights } from '../neural/draw-weights.ts';
 import { createRandom } from '../random.ts';
 import type { Gpu } from './gpu.ts';
@@ -20,12 +21,13 @@ beforeAll(async () => {
 });
 afterAll(() => gpu?.close());
 
-/** Up to three values of one field, and some of one value of another. */
+/** Up to two values of one field, and some of one value of another; nothing of each third item. */
 function attributesOf(itemCount: number, drawnBy: number) {
   const random = createRandom(drawnBy);
-  const each = Array.from({ length: itemCount }, () => [
-    ...new Set([random.below(4), random.below(4), ...(random.below(2) === 0 ? [4 + random.below(3)] : [])]),
-  ]);
+  const each = Array.from({ length: itemCount }, (_, item) => {
+    const values = [random.below(4), random.below(4), ...(random.below(2) === 0 ? [4 + random.below(3)] : [])];
+    return item % 3 === 2 ? [] : [...new Set(values)];
+  });
   const indptr = new Uint32Array(itemCount + 1);
   for (const [item, own] of each.entries()) indptr[item + 1] = (indptr[item] as number) + own.length;
   return { indptr, attributes: Uint32Array.from(each.flat()), fields: ['category', 'brand'], fieldOf: Uint8Array.of(0, 0, 0, 0, 1, 1, 1) };
@@ -140,6 +142,23 @@ test.each([
   const resumeFrom = kept.findLast(({ checkpoint }) => checkpoint.length > 0)?.checkpoint;
   expect(resumeFrom).toBeDefined();
   expect(graphDigest((await twoTower.train(input, { gpu, resumeFrom })).exportGraph())).toBe(graphDigest(model.exportGraph()));
+});
+
+test('what is held out ranks as on the CPU, before anything is learned, and items of which nothing is known rank before none', async () => {
+  const itemCount = 600;
+  const interactions = interactionsOf(walks(80, seed), itemCount);
+  const counts = new Float64Array(itemCount);
+  for (const item of interactions.items) counts[item] = (counts[item] as number) + 1;
+  const hasEvents = Uint8Array.from(counts, (count) => (count > 0 ? 1 : 0));
+  const attributes = toldAttributes(attributesOf(itemCount, seed), hasEvents);
+  const params = twoTower.params.parse({ negatives: 24, heldOutShare: 0.5 });
+  const begun = () => outline({ interactions, counts, hasEvents, attributes, width: 16, params, seed });
+  const onCpu = begun();
+  expect(onCpu.step.known.filter((known) => known === 0).length).toBeGreaterThan(100);
+  const own = gpuTrainee(gpu, begun()).trainee;
+  own.elsewhere?.load(own.parameters.map(({ value }) => ({ value, moments: noMoments(value.length) })));
+  const [expected, found] = [await cpuTrainee(onCpu).trainee.evaluate(), await own.evaluate()];
+  expect(Math.abs((found as number) / (expected as number) - 1)).toBeLessThan(2e-3);
 });
 
 test('a catalog whose vectors are too large for the GPU is refused with what would fit', async () => {
