@@ -104,7 +104,8 @@ test('loss and every gradient of any towers are the CPU’s', async () => {
         const largest = Math.max(...[...wanted.values()].map(sizeOf));
         for (const [name, grad] of wanted) {
           const apart = sizeOf((found.get(name) as Float32Array).map((cell, at) => cell - (grad[at] as number)));
-          expect(apart, name).toBeLessThan(1e-4 * sizeOf(grad) + 1e-6 * largest);
+          // Where a batch has one item alone, all of them are 0.
+          expect(apart, name).toBeLessThanOrEqual(1e-4 * sizeOf(grad) + 1e-6 * largest);
         }
       }
     }),
