@@ -38,9 +38,13 @@ export async function appendLedger(generations: GenerationStore, entry: NewEntry
 }
 
 /** The same of what stands already, and is recorded by whoever has the key where this process has none. @returns whether it is recorded */
-export async function appendLedgerIfPossible(generations: GenerationStore, entry: NewEntry): Promise<boolean> {
+export const appendLedgerIfPossible = (generations: GenerationStore, entry: NewEntry): Promise<boolean> =>
+  unlessKeyless(() => appendLedger(generations, entry));
+
+/** @returns whether it was done; false where a ledger is signed, and this process cannot sign. */
+export async function unlessKeyless(work: () => Promise<unknown>): Promise<boolean> {
   try {
-    await appendLedger(generations, entry);
+    await work();
     return true;
   } catch (error) {
     if (error instanceof UnderstudyError && error.code === 'UND-SIGNING-KEY') return false;

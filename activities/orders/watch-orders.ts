@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { asUnderstudyError, problems, toProblemDetails, UnderstudyError } from '../../models/contracts/problem.ts';
 import { answerOrder, forgetAnswers, readOrder, waitingOrders } from '../../stores/orders.ts';
+import { lookAgain, type Watching } from '../look-again.ts';
 import { type OrderContext, takeOrder } from './take-order.ts';
 
 const everyMs = 250;
@@ -12,9 +13,8 @@ const endsWithinMs = 2_000;
 const answersAreKeptMs = 900_000;
 
 /** Does what was asked for over HTTP, for as long as a control worker runs. While Temporal is down orders wait, for an hour at most. */
-export function watchOrders(context: OrderContext): { close(): Promise<void> } {
+export function watchOrders(context: OrderContext): Watching {
   const { state, now, log } = context;
-  const ending = new AbortController();
   const againAtMs = new Map<string, number>();
   const underWay = new Map<string, Promise<void>>();
 
@@ -38,32 +38,24 @@ export function watchOrders(context: OrderContext): { close(): Promise<void> } {
     }
   }
 
-  async function watch(): Promise<void> {
-    while (!ending.signal.aborted) {
-      try {
-        const waiting = await waitingOrders(state.root);
-        for (const id of againAtMs.keys()) if (!waiting.includes(id)) againAtMs.delete(id);
-        // One that takes its time holds up no other.
-        for (const id of waiting)
-          if (!underWay.has(id))
-            underWay.set(
-              id,
-              take(id).finally(() => underWay.delete(id)),
-            );
-        await forgetAnswers(state.root, now() - answersAreKeptMs);
-      } catch (error) {
-        log(`Orders wait: ${error instanceof Error ? error.message : error}`);
-      }
-      await delay(everyMs, undefined, { signal: ending.signal }).catch(() => undefined);
-    }
-    await Promise.race([Promise.allSettled(underWay.values()), delay(endsWithinMs)]);
+  async function look(): Promise<void> {
+    const waiting = await waitingOrders(state.root);
+    for (const id of againAtMs.keys()) if (!waiting.includes(id)) againAtMs.delete(id);
+    // One that takes its time holds up no other.
+    for (const id of waiting)
+      if (!underWay.has(id))
+        underWay.set(
+          id,
+          take(id).finally(() => underWay.delete(id)),
+        );
+    await forgetAnswers(state.root, now() - answersAreKeptMs);
   }
 
-  const watching = watch();
+  const watching = lookAgain(everyMs, { look, log, what: 'Orders wait' });
   return {
-    close: () => {
-      ending.abort();
-      return watching;
+    async close() {
+      await watching.close();
+      await Promise.race([Promise.allSettled(underWay.values()), delay(endsWithinMs)]);
     },
   };
 }

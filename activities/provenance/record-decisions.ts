@@ -2,12 +2,11 @@ import { diffCharters } from '../../experiments/gates/charter-diff.ts';
 import { charterGeneration } from '../../models/contracts/charter-generation.ts';
 import { type Finding, findingList } from '../../models/contracts/audit.ts';
 import type { FlagChange } from '../../models/contracts/flag.ts';
-import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { latestDeployment, readDeployment } from '../../stores/deployments.ts';
 import { readSilence, silenceEntry } from '../../stores/alerts.ts';
 import { readFlagChange } from '../../stores/flags.ts';
 import { parseGeneration } from '../../stores/generations.ts';
-import { appendLedger, hasEntry, type NewEntry } from '../../stores/ledger.ts';
+import { appendLedger, hasEntry, type NewEntry, unlessKeyless } from '../../stores/ledger.ts';
 import { followedEntries } from '../audit/followed-entries.ts';
 import { readCharter, type State } from '../context.ts';
 
@@ -50,15 +49,7 @@ async function recordFindings(state: State, surface: string): Promise<void> {
 }
 
 /** The same where another process may have to do it: a ledger that is signed is left to those who have the key. @returns whether all is recorded */
-export async function recordDecisionsIfPossible(state: State, surface: string): Promise<boolean> {
-  try {
-    await recordDecisions(state, surface);
-    return true;
-  } catch (error) {
-    if (error instanceof UnderstudyError && error.code === 'UND-SIGNING-KEY') return false;
-    throw error;
-  }
-}
+export const recordDecisionsIfPossible = (state: State, surface: string): Promise<boolean> => unlessKeyless(() => recordDecisions(state, surface));
 
 async function recordCharters(state: State, surface: string): Promise<void> {
   const series = `charter/${surface}`;

@@ -7,7 +7,8 @@ import { answersChange, comparePairs, displacements, nearestItems, neighbourChan
 import { changeOfDays, movedItems, movedSegments } from './moved-items.ts';
 import { placesTo } from './permutations.ts';
 import { readVector } from './read-vector.ts';
-import { beyondRetraining, studentAbove } from './retraining-noise.ts';
+import { studentAbove } from '../student.ts';
+import { beyondRetraining } from './retraining-noise.ts';
 import type { Vectors } from './vectors.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000_000;

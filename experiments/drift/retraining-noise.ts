@@ -1,3 +1,5 @@
+import { studentAbove } from '../student.ts';
+
 /**
  * Does one model lie farther from others than these lie from each other? `distances[a][b]` is how far two models are apart, by whatever measures it; those in `others`
  * are trainings that would be as far from one another as from it if nothing had moved. The unit is the training: all entities of one share its luck, so that a test over
@@ -32,18 +34,3 @@ export function beyondRetraining(distances: readonly (readonly number[])[], { mo
 export type RetrainingTest = { t: number; p: number; ratio: number; retrainings: number };
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** P(T >= t), Student's distribution of whole degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). */
-export function studentAbove(t: number, freedom: number): number {
-  if (!Number.isFinite(t)) return t > 0 ? 0 : 1;
-  const angle = Math.atan(t / Math.sqrt(freedom));
-  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
-  const isOdd = freedom % 2 === 1;
-  let [term, sum] = isOdd ? [cosine, freedom > 1 ? cosine : 0] : [1, 1];
-  for (let k = isOdd ? 3 : 2; k <= freedom - 2; k += 2) {
-    term *= (cosine ** 2 * (k - 1)) / k;
-    sum += term;
-  }
-  const within = isOdd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum;
-  return (1 - within) / 2;
-}

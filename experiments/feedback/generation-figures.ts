@@ -6,7 +6,7 @@ import { spearman } from '../counterfactual/exposure-bias.ts';
 import { gini, longTail } from '../ranking/catalog.ts';
 import { type GenerationSums, unitGroups, without } from './generation-sums.ts';
 import type { GenerationLog } from './shown-slate.ts';
-import { studentQuantile } from './student.ts';
+import { studentQuantile } from '../student.ts';
 
 /** Pairs of slates whose likeness is measured. */
 const pairs = 1000;

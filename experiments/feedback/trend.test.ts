@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../models/random.ts';
 import { wilsonInterval } from '../binomial.ts';
 import { normals } from '../simulator/normals.ts';
-import { studentBelow, studentQuantile } from './student.ts';
+import { studentBelow, studentQuantile } from '../student.ts';
 import { trendOf } from './trend.ts';
 
 const seed = Number(process.env.UNDERSTUDY_TEST_SEED) % 1_000_000;

@@ -1,5 +1,5 @@
 import type { Interval } from '../../models/contracts/verdict.ts';
-import { studentQuantile } from './student.ts';
+import { studentQuantile } from '../student.ts';
 
 /** Through fewer there is no line and noise beside it. */
 export const generationsAtLeast = 4;

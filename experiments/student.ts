@@ -1,8 +1,8 @@
 /**
- * P(T <= t) of Student's t with a whole number of degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4). Exact with one to three of them too, which short
- * trends have, and where the expansion of counterfactual/single-slot/student.ts is far off.
+ * P(|T| <= t) of Student's t with a whole number of degrees of freedom, with the sign of t (Abramowitz and Stegun 26.7.3 and 26.7.4). Exact with one to three of them too,
+ * which short trends and few retrainings have, and where the expansion of counterfactual/single-slot/student.ts is far off.
  */
-export function studentBelow(t: number, degrees: number): number {
+function between(t: number, degrees: number): number {
   const angle = Math.atan(Math.abs(t) / Math.sqrt(degrees));
   const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
   const isOdd = degrees % 2 === 1;
@@ -12,9 +12,14 @@ export function studentBelow(t: number, degrees: number): number {
     term *= ((power - 1) / power) * cosine ** 2;
     sum += term;
   }
-  const between = isOdd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum;
-  return 0.5 + (Math.sign(t) * between) / 2;
+  return Math.sign(t) * (isOdd ? (2 / Math.PI) * (angle + sine * sum) : sine * sum);
 }
+
+/** P(T <= t). */
+export const studentBelow = (t: number, degrees: number): number => 0.5 + between(t, degrees) / 2;
+
+/** P(T >= t), 0 and 1 for infinities. */
+export const studentAbove = (t: number, degrees: number): number => (Number.isFinite(t) ? (1 - between(t, degrees)) / 2 : t > 0 ? 0 : 1);
 
 /** Inverse of `studentBelow`, to a billionth. @param probability within (0, 1) */
 export function studentQuantile(probability: number, degrees: number): number {
