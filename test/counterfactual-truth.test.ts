@@ -104,8 +104,8 @@ it.each([
     `true value ${truth.candidate.toFixed(4)}, SNIPS ${estimate.snips.value.toFixed(4)}; true lift ${lift.toFixed(4)}, in [${estimate.lift.low.toFixed(4)}, ${estimate.lift.high.toFixed(4)}]; ${estimate.verdict}`,
   );
   expect(estimate.support).toBeGreaterThan(0.99);
-  expect(estimate.lift.low).toBeLessThanOrEqual(lift);
-  expect(estimate.lift.high).toBeGreaterThanOrEqual(lift);
+  // Twice as wide as the interval of 95 %, which a seed in twenty leaves: one in ten thousand does.
+  expect(Math.abs(estimate.lift.value - lift)).toBeLessThan(estimate.lift.high - estimate.lift.low);
   expect(Math.abs(estimate.snips.value - truth.candidate)).toBeLessThan(0.3 * truth.candidate + 0.04);
   expect(verdicts).toContain(estimate.verdict);
 });
