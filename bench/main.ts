@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os';
-import { parseArgs } from 'node:util';
+import { Command, Option } from 'commander';
 import { findMlflow } from '../bootstrap/mlflow.mjs';
 import { cacheDirectory } from '../bootstrap/paths.mjs';
 import { benchAttribution } from './attribution.ts';
@@ -18,51 +18,57 @@ import { benchTraining, printTrainingBench } from './training.ts';
 import { benchWatch } from './watch.ts';
 import { writeQuality } from './write-quality.ts';
 
-/**
- * `npm run bench [-- serving|slate|loop|ope|ranking|data|training|retrieval] [--json] [--quick] [--torch]`: ratios against a named peer in the same run, medians of several rounds.
- * `npm run bench -- quality [--check] [--only NAME]...`: the algorithms against each other, as docs/quality.md; only where it is named, for it writes.
- * `npm run bench -- gpu [--quick] [--torch]`: training on this machine's GPU beside the CPU, and with `--torch` (6 GB) PyTorch; only where it is named, for most have none.
- * `npm run bench -- attribution [--check] [--quick]`: causes found by ours and by published methods, as docs/attribution.md; only where it is named.
- * `npm run bench -- root-cause [--check] [--quick]`: how often root-cause analysis is right, as docs/root-cause.md; only where it is named.
- * `npm run bench -- watch [--quick] [--only false-alarms|detection]`: false alarms of quiet surfaces and time to detection of planted faults, as docs/watch.md; only where it is named.
- * `npm run bench -- drift [--check] [--quick]`: false alarms and power of what tells drift, as docs/drift.md; only where it is named.
- * `npm run bench -- feedback [--check] [--quick]`: what a feedback loop does and what mends it, as docs/feedback.md; only where it is named.
- */
-const { values, positionals } = parseArgs({
-  args: process.argv.slice(2),
-  options: {
-    json: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    // 6 GB are not downloaded unasked.
-    torch: { type: 'boolean', default: false },
-  },
-  allowPositionals: true,
-});
-const names = [
-  'serving',
-  'slate',
-  'loop',
-  'ope',
-  'ranking',
-  'data',
-  'training',
-  'retrieval',
-  'gpu',
-  'quality',
-  'attribution',
-  'root-cause',
-  'watch',
-  'drift',
-  'feedback',
-] as const;
+/** What is measured against a named peer in the same run, medians of several rounds; all of them where none is named. */
+const ratios = {
+  serving: 'requests a second and their latency',
+  slate: 'what happens to a ranked list',
+  loop: 'a whole retraining',
+  ope: 'counterfactual estimates',
+  ranking: 'ranking metrics',
+  data: 'validation, rotation, joins and erasure over 20 million events',
+  training: 'iALS, networks, spectra; networks beside PyTorch with --torch',
+  retrieval: 'indexes over 100 thousand and a million vectors',
+};
+/** Only where they are named: they write a page of docs/, or need what most machines have not. */
+const named = {
+  gpu: "training on this machine's GPU beside the CPU; beside PyTorch with --torch",
+  quality: 'the algorithms against each other: docs/quality.md',
+  attribution: 'causes found by ours and by published methods: docs/attribution.md',
+  'root-cause': 'how often root-cause analysis is right: docs/root-cause.md',
+  watch: 'false alarms, and time to detection of planted faults: docs/watch.md',
+  drift: 'false alarms and power of what tells drift: docs/drift.md',
+  feedback: 'what a feedback loop does and what mends it: docs/feedback.md',
+};
+type Name = keyof typeof ratios | keyof typeof named;
+const names = Object.keys({ ...ratios, ...named }) as Name[];
+const listed = (title: string, some: Record<string, string>) =>
+  `\n${title}\n${Object.entries(some)
+    .map(([name, what]) => `  ${name.padEnd(12)} ${what}`)
+    .join('\n')}`;
+
+const command = new Command('npm run bench --')
+  .description('Speeds as ratios to a named peer, and the pages of docs/ that are figures')
+  .argument('[names...]', 'what to measure')
+  .option('--json', 'figures as one line of JSON; words go to standard error', false)
+  .option('--quick', 'a part of it, for a look', false)
+  .option('--check', 'says what of a page comes out otherwise, and writes nothing', false)
+  .addOption(
+    new Option('--only <part>', 'one algorithm of quality; false-alarms or detection of watch')
+      .default([])
+      .argParser((part, before: string[]) => [...before, part]),
+  )
+  .option('--torch', 'PyTorch as a peer too: 6 GB are downloaded', false)
+  .addHelpText('after', listed('Measured against a peer (all, where none is named):', ratios))
+  .addHelpText('after', listed('Only where it is named:', named))
+  .parse();
+const values = command.opts<{ json: boolean; quick: boolean; check: boolean; only: string[]; torch: boolean }>();
+const positionals = command.args;
 const unknown = positionals.find((name) => !names.some((one) => one === name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark ${unknown}; there are ${names.join(', ')}\n`);
   process.exit(2);
 }
-const wanted = (name: (typeof names)[number]) => positionals.length === 0 || positionals.includes(name);
+const wanted = (name: keyof typeof ratios) => positionals.length === 0 || positionals.includes(name);
 const say = (line: string) => void (values.json ? process.stderr : process.stdout).write(`${line}\n`);
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30), node: process.versions.node };
 say(`${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GiB, Node ${machine.node}\n`);
@@ -93,36 +99,14 @@ if (retrieval !== undefined) say(printRetrievalBench(retrieval));
 const where = { cache: cacheDirectory(process.env), env: process.env };
 const gpu = positionals.includes('gpu') ? await benchGpu({ quick: values.quick, torch: values.torch, ...where }) : undefined;
 if (gpu !== undefined) say(printGpuBench(gpu));
-if (positionals.includes('quality')) {
-  const stale = await writeQuality({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, only: values.only, say });
-  say(
-    stale.length > 0
-      ? `docs/quality.md is stale: ${stale.join(', ')}`
-      : values.check
-        ? 'docs/quality.md is what the code comes to'
-        : 'docs/quality.md is written',
-  );
+/** Writers of pages: each says what of its page is stale. */
+const pages = { quality: writeQuality, attribution: benchAttribution, 'root-cause': benchRootCause, drift: benchDrift, feedback: benchFeedback };
+const own = { machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, only: values.only, say };
+for (const [name, write] of Object.entries(pages)) {
+  if (!positionals.includes(name)) continue;
+  const stale = await write(own);
+  say(stale.length > 0 ? `docs/${name}.md is stale: ${stale.join(', ')}` : `${name}: done`);
   if (stale.length > 0) process.exitCode = 1;
 }
-if (positionals.includes('attribution')) {
-  const stale = benchAttribution({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
-  say(stale.length > 0 ? `docs/attribution.md is stale: ${stale.join(', ')}` : 'attribution: done');
-  if (stale.length > 0) process.exitCode = 1;
-}
-if (positionals.includes('root-cause')) {
-  const stale = benchRootCause({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
-  say(stale.length > 0 ? `docs/root-cause.md is stale: ${stale.join(', ')}` : 'root-cause: done');
-  if (stale.length > 0) process.exitCode = 1;
-}
-if (positionals.includes('watch')) benchWatch({ machine: `${machine.cores} cores (${machine.cpu})`, quick: values.quick, only: values.only, say });
-if (positionals.includes('drift')) {
-  const stale = await benchDrift({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
-  say(stale.length > 0 ? `docs/drift.md is stale: ${stale.join(', ')}` : 'drift: done');
-  if (stale.length > 0) process.exitCode = 1;
-}
-if (positionals.includes('feedback')) {
-  const stale = await benchFeedback({ machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, say });
-  say(stale.length > 0 ? `docs/feedback.md is stale: ${stale.join(', ')}` : 'feedback: done');
-  if (stale.length > 0) process.exitCode = 1;
-}
+if (positionals.includes('watch')) benchWatch(own);
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, serving, slate, loop, ope, ranking, data, training, retrieval, gpu })}\n`);
