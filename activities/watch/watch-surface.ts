@@ -71,6 +71,19 @@ export async function lookAtSurface(state: State, { surface, look, atMs, signal 
   return { state: next, fits: judged.fits, histories, clock: weekClock(charter.timeZone), weeks: rules.weeks };
 }
 
+/** What the newest look that was recorded saw. Undefined where there was none. @throws UND-UNKNOWN-SURFACE */
+export async function newestLook({ blobs, generations }: State, surface: string): Promise<Looked | undefined> {
+  const latest = await latestWatch(generations, surface);
+  if (latest === undefined) return undefined;
+  const charter = await readCharter(blobs, latest.charter);
+  const { weeks } = charter.watch ?? watchDefaults;
+  const now = latest.measuredToMs / hourMs;
+  const hours = await measuredBefore(generations, { latest, sinceMs: (now - (weeks + 1) * hoursOfWeek) * hourMs });
+  const histories = historiesOf({ hours, alerts: await readAlerts(generations, surface), now });
+  const fits = latest.fits === null ? null : await getDocument(blobs, latest.fits, watchFits);
+  return { state: latest, fits, histories, clock: weekClock(charter.timeZone), weeks };
+}
+
 type Judging = {
   state: State;
   latest: WatchState | undefined;

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { openState } from '../../activities/context.ts';
-import { latestWatch } from '../../activities/watch/watch-history.ts';
-import { lookAtSurface, type Looked } from '../../activities/watch/watch-surface.ts';
+import { lookAtSurface, type Looked, newestLook } from '../../activities/watch/watch-surface.ts';
 import { signalText, signalTitle } from '../../experiments/watch/describe-alert.ts';
 import { picture } from '../../experiments/watch/judge-hours.ts';
 import { hourMs } from '../../experiments/watch/signal-history.ts';
@@ -59,14 +58,13 @@ async function run(context: CommandContext, surface: string, { json = false, ...
   }
   const state = openState(stateDir, context.env.kafka);
   try {
-    const looked = await lookAtSurface(state, { surface, look: 'dry-run', atMs: context.now() });
-    if (looked === undefined) {
-      const latest = await latestWatch(state.generations, surface);
-      return emit({ json, document: { surface, standings: [] }, text: `Every hour that is over is measured, to ${iso(latest?.measuredToMs ?? 0)}` });
-    }
+    const ahead = await lookAtSurface(state, { surface, look: 'dry-run', atMs: context.now() });
+    // Where every hour that is over is recorded, the record says how things stand.
+    const looked = ahead ?? (await newestLook(state, surface));
+    if (looked === undefined) return emit({ json, document: { surface, standings: [] }, text: 'No hour of it is over yet' });
     const found = standings(looked);
-    const document = { surface, measuredToMs: looked.state.measuredToMs, standings: found, would: { open: looked.state.opened, close: looked.state.closed } };
-    emit({ json, document, text: describe(looked, found) });
+    const would = ahead === undefined ? null : { open: ahead.state.opened, close: ahead.state.closed };
+    emit({ json, document: { surface, measuredToMs: looked.state.measuredToMs, standings: found, would }, text: describe(looked, found, ahead !== undefined) });
   } finally {
     await state.close();
   }
@@ -91,7 +89,7 @@ function standings({ state, fits, histories, clock, weeks }: Looked): Standing[]
   });
 }
 
-function describe({ state }: Looked, found: readonly Standing[]): string {
+function describe({ state }: Looked, found: readonly Standing[], isAhead: boolean): string {
   const shown = (signal: SignalName, value: number | null) => (value === null ? '-' : signalText(signal, value));
   const rows = found.map(({ signal, part, value, expected, low, high, why }) => [
     signal,
@@ -101,10 +99,13 @@ function describe({ state }: Looked, found: readonly Standing[]): string {
     low === null ? '-' : `${shown(signal, low)} to ${shown(signal, high)}`,
     why,
   ]);
-  const alerts = state.opened.map(({ id, says, signal, part }) => `  ${id}: ${says || signalTitle(signal, part)}`);
+  const alerts = (isAhead ? state.opened : []).map(({ id, says, signal, part }) => `  ${id}: ${says || signalTitle(signal, part)}`);
+  const hour = `The hour before ${iso(state.measuredToMs)}.`;
   return [
-    table(['signal', 'of', 'last hour', 'expected', '95 of 100 hours', ''], rows),
-    `The hour before ${iso(state.measuredToMs)}. Nothing was written; --record writes, --schedule does so each hour.`,
+    rows.length === 0
+      ? 'Nothing is logged of the hours that are over: there is no signal yet.'
+      : table(['signal', 'of', 'last hour', 'expected', '95 of 100 hours', ''], rows),
+    isAhead ? `${hour} Nothing was written; --record writes, --schedule does so each hour.` : `${hour} It is on record, as every hour that is over.`,
     ...(alerts.length === 0 ? [] : ['Would open:', ...alerts]),
   ].join('\n');
 }

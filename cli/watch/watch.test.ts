@@ -39,7 +39,12 @@ it('shows how signals stand, what is open, and lets it be silenced', { timeout: 
   expect(await alerts(surface)).toContain('No alert is open');
   const look = await watchSurface({ state, now: () => nowMs, log: () => undefined } as unknown as Context, { surface, look: 'one' });
   const id = look.opened[0]?.alert ?? '';
-  expect(await watch(surface)).toContain('Every hour that is over is measured');
+  // As it was, out of the record.
+  const recorded = await watch(surface);
+  expect(recorded).toContain('It is on record');
+  expect(recorded.split('\n').filter((line) => !line.startsWith('The hour'))).toEqual(
+    shown.split('\n').filter((line) => !/^(The hour|Would open| {2}fallback)/.test(line)),
+  );
 
   const listed = await alerts(surface);
   expect(listed).toContain(`${surface} ${id} (open)`);
