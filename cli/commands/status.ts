@@ -94,27 +94,20 @@ export function statusCommand(context: CommandContext): Command {
   return new Command('status')
     .description('where each surface stands, and why')
     .argument('[surface]', 'only this one', surfaceArgument)
-    .option('--ledger', 'the decisions so far, oldest first, with the hash chain checked')
     .option('--state <dir>', 'state directory', someText)
     .option('--json', 'one JSON document on stdout')
     .action(async (surface: string | undefined, options) => {
       const stateDir = stateDirectory(context, options.state);
       const state = openState(stateDir);
       const surfaces = surface === undefined ? await listSurfaces(state) : [surface];
-      const statuses = await Promise.all(
-        surfaces.map(async (name) => ({
-          ...(await surfaceStatus(context, stateDir, name)),
-          ...(options.ledger ? { ledger: await readLedger(state.generations, name) } : {}),
-        })),
-      );
+      const statuses = await Promise.all(surfaces.map((name) => surfaceStatus(context, stateDir, name)));
       const texts = await Promise.all(
-        statuses.map(
-          async (one) =>
-            describe(one, {
-              runs: await listRuns(state, one.surface),
-              evidence: one.release?.phase === 'approval' && one.release.evidence !== null ? await summarizeReport(state, one.release.evidence) : [],
-              compared: one.release?.artifact ? tournamentOf(await readLedger(state.generations, one.surface), one.release.artifact)?.message : undefined,
-            }) + ('ledger' in one ? `\n\n${ledgerTable(one.ledger as Awaited<ReturnType<typeof readLedger>>)}` : ''),
+        statuses.map(async (one) =>
+          describe(one, {
+            runs: await listRuns(state, one.surface),
+            evidence: one.release?.phase === 'approval' && one.release.evidence !== null ? await summarizeReport(state, one.release.evidence) : [],
+            compared: one.release?.artifact ? tournamentOf(await readLedger(state.generations, one.surface), one.release.artifact)?.message : undefined,
+          }),
         ),
       );
       emit({
@@ -126,19 +119,6 @@ export function statusCommand(context: CommandContext): Command {
             : texts.join('\n\n'),
       });
     });
-}
-
-function ledgerTable(entries: Awaited<ReturnType<typeof readLedger>>): string {
-  return table(
-    ['#', 'when', 'what', 'by', 'why'],
-    entries.map((entry) => [
-      String(entry.sequence),
-      new Date(entry.atMs).toISOString(),
-      entry.action,
-      entry.by,
-      String(entry.detail.message ?? entry.detail.why ?? entry.detail.reason ?? '').slice(0, 100),
-    ]),
-  );
 }
 
 export function runsCommand(context: CommandContext): Command {

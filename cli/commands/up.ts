@@ -216,7 +216,7 @@ Temporal   ${addresses.temporalUiUrl ?? addresses.temporalAddress}
 MLflow     ${addresses.mlflowUrl}
 
 Try, in another terminal:
-  npm run understudy -- status ${surface} --ledger${state}
+  npm run understudy -- ledger show ${surface}${state}
   npm run understudy -- runs ${surface}${state}
   npm run understudy -- retrain ${surface}${state}
   npm run understudy -- rollback ${surface} --by you --why "to see it happen"${state}

@@ -7,12 +7,12 @@ import { canonicalJson } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
 import { checkpointLedger, listCheckpoints } from '../../stores/ledger-checkpoints.ts';
 import { exportLedger, ledgerInState } from '../../stores/ledger-copies.ts';
-import { keyInForceOf, rotateLedgerKey } from '../../stores/ledger.ts';
+import { keyInForceOf, readLedger, rotateLedgerKey } from '../../stores/ledger.ts';
 import { signerOf, signingKey } from '../../stores/signatures.ts';
 import { verifyLedger } from '../../stores/verify-ledger.ts';
 import { type CommandContext, signingKeysOf, stateDirectory } from '../environment.ts';
-import { someText, surface as surfaceArgument } from '../option-values.ts';
-import { emit, say } from '../output.ts';
+import { moment, someText, surface as surfaceArgument } from '../option-values.ts';
+import { emit, say, table } from '../output.ts';
 import { verifyCommand } from './verify.ts';
 
 type Common = { state?: string; json?: boolean };
@@ -20,7 +20,8 @@ type Common = { state?: string; json?: boolean };
 /** `understudy ledger`: the record of decisions, for those who do not trust us. */
 export function ledgerCommand(context: CommandContext): Command {
   return new Command('ledger')
-    .description('the record of decisions: verify it or a copy of it, export it, hand it over to another key')
+    .description('the record of decisions: show it, verify it or a copy of it, export it, hand it over to another key')
+    .addCommand(showCommand(context))
     .addCommand(verifyCommand(context))
     .addCommand(exportCommand(context))
     .addCommand(checkpointCommand(context))
@@ -29,6 +30,33 @@ export function ledgerCommand(context: CommandContext): Command {
 }
 
 const common = (command: Command): Command => command.option('--state <dir>', 'state directory', someText).option('--json', 'one JSON document on stdout');
+
+type Wanted = { action?: string; by?: string; since?: number };
+
+function showCommand(context: CommandContext): Command {
+  return common(
+    new Command('show')
+      .description('who decided what, when and why, oldest first; the hash chain is checked on the way')
+      .argument('<surface>', 'name of the surface', surfaceArgument)
+      .option('--action <start>', 'only actions that begin so, such as vote or alert', someText)
+      .option('--by <name>', 'only what this person, release or workflow decided', someText)
+      .option('--since <moment>', 'only from then on (ISO 8601)', moment),
+  ).action(async (surface: string, { state: stateDir, json, action = '', by, since = 0 }: Common & Wanted) => {
+    const state = openState(stateDirectory(context, stateDir));
+    if (!(await listSurfaces(state)).includes(surface)) throw new UnderstudyError('UND-UNKNOWN-SURFACE', `There is no surface ${surface} here`);
+    const all = await readLedger(state.generations, surface);
+    const found = all.filter((entry) => entry.action.startsWith(action) && (by === undefined || entry.by === by) && entry.atMs >= since);
+    const rows = found.map(({ sequence, atMs, action: what, by: who, releaseId, detail }) => [
+      String(sequence),
+      new Date(atMs).toISOString().slice(0, 19),
+      what,
+      who,
+      String(detail.message ?? detail.why ?? detail.reason ?? (who === releaseId || releaseId === null ? '' : releaseId)).slice(0, 100),
+    ]);
+    const text = [table(['#', 'when (UTC)', 'what', 'by', 'why'], rows), `${found.length} of ${all.length} records`].join('\n');
+    emit({ json: json === true, document: { surface, records: found }, text });
+  });
+}
 
 function exportCommand(context: CommandContext): Command {
   return common(

@@ -51,6 +51,18 @@ async function open(keys: readonly string[]) {
   return { folder, stateDir, state, decide, run };
 }
 
+it('shows who decided what, by action, by name and from a moment on', async () => {
+  const { run } = await open([]);
+  const { text } = await run(['show', 'home', '--state', 'state']);
+  expect(text).toMatch(/#\s+when \(UTC\)\s+what\s+by\s+why/);
+  expect(text).toMatch(/2\s+1970-01-01T00:00:00\s+vote-approve\s+lead\s+1\n/);
+  expect(text).toContain('4 of 4 records');
+  expect((await run(['show', 'home', '--state', 'state', '--action', 'vote', '--since', '1970-01-01T00:00:00.002Z'])).text).toContain('2 of 4 records');
+  const { records } = JSON.parse((await run(['show', 'home', '--state', 'state', '--by', 'understudy', '--json'])).text) as { records: { action: string }[] };
+  expect(records.map(({ action }) => action)).toEqual(['charter-registered']);
+  expect((await run(['show', 'nowhere', '--state', 'state'])).failure).toMatchObject({ code: 'UND-UNKNOWN-SURFACE' });
+});
+
 it('is exported with its keys, and verified far away by the public key alone', async () => {
   const { key, pem } = newKey();
   const { folder, run } = await open([key]);
