@@ -20,12 +20,13 @@ export type TrainingNeuralBench = {
   gigaflops: number;
   peer: { name: string; softmaxMs: number };
   /** `peerMs`: of PyTorch, where it was asked for. */
-  steps: ({ loss: string; peerMs: number | null } & Steps)[];
+  steps: ({ loss: string; arithmetic: Arithmetic; peerMs: number | null } & Steps)[];
   /** Version of PyTorch. */
   torch: string | null;
   /** The same events over catalogs of different sizes, each item with three attributes. */
   twoTower: (Steps & { takenMb: number })[];
 };
+type Arithmetic = 'exact' | 'fused';
 type Steps = { items: number; ms: number; stepsPerGrowth: number; grownMb: number };
 
 const entries = 3264;
@@ -57,7 +58,8 @@ export async function benchTrainingNeural({ rounds = 7, python }: { rounds?: num
   ] as const) {
     const theirStep = python === undefined || loss === 'gbce' ? undefined : torchSteps(python, { loss, items: of });
     torch = theirStep?.version ?? torch;
-    steps.push({ ...(await trainingStep({ loss, items: of })), peerMs: theirStep === undefined ? null : least(theirStep.milliseconds) });
+    const peerMs = theirStep === undefined ? null : least(theirStep.milliseconds);
+    for (const arithmetic of ['exact', 'fused'] as const) steps.push({ ...(await trainingStep({ loss, items: of, arithmetic })), peerMs });
   }
   const towers = [];
   for (const size of [10_000, 1_000_000]) towers.push(await twoTowerStep(size));
@@ -70,8 +72,8 @@ export function printTrainingNeuralBench({ softmaxMs, gigaflops, peer, steps, to
     `full softmax, ${entries} entries, ${items} items, ${width} dimensions, forward and back: ${softmaxMs.toFixed(0)} ms (${gigaflops.toFixed(1)} GFLOP/s)`,
     `${peer.name}: ${peer.softmaxMs.toFixed(0)} ms; ratio ${(softmaxMs / peer.softmaxMs).toFixed(2)}`,
     ...steps.map(
-      ({ loss, items: of, ms, grownMb, stepsPerGrowth, peerMs }) =>
-        `whole step, ${loss}, ${of} items: ${ms.toFixed(0)} ms${peerMs === null ? '' : `, PyTorch ${torch} ${peerMs.toFixed(0)} ms, ratio ${(ms / peerMs).toFixed(2)} (promised: 2, ${ms <= 2 * peerMs ? 'held' : 'missed'})`}; memory grown over ${stepsPerGrowth} steps: ${grownMb.toFixed(1)} MB`,
+      ({ loss, arithmetic, items: of, ms, grownMb, stepsPerGrowth, peerMs }) =>
+        `whole step, ${loss}, ${arithmetic}, ${of} items: ${ms.toFixed(0)} ms${peerMs === null ? '' : `, PyTorch ${torch} ${peerMs.toFixed(0)} ms, ratio ${(ms / peerMs).toFixed(2)} (promised: 2, ${ms <= 2 * peerMs ? 'held' : 'missed'})`}; memory grown over ${stepsPerGrowth} steps: ${grownMb.toFixed(1)} MB`,
     ),
     ...towers.map(
       ({ items: of, ms, grownMb, stepsPerGrowth, takenMb }) =>
@@ -119,9 +121,16 @@ async function peerStep(): Promise<() => Promise<unknown>> {
   return () => session.run(feeds);
 }
 
-async function trainingStep({ loss, items: itemCount }: { loss: 'softmax' | 'sampled-softmax' | 'gbce'; items: number }) {
-  const params = sasrec.params.parse({ loss, batchEntries: entries, heldOutShare: 0, epochs: 2 });
-  return { loss, items: itemCount, ...(await measuredSteps((hooks) => sasrec.train({ interactions: drawnHistories(itemCount), params, seed: 1 }, hooks))) };
+type Step = { loss: 'softmax' | 'sampled-softmax' | 'gbce'; items: number; arithmetic: Arithmetic };
+
+async function trainingStep({ loss, items: itemCount, arithmetic }: Step) {
+  const params = sasrec.params.parse({ loss, arithmetic, batchEntries: entries, heldOutShare: 0, epochs: 2 });
+  return {
+    loss,
+    arithmetic,
+    items: itemCount,
+    ...(await measuredSteps((hooks) => sasrec.train({ interactions: drawnHistories(itemCount), params, seed: 1 }, hooks))),
+  };
 }
 
 type TorchSteps = { version: string; milliseconds: number[] };

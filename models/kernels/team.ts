@@ -128,7 +128,10 @@ function compiled(fused: boolean): WebAssembly.Module {
 export const exactKernelsOver = (memory: WebAssembly.Memory): NetworkKernels => kernelsOver(exactSetup(memory));
 
 /** For a thread over the same memory. */
-export const exactSetup = (memory: WebAssembly.Memory): Setup => ({ module: compiled(false), memory });
+export const exactSetup = (memory: WebAssembly.Memory): Setup => setupOf(memory, { fused: false });
+
+/** @param fused products and sums in one rounding where the hardware can: other bits there */
+export const setupOf = (memory: WebAssembly.Memory, { fused }: { fused: boolean }): Setup => ({ module: compiled(fused), memory });
 
 export function kernelsOver({ module, memory }: Setup): NetworkKernels {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as NetworkKernels;

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type Job, type JobName, jobs } from './softmax-jobs.ts';
-import { exactSetup, kernelsOver, type NetworkKernels, type Setup } from './team.ts';
+import { kernelsOver, type NetworkKernels, type Setup, setupOf } from './team.ts';
 
 /*
  * Jobs whose rows can be done by themselves, in a network that is trained: several threads take the next few rows until none is left. The bits are those of one
@@ -63,9 +63,12 @@ export class Together {
   readonly #workers: Worker[];
   #count = 0;
 
-  /** @param threads the caller's among them */
-  constructor({ memory, threads }: { memory: WebAssembly.Memory; threads: number }) {
-    const setup = exactSetup(memory);
+  /**
+   * @param threads the caller's among them
+   * @param fused products and sums in one rounding where the hardware can: other bits there
+   */
+  constructor({ memory, threads, fused = false }: { memory: WebAssembly.Memory; threads: number; fused?: boolean }) {
+    const setup = setupOf(memory, { fused });
     const workerData: TogetherSetup = { ...setup, control: this.#control.buffer };
     this.kernels = kernelsOver(setup);
     this.#workers = Array.from({ length: threads - 1 }, () => {

@@ -56,10 +56,16 @@ export class Network {
   }
 }
 
+const floatsOfLine = 16;
+
 /** Into the second argument, [columns, rows]: what stood in [rows, columns]. */
 export function transposeInto(from: Float32Array, into: Float32Array, rows: number, columns: number): void {
-  for (let row = 0; row < rows; row += 1)
-    for (let column = 0; column < columns; column += 1) into[column * rows + row] = from[row * columns + column] as number;
+  // A line of the cache at a time: written one by one, numbers a power of two apart push each other out of it.
+  for (let first = 0; first < rows; first += floatsOfLine) {
+    const end = Math.min(rows, first + floatsOfLine);
+    for (let column = 0; column < columns; column += 1)
+      for (let row = first; row < end; row += 1) into[column * rows + row] = from[row * columns + column] as number;
+  }
 }
 
 /** y = x W + b. W is [x.width, width]; both widths are multiples of 8. */

@@ -4,6 +4,9 @@ import { Together } from '../kernels/together.ts';
 const alignmentFloats = 4;
 const bytesPerFloat = 4;
 
+/** `threads` compute at once, to the same bits; with more than one, the workspace is to be closed. `fused`: products and sums in one rounding where the hardware can. */
+type HowToCompute = { threads?: number; fused?: boolean };
+
 /** The memory of one training: everything that the kernels work on is laid out in it once, before the first step, and used again in every step. */
 export class Workspace {
   readonly #opened: { together: Together; buffer: SharedArrayBuffer; from: number } | undefined;
@@ -13,12 +16,12 @@ export class Workspace {
    * @param bytes absent: it only measures
    * @throws UND-TRAINING-MEMORY where it takes more than there is
    */
-  constructor({ bytes, threads = 1 }: { bytes?: number; threads?: number } = {}) {
+  constructor({ bytes, ...how }: { bytes?: number } & HowToCompute = {}) {
     if (bytes === undefined) return;
     const layout = new Layout();
     const from = layout.reserve(bytes);
     const memory = layout.memory();
-    this.#opened = { together: new Together({ memory, threads }), buffer: memory.buffer, from };
+    this.#opened = { together: new Together({ memory, threads: 1, ...how }), buffer: memory.buffer, from };
   }
 
   /** Ends its threads. */
@@ -50,13 +53,12 @@ export class Workspace {
 
 /**
  * Calls `build` twice: to learn how much memory it asks for, then with the memory.
- * @param threads that compute at once, to the same bits; with more than one, the workspace is to be closed
  * @throws UND-TRAINING-MEMORY where that is more than there is
  */
-export function inWorkspace<T>(build: (workspace: Workspace) => T, { threads = 1 }: { threads?: number } = {}): T {
+export function inWorkspace<T>(build: (workspace: Workspace) => T, how: HowToCompute = {}): T {
   const measured = new Workspace();
   build(measured);
-  return build(new Workspace({ bytes: measured.usedBytes, threads }));
+  return build(new Workspace({ bytes: measured.usedBytes, ...how }));
 }
 
 /** Where an element of an array in a workspace stands, for the kernels. */

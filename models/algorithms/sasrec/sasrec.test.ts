@@ -41,6 +41,16 @@ test('is the same to the bit for any number of threads', async () => {
   for (const other of others) expect(other).toBe(one);
 });
 
+test('products and sums in one rounding learn the same, and are the same for any number of threads', async () => {
+  const interactions = interactionsOf(walks(400, seed), ring);
+  expect(hitsOf(await train(sasrec, interactions, { ...small, arithmetic: 'fused' }))).toBeGreaterThan(0.9);
+  const params = sasrec.params.parse({ ...small, epochs: 3, arithmetic: 'fused' });
+  const [one, two] = await Promise.all(
+    [1, 2].map(async (threads) => graphDigest((await sasrec.train({ interactions, params, seed }, { threads })).exportGraph())),
+  );
+  expect(two).toBe(one);
+});
+
 test('what happens at the same time has no order', async () => {
   // Baskets of three, always listed by number, of which the next basket is another third of the items.
   const random = createRandom(seed);
