@@ -5,6 +5,7 @@ import { drawTable, type TableSettings, type Where } from '../experiments/attrib
 import type { ChangeTable } from '../experiments/attribution/leaves.ts';
 import { type Peer, riskLoc } from './attribution-peers.ts';
 import { squeeze } from './attribution-squeeze.ts';
+import type { PageRun } from './page-run.ts';
 
 type Setting = Omit<TableSettings, 'seed' | 'causes' | 'attributes'> & { causes: readonly number[]; attributes: readonly (readonly [number, number])[] };
 
@@ -132,7 +133,7 @@ type Timed = { leaves: number; seconds: number };
 const docs = join(import.meta.dirname, '../docs');
 
 /** Measures all; with `check` it gives the settings in which we come to something else than what is written, else it writes docs/attribution.md and docs/attribution.json. */
-export function benchAttribution({ machine, check, quick, say }: { machine: string; check: boolean; quick: boolean; say: (line: string) => void }): string[] {
+export function benchAttribution({ machine, check, quick, say }: PageRun): string[] {
   const written = check ? (JSON.parse(readFileSync(join(docs, 'attribution.json'), 'utf8')) as AttributionResults) : undefined;
   const results: AttributionResults & { times: Timed[] } = { machine, tables: written?.tables ?? (quick ? 1 : 6), cells: {}, times: [] };
   for (const name of Object.keys(attributionSettings)) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Cell, driftCells } from './drift-cells.ts';
 import { type DriftResults, digitsOf } from './drift-results.ts';
 import { renderDrift } from './write-drift.ts';
+import type { PageRun } from './page-run.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 
@@ -22,17 +23,7 @@ export async function runCell(cell: Cell, atMost = cell.replications): Promise<D
  * Runs all cells and writes docs/drift.md and docs/drift.json; one that was interrupted goes on with the cells that are missing. With `check` it gives cells whose first
  * 40 replications come out otherwise than is written.
  */
-export async function benchDrift({
-  machine,
-  check,
-  quick,
-  say,
-}: {
-  machine: string;
-  check: boolean;
-  quick: boolean;
-  say: (line: string) => void;
-}): Promise<string[]> {
+export async function benchDrift({ machine, check, quick, say }: PageRun): Promise<string[]> {
   const path = join(docs, 'drift.json');
   const cells = driftCells();
   const written: DriftResults = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as DriftResults) : { machine, cells: {} };

@@ -11,6 +11,7 @@ import { ials } from '../models/algorithms/ials/ials.ts';
 import { parseParams } from '../models/algorithms/registry.ts';
 import type { FeedbackMeasures, FeedbackVerdict } from '../models/contracts/audit-measures.ts';
 import { exploreSlate } from '../models/slate/explore.ts';
+import type { PageRun } from './page-run.ts';
 
 const params = parseParams(ials, { factors: 16, sweeps: 6, foldInSteps: 4 });
 
@@ -164,17 +165,7 @@ export function readFeedback(text: string): FeedbackResults {
 }
 
 /** Plays all loops; with `check` it gives those that come out otherwise than is written, else it writes docs/feedback.md, .json and .svg. */
-export async function benchFeedback({
-  machine,
-  check,
-  quick,
-  say,
-}: {
-  machine: string;
-  check: boolean;
-  quick: boolean;
-  say: (line: string) => void;
-}): Promise<string[]> {
+export async function benchFeedback({ machine, check, quick, say }: PageRun): Promise<string[]> {
   const loops: LoopResult[] = [];
   for (const seed of quick ? seeds.slice(0, 1) : seeds)
     for (const name of names) {

@@ -17,6 +17,7 @@ import { benchSlate, printSlateBench } from './slate.ts';
 import { benchTraining, printTrainingBench } from './training.ts';
 import { benchWatch } from './watch.ts';
 import { writeQuality } from './write-quality.ts';
+import type { PageRun } from './page-run.ts';
 
 /** What is measured against a named peer in the same run, medians of several rounds; all of them where none is named. */
 const ratios = {
@@ -101,7 +102,7 @@ const gpu = positionals.includes('gpu') ? await benchGpu({ quick: values.quick, 
 if (gpu !== undefined) say(printGpuBench(gpu));
 /** Writers of pages: each says what of its page is stale. */
 const pages = { quality: writeQuality, attribution: benchAttribution, 'root-cause': benchRootCause, drift: benchDrift, feedback: benchFeedback };
-const own = { machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, only: values.only, say };
+const own: PageRun = { machine: `${machine.cores} cores (${machine.cpu})`, check: values.check, quick: values.quick, only: values.only, say };
 for (const [name, write] of Object.entries(pages)) {
   if (!positionals.includes(name)) continue;
   const stale = await write(own);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { wilsonInterval } from '../experiments/binomial.ts';
 import { type Case, faults, faultyCases, type Outcome, soundCases, tryCase } from '../experiments/root-cause/study.ts';
 import { type CauseName, causes } from '../models/contracts/root-cause.ts';
+import type { PageRun } from './page-run.ts';
 
 /** Seeds on which nothing was tried out. */
 const firstSeeds = { faulty: 4_000_000, sound: 5_000_000 };
@@ -19,7 +20,7 @@ export const codesOf = (written: string): string[] => written.split(' ');
 const docs = join(import.meta.dirname, '../docs');
 
 /** Draws all cases; with `check` it gives those that come out otherwise than is written, else it writes docs/root-cause.md and docs/root-cause.json. */
-export function benchRootCause({ machine, check, quick, say }: { machine: string; check: boolean; quick: boolean; say: (line: string) => void }): string[] {
+export function benchRootCause({ machine, check, quick, say }: PageRun): string[] {
   const drawn = { faulty: [] as string[], sound: [] as string[] };
   let slowestMs = 0;
   const run = (cases: readonly Case[], of: (outcome: Outcome) => string, into: string[]) => {

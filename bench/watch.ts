@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Detection, detect, simulateWatch } from '../experiments/watch/simulate-watch.ts';
 import { type Fault, faults, signalOf } from '../experiments/watch/simulated-traffic.ts';
+import type { PageRun } from './page-run.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 
@@ -43,13 +44,11 @@ const faultHours: Record<Fault, number> = {
   'client-falls-silent': 168,
 };
 
-type Wanted = { machine: string; quick: boolean; only: readonly string[]; say: (line: string) => void };
-
 /**
  * Simulates quiet surfaces and broken ones and writes docs/watch.md and docs/watch.json; with `quick` a part of it, and nothing is written.
  * @param only `false-alarms` or `detection`, the other standing as it was; empty: both
  */
-export function benchWatch({ machine, quick, only, say }: Wanted): WatchBench {
+export function benchWatch({ machine, quick, only, say }: PageRun): WatchBench {
   const isWanted = (part: string) => only.length === 0 || only.includes(part);
   const written = only.length === 0 ? null : (JSON.parse(readFileSync(join(docs, 'watch.json'), 'utf8')) as WatchBench);
   const falseAlarmCells = isWanted('false-alarms') ? measureFalseAlarms(quick, say) : (written?.falseAlarms ?? []);

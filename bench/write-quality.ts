@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { formatQuality, measuredOn, measureQuality, type QualityResults, renderQuality, withoutTime } from './quality.ts';
 import { qualityData } from './quality-data.ts';
+import type { PageRun } from './page-run.ts';
 
 const docs = join(import.meta.dirname, '../docs');
-
-type Wanted = { machine: string; check: boolean; only: readonly string[]; say: (line: string) => void };
 
 /**
  * Measures all and writes docs/quality.md and docs/quality.json; with `check` it writes nothing and gives the cells that come to something else now.
  * @param only of the algorithms, the others standing as they were; empty: all
  */
-export async function writeQuality({ machine, check, only, say }: Wanted): Promise<string[]> {
+export async function writeQuality({ machine, check, only, say }: PageRun): Promise<string[]> {
   const written = JSON.parse(readFileSync(join(docs, 'quality.json'), 'utf8')) as QualityResults;
   const results: QualityResults = { machine, cells: {} };
   for (const data of Object.keys(qualityData)) {
