@@ -77,7 +77,8 @@ describe('feedback', () => {
     const season = measured(over(8, (part) => ({ exposure: 0.6 + part, demand: 0.6 + part })));
     expect(season.verdict).not.toBe('amplifying');
     expect(season.trends.find(({ figure }) => figure === 'gini')?.change.low).toBeGreaterThan(0);
-    expect(measured(over(8, () => ({ exposure: 0.8, demand: 0.8, slates: 3000, organic: 6000 }))).verdict).toBe('stable');
+    // Of eight generations the interval is too wide for one seed in twelve.
+    expect(measured(over(12, () => ({ exposure: 0.8, demand: 0.8, slates: 4000, organic: 8000 }))).verdict).toBe('stable');
   }, 60_000);
 
   it('takes demand from exploration where that says enough, and then needs no other events', () => {
