@@ -3,8 +3,7 @@ import { type Charter, parseCharter } from '../../models/contracts/charter.ts';
 import { charterGeneration } from '../../models/contracts/charter-generation.ts';
 import { canonicalJson, digestBytes } from '../../models/contracts/digest.ts';
 import { UnderstudyError } from '../../models/contracts/problem.ts';
-import { parseGeneration } from '../../stores/generations.ts';
-import { readCharter, type State, readLatest } from '../context.ts';
+import { type State, readLatest } from '../context.ts';
 import { recordDecisionsIfPossible } from '../provenance/record-decisions.ts';
 
 const seriesOf = (surface: string) => `charter/${surface}`;
@@ -34,22 +33,6 @@ export async function currentCharter(state: State, surface: string): Promise<str
   const latest = await readLatest(state.generations, seriesOf(surface), charterGeneration);
   if (latest === undefined) throw new UnderstudyError('UND-UNKNOWN-SURFACE', `There is no surface ${surface} here`);
   return latest.document.charter;
-}
-
-/** Since when all of a surface's charters are such as `isSuch` asks; the end of time where the present one is not. */
-export async function charterSince(
-  { generations, blobs }: Pick<State, 'generations' | 'blobs'>,
-  surface: string,
-  isSuch: (charter: Charter) => boolean,
-): Promise<number> {
-  const series = seriesOf(surface);
-  let sinceMs = Number.MAX_SAFE_INTEGER;
-  for (let generation = (await generations.latest(series))?.generation ?? 0; generation > 0; generation -= 1) {
-    const { charter, atMs } = parseGeneration(charterGeneration, { series, generation, document: await generations.read(series, generation) });
-    if (!isSuch(await readCharter(blobs, charter))) break;
-    sinceMs = atMs;
-  }
-  return sinceMs;
 }
 
 /** Names of the surfaces that have a charter. */
