@@ -19,7 +19,10 @@ export type MeasureContext = Pick<Context, 'state'>;
 export type MeasureInput = { surface: string; charter: Charter; fromMs: number; toMs: number; atMost?: number; signal: AbortSignal };
 
 /** What is held of a slate: its history and its scores are not. */
-export type SampledSlate = Pick<SlateRecord, 'requestId' | 'unit' | 'atMs' | 'artifact' | 'rung' | 'items' | 'propensities' | 'context' | 'segment'> & {
+export type SampledSlate = Pick<
+  SlateRecord,
+  'requestId' | 'unit' | 'atMs' | 'generation' | 'count' | 'artifact' | 'rung' | 'items' | 'propensities' | 'context' | 'segment'
+> & {
   exploredSlots: readonly number[];
   /** Exploration could have put whatever is in scope into it. */
   isExplorable: boolean;
@@ -105,11 +108,13 @@ export async function sampleLog({ state }: MeasureContext, input: MeasureInput &
 }
 
 function heldOf(slate: SlateRecord, one: (id: string) => string): SampledSlate {
-  const { requestId, unit, atMs, artifact, rung, items, propensities, context, segment, exploration, history } = slate;
+  const { requestId, unit, atMs, generation, count, artifact, rung, items, propensities, context, segment, exploration, history } = slate;
   return {
     requestId,
     unit: one(unit),
     atMs,
+    generation,
+    count,
     artifact: artifact === null ? null : one(artifact),
     rung,
     items: items.map(one),

@@ -8,6 +8,7 @@ import type { Event } from '../../models/contracts/event.ts';
 import type { SlateRecord } from '../../models/contracts/slate.ts';
 import { createRandom } from '../../models/random.ts';
 import { exploreSlate } from '../../models/slate/explore.ts';
+import { createDeployment } from '../../stores/deployments.ts';
 import { openLogWriter } from '../../stores/event-log-files.ts';
 import { openEvidence } from '../evidence/testing.ts';
 import { registerCharter } from '../registry/charters.ts';
@@ -52,10 +53,17 @@ export async function openShop(planted: Partial<ShopWorld> = {}, charter: Partia
   });
   onTestFinished(() => evidence.close());
   const { context } = evidence;
-  await registerCharter(context.state, evidence.charter, context.now());
+  const registered = await registerCharter(context.state, evidence.charter, context.now());
   const first = await evidence.train('popularity');
   await context.state.generations.create('data/home', 1, { ...evidence.dataState, generation: 1 });
   const artifacts = [first, ...['b', 'c', 'd', 'e', 'f', '9'].map((letter) => `sha256:${letter.repeat(64)}`), await evidence.train('item-knn')];
+  for (const [day, champion] of artifacts.entries())
+    await createDeployment(context.state.generations, {
+      ...{ kind: 'deployment', surface: 'home', generation: day + 1, replaces: day, operationId: `day-${day}`, createdAtMs: fromMs + day * dayMs },
+      ...{ champion, championRelease: `r${day}`, previousChampion: artifacts[day - 1] ?? null, canary: null, challenger: null },
+      ...{ charter: registered.digest, catalog: evidence.dataState.catalog, fencedReleases: [], paused: false },
+      author: { kind: 'release', name: 'test', reason: '' },
+    });
   const log = drawLog({ ...quiet, ...planted, artifacts });
   for (const [stream, records] of Object.entries(log)) {
     const writer = await openLogWriter({ directory: join(context.state.root, 'log', 'home', stream), writer: 'a' });
