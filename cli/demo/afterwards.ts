@@ -166,7 +166,7 @@ async function retell(input: Input, state: State, surface: string): Promise<void
     {
       ...input.charter,
       ...{ surface, title: 'The same page some weeks later, as it might have been' },
-      ...{ watch: { signals: ['slates', 'fallback', 'reward'], weeks: 4 }, rootCause: { recoverWithinMinutes: 2 } },
+      ...{ watch: { signals: ['reward'], weeks: 4, falseAlarmsPerMonth: 2 }, rootCause: { recoverWithinMinutes: 2 } },
     },
     goodMs,
   );
